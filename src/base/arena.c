@@ -67,7 +67,7 @@ char *ss__arena_printf(struct ss__arena *arena, const char *format, ...)
     const int length = vsnprintf(NULL, 0, format, arguments);
     char *text = length < 0 ? NULL : ss__arena_alloc(arena, (size_t)length + 1);
     if (text != NULL) {
-        vsnprintf(text, (size_t)length + 1, format, again);
+        (void)vsnprintf(text, (size_t)length + 1, format, again);
     }
     va_end(again);
     va_end(arguments);

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,14 @@ ss__path_kind ss__path_look(const char *path)
                                                                           : SS__PATH_NONE;
     }
     return kind_of(&facts);
+}
+
+ss__path_kind ss__path_look_in(const char *folder, const char *name)
+{
+    char path[PATH_MAX];
+    const int n =
+        snprintf(path, sizeof path, "%s%s%s", folder, *folder == '\0' ? "" : "/", name);
+    return n > 0 && (size_t)n < sizeof path ? ss__path_look(path) : SS__PATH_NONE;
 }
 
 ss_status ss__path_check(const char *path, ss__path_kind *kind, bool *is_link, ss_err *err)

@@ -22,6 +22,10 @@ typedef enum ss__path_kind {
 
 ss__path_kind ss__path_look(const char *path); /* NONE on other errors */
 
+/* The same for FOLDER/NAME; needs no memory, so that "not there" never means that it ran out.
+ */
+ss__path_kind ss__path_look_in(const char *folder, const char *name);
+
 /* The same for names that were found in a folder: SS__PATH_NONE for what is not there, with
  * *is_link a link to nowhere. Errors: SS_E_IO, SS_E_NOINPUT (it cannot be looked at). */
 SS_MUST_USE ss_status ss__path_check(const char *path, ss__path_kind *kind, bool *is_link,

@@ -34,6 +34,19 @@ static bool has_allocator(void)
     return allocator.allocate != NULL;
 }
 
+static _Thread_local size_t n_failed;
+
+size_t ss__mem_n_failed(void)
+{
+    return n_failed;
+}
+
+static void *counted(void *block)
+{
+    n_failed += block == NULL;
+    return block;
+}
+
 void *ss__alloc(size_t n, size_t size)
 {
     size_t n_bytes = 0;
@@ -42,13 +55,13 @@ void *ss__alloc(size_t n, size_t size)
     }
     n_bytes = n_bytes == 0 ? 1 : n_bytes;
     if (!has_allocator()) {
-        return calloc(1, n_bytes);
+        return counted(calloc(1, n_bytes));
     }
     void *block = allocator.allocate(allocator.user, n_bytes, SMALL_ALIGNMENT);
     if (block != NULL) {
         memset(block, 0, n_bytes);
     }
-    return block;
+    return counted(block);
 }
 
 void *ss__alloc_aligned(size_t n, size_t size)
@@ -61,10 +74,10 @@ void *ss__alloc_aligned(size_t n, size_t size)
     const size_t whole = ss__round_up(n_bytes == 0 ? 1 : n_bytes, ALIGNMENT);
     void *block = NULL;
     if (has_allocator()) {
-        return allocator.allocate(allocator.user, whole, ALIGNMENT);
+        return counted(allocator.allocate(allocator.user, whole, ALIGNMENT));
     }
     if (posix_memalign(&block, alignment, whole) != 0) {
-        return NULL;
+        return counted(NULL);
     }
     if (n_bytes >= HUGE_PAGE_BYTES) {
         (void)madvise(block, n_bytes, MADV_HUGEPAGE); /* a hint: failing changes only speed */
@@ -79,8 +92,8 @@ void *ss__realloc(void *block, size_t n, size_t size)
         return NULL;
     }
     n_bytes = n_bytes == 0 ? 1 : n_bytes;
-    return has_allocator() ? allocator.reallocate(allocator.user, block, n_bytes)
-                           : realloc(block, n_bytes);
+    return counted(has_allocator() ? allocator.reallocate(allocator.user, block, n_bytes)
+                                   : realloc(block, n_bytes));
 }
 
 void ss__free(void *block)

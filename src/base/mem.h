@@ -22,6 +22,10 @@ void *ss__alloc_aligned(size_t n, size_t size);
 void *ss__realloc(void *block, size_t n, size_t size);
 void ss__free(void *block);
 
+/* How many allocations of this thread have failed so far. Whoever guesses what a file is
+ * compares it before and after, so that memory that ran out is no answer. */
+size_t ss__mem_n_failed(void);
+
 char *ss__strndup(const char *text, size_t n_bytes);
 char *ss__strdup(const char *text);
 

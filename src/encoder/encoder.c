@@ -162,7 +162,7 @@ static ss_status read_config(struct opening *o, ss_err *err)
     char *file = ss__path_join(folder, "config.json");
     SS_TRY(ss_encoder_adapter_look(folder, &o->encoder->arena, &o->adapter, err));
     o->weights_folder = folder;
-    const bool has_config = file != NULL && ss__path_look(file) != SS__PATH_NONE;
+    const bool has_config = ss__path_look_in(folder, "config.json") != SS__PATH_NONE;
     if (!has_config && o->adapter.file != NULL) {
         SS_TRY(find_base(o, err));
         ss__free(file);

@@ -103,9 +103,9 @@ static ss_status add_mode(const char *file, const struct ss__json *name,
         return ss__fail_file(err, file, SS_E_DATA, "'pooling_mode' has more than %d entries",
                              SS_ENCODER_MAX_POOLING_MODES);
     }
-    for (uint8_t i = 0; i < N_MODES; i++) {
+    for (size_t i = 0; i < N_MODES; i++) {
         if (strcmp(text, modes[i].name) == 0) {
-            out->modes[out->n_modes++] = i;
+            out->modes[out->n_modes++] = (uint8_t)i;
             return SS_OK;
         }
     }
@@ -130,11 +130,11 @@ static ss_status read_modes(const char *file, const struct ss__json *json,
         }
         return SS_OK;
     }
-    for (uint8_t i = 0; i < N_MODES; i++) {
+    for (size_t i = 0; i < N_MODES; i++) {
         bool is_on = false;
         SS_RETURN_IF_ERROR(ss__json_bool(file, json, modes[i].old_key, &is_on, err));
         if (is_on) {
-            out->modes[out->n_modes++] = i;
+            out->modes[out->n_modes++] = (uint8_t)i;
         }
     }
     if (out->n_modes == 0) {

@@ -15,6 +15,7 @@ enum { FORGET_BYTES = 1 << 20 };
 ss_status ss_parquet_column_fail(const struct ss_parquet_column *column, ss_err *err,
                                  ss_status code, const char *fault)
 {
+    code = fault == ss_parquet_no_memory ? SS_E_NOMEM : code;
     ss__fail_file(err, column->file->name, code, "column '%s', row group %zu, row %llu: %s",
                   column->path, column->group, (unsigned long long)column->row, fault);
     ss__err_at_row(err, column->row);

@@ -259,6 +259,8 @@ static const char *deltas_end(const struct ss_parquet_deltas *deltas, const uint
 
 /* ---- dictionary ---- */
 
+const char ss_parquet_no_memory[] = "there is not enough memory for its values";
+
 const char *ss_parquet_dictionary_index(struct ss_parquet_dictionary *dictionary,
                                         const uint8_t *data, size_t n_bytes, size_t n_values)
 {
@@ -271,7 +273,7 @@ const char *ss_parquet_dictionary_index(struct ss_parquet_dictionary *dictionary
     if (dictionary->fixed_bytes == 0) {
         void *offsets = dictionary->offsets;
         if (!ss__grow(&offsets, &dictionary->capacity, n_values, sizeof *dictionary->offsets)) {
-            return "there is not enough memory for its dictionary";
+            return ss_parquet_no_memory;
         }
         dictionary->offsets = offsets;
         size_t at = 0;
@@ -399,7 +401,7 @@ static const char *next_delta_bytes(struct ss_parquet_values *values, struct ss_
     values->whole.n_bytes = n_shared;
     ss__buf_add(&values->whole, text->data, text->n_bytes);
     *text = (struct ss_text){values->whole.data, values->whole.n_bytes};
-    return values->whole.failed ? "there is not enough memory for a value" : NULL;
+    return values->whole.failed ? ss_parquet_no_memory : NULL;
 }
 
 static const char *start_split(struct ss_parquet_values *values)
@@ -422,7 +424,7 @@ static const char *next_split(struct ss_parquet_values *values, struct ss_text *
     }
     value = ss__buf_reserve(&values->whole, values->fixed_bytes);
     if (value == NULL) {
-        return "there is not enough memory for a value";
+        return ss_parquet_no_memory;
     }
     for (size_t i = 0; i < values->fixed_bytes; i++) {
         value[i] = (char)values->at[i * values->n_streams_values + values->n_taken];
@@ -441,7 +443,7 @@ static const char *give_number(struct ss_parquet_values *values, uint64_t number
     values->whole.n_bytes = 0;
     ss__buf_add(&values->whole, &number, values->fixed_bytes);
     *text = (struct ss_text){values->whole.data, values->whole.n_bytes};
-    return values->whole.failed ? "there is not enough memory for a value" : NULL;
+    return values->whole.failed ? ss_parquet_no_memory : NULL;
 }
 
 static const char *start_deltas(struct ss_parquet_values *values)

@@ -343,6 +343,9 @@ static inline const char *ss_parquet_values_next(struct ss_parquet_values *value
     return values->encoding->next(values, text);
 }
 
+/* The fault that is no fault of the file: ss_parquet_column_fail makes it SS_E_NOMEM. */
+extern const char ss_parquet_no_memory[];
+
 /* Index a PLAIN dictionary page; `data` is borrowed. Gives a fault or NULL. */
 const char *ss_parquet_dictionary_index(struct ss_parquet_dictionary *dictionary,
                                         const uint8_t *data, size_t n_bytes, size_t n_values);

@@ -143,12 +143,11 @@ static ss_status flush_subfolders(const struct ss_run_folder *folder, int in, ss
 /* ---- the lock ---- */
 
 /* The lock's file is removed by its holder: only what still has the name is the lock. */
-static bool is_current(int folder, int lock)
+static bool is_current(int folder, const struct stat *held)
 {
-    struct stat held, named;
-    return fstat(lock, &held) == 0 &&
-           fstatat(folder, LOCK_NAME, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-           held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+    struct stat named;
+    return fstatat(folder, LOCK_NAME, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           held->st_dev == named.st_dev && held->st_ino == named.st_ino;
 }
 
 static ss_status take_lock(struct ss_run_folder *folder, ss_err *err)
@@ -160,8 +159,15 @@ static ss_status take_lock(struct ss_run_folder *folder, ss_err *err)
         if (lock < 0) {
             return ss__fail_errno(err, folder->path, "create a file in this folder", errno);
         }
+        struct stat held;
+        if (fstat(lock, &held) != 0) {
+            ss__fail_errno(err, folder->path, "use a file in this folder", errno);
+            unlinkat(in, LOCK_NAME, 0);
+            close(lock);
+            return SS_E_IO;
+        }
         const ss__lock_state state = ss__lock_try(lock);
-        if (state == SS__LOCK_HELD && is_current(in, lock)) {
+        if (state == SS__LOCK_HELD && is_current(in, &held)) {
             folder->lock = lock + 1;
             return SS_OK;
         }
@@ -307,6 +313,10 @@ static ss_status make_staging(struct ss_run_folder *folder, ss_err *err)
         status = folder->staging == NULL
                      ? ss__fail_nomem(err, "a path")
                      : ss__fail_errno(err, folder->path, "use a folder in this folder", errno);
+        if (folder->staging_descriptor > 0) {
+            close(folder->staging_descriptor - 1);
+            folder->staging_descriptor = 0;
+        }
         unlinkat(folder->descriptor - 1, name, AT_REMOVEDIR);
         if (folder->staging_descriptor > 0) { /* without a name there is nothing to abort */
             close(folder->staging_descriptor - 1);

@@ -29,15 +29,8 @@ static bool has_extension(const struct ss_run_probe *probe, const char *const *e
 
 static bool is_run(const struct ss_run_probe *probe)
 {
-    bool found = false;
-    char *path = probe->kind == SS__PATH_FOLDER
-                     ? ss__path_join(probe->path, SS_RUN_FILE_MANIFEST)
-                     : NULL;
-    if (path != NULL) {
-        found = ss__path_look(path) == SS__PATH_FILE;
-    }
-    ss__free(path);
-    return found;
+    return probe->kind == SS__PATH_FOLDER &&
+           ss__path_look_in(probe->path, SS_RUN_FILE_MANIFEST) == SS__PATH_FILE;
 }
 
 static bool is_sae(const struct ss_run_probe *probe)
@@ -202,8 +195,12 @@ static ss_status refuse_unknown(const struct ss_run_probe *probe, ss_err *err)
 static ss_status find_kind(const struct ss_run_probe *probe, const char *as,
                            const struct kind **found, ss_err *err)
 {
+    const size_t n_failed = ss__mem_n_failed();
     for (size_t i = 0; i < N_KINDS; i++) {
         const bool fits = as == NULL ? kinds[i].is_at(probe) : strcmp(as, kinds[i].name) == 0;
+        if (ss__mem_n_failed() != n_failed) { /* a guess is none where memory ran out */
+            return ss__fail_nomem(err, "looking at it");
+        }
         if (fits) {
             *found = &kinds[i];
             return SS_OK;

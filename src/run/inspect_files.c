@@ -113,19 +113,24 @@ ss_status ss_run_inspect_archive(struct ss_run_inspection *inspection, ss_err *e
 /* ---- datasets ---- */
 
 /* The text column that an analysis would use, or why there is none. */
-static void add_text_column(struct ss_run_inspection *inspection)
+static ss_status add_text_column(struct ss_run_inspection *inspection, ss_err *err)
 {
     ss_err reason = {0};
     ss_dataset *dataset = NULL;
     struct ss_dataset_info info = {.struct_size = sizeof info};
-    if (ss_dataset_open(&inspection->path, 1, &inspection->dataset, &dataset, &reason) !=
-        SS_OK) {
+    const ss_status status =
+        ss_dataset_open(&inspection->path, 1, &inspection->dataset, &dataset, &reason);
+    if (status == SS_E_NOMEM || status == SS_E_IO || status == SS_E_STOPPED) {
+        return ss__fail(err, status, "%s", reason.message); /* nothing about the dataset */
+    }
+    if (status != SS_OK) {
         ss_run_report_text(inspection->report, "no text column", reason.message);
-        return;
+        return SS_OK;
     }
     ss_dataset_describe(dataset, &info);
     ss_run_report_text(inspection->report, "text column", info.text_column);
     ss_dataset_close(dataset);
+    return SS_OK;
 }
 
 static void add_columns(struct ss_report *report, const ss_dataset *dataset)
@@ -168,7 +173,7 @@ ss_status ss_run_inspect_dataset(struct ss_run_inspection *inspection, ss_err *e
     } else if (n_rows > 0) {
         ss_run_report_count(report, "rows", n_rows);
     }
-    add_text_column(inspection);
+    SS_TRY(add_text_column(inspection, err));
 out:
     ss_dataset_close(dataset);
     return status;

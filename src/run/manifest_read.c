@@ -196,10 +196,7 @@ static ss_status read_part(struct ss_run *run, const char *folder, const char *n
 
 static bool has_part(const char *folder, const char *name)
 {
-    char *path = ss__path_join(folder, name);
-    const bool is_there = path != NULL && ss__path_look(path) != SS__PATH_NONE;
-    ss__free(path);
-    return is_there;
+    return ss__path_look_in(folder, name) != SS__PATH_NONE;
 }
 
 static ss_status check_rates(struct ss_run *run, const char *path, ss_err *err)

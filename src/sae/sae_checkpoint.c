@@ -29,10 +29,7 @@ static bool is_weights_name(const char *name)
 
 bool ss_sae_checkpoint_has_file(const struct ss_sae_checkpoint *from, const char *name)
 {
-    char *path = ss__path_join(from->folder, name);
-    const bool is_file = path != NULL && ss__path_look(path) == SS__PATH_FILE;
-    ss__free(path);
-    return is_file;
+    return ss__path_look_in(from->folder, name) == SS__PATH_FILE;
 }
 
 /* ---- documents ---- */

@@ -118,10 +118,10 @@ static ss_status open_path(struct file *file, ss_err *err)
         /* without waiting for a writer at the other end of a named pipe */
         file->descriptor = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     } while (file->descriptor < 0 && errno == EINTR);
+    file->closes = file->descriptor >= 0;
     if (file->descriptor < 0 || fstat(file->descriptor, &found) != 0) {
         return ss__fail_errno(err, file->path, "open", errno);
     }
-    file->closes = true;
     file->is_regular = S_ISREG(found.st_mode);
     if (file->is_regular && !ss__file_facts_of(file->descriptor, &file->facts)) {
         return ss__fail_errno(err, file->path, "open", errno);

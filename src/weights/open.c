@@ -131,7 +131,11 @@ static ss_status refuse_unknown(const struct ss_source_bytes *source, ss_err *er
 
 static ss_status read_source(struct ss_weights *self, ss_err *err)
 {
+    const size_t n_failed = ss__mem_n_failed();
     const struct kind *kind = find_kind(&self->source);
+    if (ss__mem_n_failed() != n_failed) {
+        return ss__fail_nomem(err, "looking at it");
+    }
     if (kind == NULL) {
         kind = kind_by_name(self->source.file);
         if (kind == NULL || self->source.n_bytes == 0 ||
