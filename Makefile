@@ -3,13 +3,15 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
 
-.PHONY: all demo test asan tsan debug fuzz bench lint install uninstall clean help
+.PHONY: all demo test asan tsan debug threads coverage tidy faults fuzz bench lint install uninstall clean help
 
 # In a terminal Ninja shows how far it is; elsewhere it says what is wrong and nothing else.
 # $(call BUILD,PRESET,TARGETS): all targets where none are named
 BUILD = echo "building $(1)"; \
 	cmake --build --preset $(1) $(if $(2),--target $(2)) -- $$(test -t 1 || echo --quiet)
-CONFIGURE = cmake --preset $(1) -DSS_TESTS=$(2) > /dev/null
+# STRICT=1, as the continuous integration has it: warnings are errors, and the fast tests must go
+# through as much of every room as scripts/coverage.py says.
+CONFIGURE = cmake --preset $(1) -DSS_TESTS=$(2) $(if $(STRICT),-DSS_WERROR=ON) > /dev/null
 INSTALLED = saescope_program saescope_static saescope_shared saescope_pages
 
 all: ## build the program: build/release/saescope
@@ -29,15 +31,48 @@ test: ## build and pass every test, the units and corpora under sanitizers too
 	@$(MAKE) --no-print-directory asan
 	@ctest --preset release -j $(JOBS); code=$$?; scripts/count-cases.sh build/release; exit $$code
 
-asan tsan debug: ## build with sanitizers (or for debugging) and pass the fast tests
+asan: ## build with address and undefined-behaviour sanitizers and pass the fast tests
+	@scripts/setup.sh build test
+	@$(call CONFIGURE,asan,ON $(if $(STRICT),-DSS_COVERAGE=ON))
+	@$(call BUILD,asan)
+	@$(if $(STRICT),find build/asan -name '*.gcda' -delete)
+	@ctest --preset asan -L fast -j $(JOBS)
+	@$(if $(STRICT),scripts/coverage.py build/asan floors)
+
+tsan debug: ## build for finding races (or for debugging) and pass the fast tests
 	@scripts/setup.sh build test
 	@test -e build/$@/build.ninja || $(call CONFIGURE,$@,ON)
 	@$(call BUILD,$@)
 	@ctest --preset $@ -L fast -j $(JOBS)
 
+threads: ## pass the tests of threads under the race detector alone
+	@scripts/setup.sh build test
+	@test -e build/tsan/build.ninja || $(call CONFIGURE,tsan,ON)
+	@$(call BUILD,tsan,thread_tests)
+	@ctest --preset tsan -L threads -j $(JOBS)
+
+coverage: ## lines and branches per room that the tests go through (the slow ones left out)
+	@scripts/setup.sh build test
+	@$(call CONFIGURE,coverage,ON)
+	@$(call BUILD,coverage)
+	@find build/coverage -name '*.gcda' -delete
+	@ctest --preset coverage -LE slow -j $(JOBS) || echo "some failed; what was run is counted"
+	@scripts/coverage.py build/coverage
+
+tidy: ## what clang-tidy finds, its analyzer included (TIDY_CHECKS=-clang-analyzer-*: without)
+	@scripts/setup.sh build test lint
+	@test -e build/release/build.ninja || $(call CONFIGURE,release,ON)
+	@git ls-files 'src/*.c' 'cli/*.c' | xargs -P $(JOBS) -n 8 clang-tidy -p build/release --quiet --checks='$(TIDY_CHECKS)' 2> /dev/null
+
+faults: ## every allocation and every call of a file fails, once and from then on, under asan
+	@scripts/setup.sh build test
+	@test -e build/asan/build.ninja || $(call CONFIGURE,asan,ON)
+	@$(call BUILD,asan)
+	@SS_FAULTS=all ctest --preset asan -R test_faults -j $(JOBS)
+
 fuzz: ## FUZZ_SECONDS (60) on every parser; FUZZ_RUNS=N: a fixed number of fixed inputs
 	@scripts/setup.sh build test fuzz
-	@cmake --preset fuzz > /dev/null
+	@$(call CONFIGURE,fuzz,ON)
 	@$(call BUILD,fuzz)
 	@scripts/fuzz.sh build/fuzz $(if $(FUZZ_RUNS),runs $(FUZZ_RUNS),seconds $(FUZZ_SECONDS))
 
@@ -46,7 +81,7 @@ bench: all ## time saescope, its peers and the machine: bench/REPORT.md (QUICK=1
 	@bench/run.sh
 
 lint: ## formatting and the rules of the house
-	@scripts/setup.sh build lint
+	@scripts/setup.sh build lint test
 	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 	@/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/layers
 

@@ -24,6 +24,12 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_link_options(saescope_flags INTERFACE -Wl,-z,relro,-z,now)
 endif()
 
+# What tests go through; read by scripts/coverage.py.
+if(SS_COVERAGE)
+  target_compile_options(saescope_flags INTERFACE --coverage -fprofile-abs-path)
+  target_link_options(saescope_flags INTERFACE --coverage)
+endif()
+
 # Fuzzing finds its way by the coverage of the library, so that is instrumented too. The depth of
 # the stack is left out: it depends on where the system puts that, and runs are to be repeatable.
 if(SS_FUZZ)

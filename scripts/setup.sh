@@ -43,6 +43,7 @@ test mandoc mandoc mandoc
 fuzz clang clang clang
 fuzz libclang-rt-dev compiler-rt compiler-rt
 lint clang-format clang-tools-extra clang
+lint clang-tidy clang-tools-extra clang
 lint git git git
 lint python3 python3 python
 lint python3-pytest python3-pytest python-pytest
