@@ -226,7 +226,8 @@ static ss_status load_tokenizers(struct opening *o, ss_err *err)
     return SS_OK;
 }
 
-/* encoders.md 1.2: what the folder states, cut to what the table of positions holds. */
+/* docs/spec/encoders.md 1.2: what the folder states, cut to what the table of positions holds.
+ */
 static ss_status set_max_tokens(struct opening *o, ss_err *err)
 {
     ss_encoder *e = o->encoder;

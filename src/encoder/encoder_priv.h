@@ -284,7 +284,8 @@ SS_MUST_USE ss_status ss_encoder_sentence_config_read(struct ss_encoder_model_fo
                                                       const struct ss_log *log, ss_err *err);
 void ss_encoder_model_folder_release(struct ss_encoder_model_folder *folder);
 
-/* The limit that the sentence config states, 0 if it states none (encoders.md 1.2, rule 1). */
+/* The limit that the sentence config states, 0 if it states none (docs/spec/encoders.md 1.2,
+ * rule 1). */
 SS_MUST_USE ss_status ss_encoder_model_folder_limit(
     const struct ss_encoder_model_folder *folder, size_t *limit, ss_err *err);
 
@@ -440,7 +441,7 @@ struct ss_encoder_transformer {
     struct ss_encoder_layer *layers;        /* [n_layers] */
 };
 
-/* Beyond this distance all keys share one bias (encoders.md 2.2). */
+/* Beyond this distance all keys share one bias (docs/spec/encoders.md 2.2). */
 enum { SS_ENCODER_MAX_DISTANCE = 91 };
 
 SS_MUST_USE ss_status ss_encoder_transformer_bind(struct ss_encoder_transformer *transformer,

@@ -1,6 +1,6 @@
 /* The architectures as tables: config keys, tensor names, how the body computes, position rule,
- * head. What the code does with a row is the same for all. Names after encoders.md 2, 2.3 and
- * 3; those of ModernBERT and Nomic-BERT after transformers 5.24. */
+ * head. What the code does with a row is the same for all. Names after docs/spec/encoders.md
+ * 2, 2.3 and 3; those of ModernBERT and Nomic-BERT after transformers 5.24. */
 #include <string.h>
 
 #include "encoder/encoder_priv.h"

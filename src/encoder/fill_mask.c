@@ -1,5 +1,5 @@
 /* Filling masks: the language-model head at the mask tokens of one text, the best candidates,
- * and the text with each of them in place (encoders.md 3.1). */
+ * and the text with each of them in place (docs/spec/encoders.md 3.1). */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* The forward pass over a run of tokens (encoders.md 2): no padding, so every matrix product
- * sees real tokens only, and attention looks at one sequence at a time.
+/* The forward pass over a run of tokens (docs/spec/encoders.md 2): no padding, so every matrix
+ * product sees real tokens only, and attention looks at one sequence at a time.
  *
  *   x  = LN(word + type + position)
  *   x' = LN(x + O attention(x))

@@ -1,6 +1,6 @@
 /* The language-model head: logits = decoder(LN(act(dense h))) + bias, then softmax over the
- * whole vocabulary (encoders.md 3). It runs for mask tokens only, a few rows, so that the
- * decoder is read where it lies instead of being packed. */
+ * whole vocabulary (docs/spec/encoders.md 3). It runs for mask tokens only, a few rows, so that
+ * the decoder is read where it lies instead of being packed. */
 #include <stdio.h>
 #include <string.h>
 

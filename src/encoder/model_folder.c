@@ -1,5 +1,5 @@
 /* The files of a model folder that say how it is used: modules.json, the sentence config and
- * the prompts, in the old and the new layout (encoders.md 1). */
+ * the prompts, in the old and the new layout (docs/spec/encoders.md 1). */
 #include "encoder/encoder_priv.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* From the hidden states of a text's tokens to one embedding (encoders.md 1.3). Sums run in
- * token order, so that they do not depend on what else is in a batch. */
+/* From the hidden states of a text's tokens to one embedding (docs/spec/encoders.md 1.3). Sums
+ * run in token order, so that they do not depend on what else is in a batch. */
 #include <math.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* The sentence config of a transformer, sentence_bert_config.json or by an older name: limits,
  * how the library calls the tokenizer and the model, and arguments for their loaders
- * (encoders.md 1). Keys in tables: read, without effect, refused.
+ * (docs/spec/encoders.md 1). Keys in tables: read, without effect, refused.
  *
  *   tokenizer_args, processor_kwargs   count over tokenizer_config.json
  *   config_args, config_kwargs         count over config.json

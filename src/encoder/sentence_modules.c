@@ -1,5 +1,5 @@
-/* Modules after pooling: Dense, Normalize, LayerNorm, Dropout (encoders.md 1). One table says
- * how each is read and run. */
+/* Modules after pooling: Dense, Normalize, LayerNorm, Dropout (docs/spec/encoders.md 1). One
+ * table says how each is read and run. */
 #include <math.h>
 #include <string.h>
 

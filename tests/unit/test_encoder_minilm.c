@@ -31,7 +31,7 @@ static const char *find_model(void)
     return path;
 }
 
-/* First six components, from float64 (encoders.md 4). */
+/* First six components, from float64 (docs/spec/encoders.md 4). */
 static const struct {
     const char *text;
     size_t n_ids;
