@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "corpora.h"
 #include "saescope.h"
 #include "saescope_tools.h"
 
@@ -26,9 +27,10 @@ static bool is_right(const char *outcome, ss_status status)
 
 static void check_family(const char *family)
 {
-    char path[PATH_BYTES], line[LINE_BYTES];
+    char folder[PATH_BYTES], path[2 * PATH_BYTES], line[LINE_BYTES];
     size_t n_cases = 0, n_wrong = 0;
-    snprintf(path, sizeof path, "%s/corpora/%s/MANIFEST.tsv", SS_TEST_SHARED, family);
+    corpora_folder(folder, sizeof folder, family);
+    snprintf(path, sizeof path, "%s/MANIFEST.tsv", folder);
     FILE *manifest = fopen(path, "r");
     if (manifest == NULL) {
         print_message("skipped: there is no %s\n", path);
@@ -44,7 +46,7 @@ static void check_family(const char *family)
         struct ss_report report = {0};
         const struct ss_inspect_options options = {.struct_size = sizeof options,
                                                    .check = true};
-        snprintf(path, sizeof path, "%s/corpora/%s/%s", SS_TEST_SHARED, family, fields[0]);
+        snprintf(path, sizeof path, "%s/%s", folder, fields[0]);
         const ss_status status = ss_inspect(path, &options, &report, &err);
         n_cases++;
         if (!is_right(fields[4], status)) {

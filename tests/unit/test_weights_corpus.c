@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "corpora.h"
 #include "source/source.h"
 #include "weights/weights.h"
 
@@ -304,7 +305,7 @@ static void run_family(const char *family, run_fn *run)
 {
     char folder[PATH_BYTES], manifest[PATH_BYTES], line[LINE_BYTES];
     size_t n = 0;
-    snprintf(folder, sizeof folder, "%s/corpora/%s", SS_TEST_SHARED, family);
+    corpora_folder(folder, sizeof folder, family);
     snprintf(manifest, sizeof manifest, "%.900s/MANIFEST.tsv", folder);
     FILE *file = fopen(manifest, "r");
     if (file == NULL) {
