@@ -66,3 +66,7 @@ def idle_labels(root):
 
 def test_functions_stay_within_the_budget():
     assert not over_budget(ROOT), "\n".join(over_budget(ROOT))
+
+
+def test_the_label_out_releases_something():
+    assert not idle_labels(ROOT), "\n".join(idle_labels(ROOT))

@@ -61,6 +61,7 @@ def verdict(folder, module, rule, *words, is_built=False, monkeypatch=None):
 LONG = "int f(void)\n{\n" + "    g();\n" * 81 + "}\n"
 WIDE = "int f(int a, int b, int c, int d, int e, int g, int h)\n{\n    return a;\n}\n"
 MEDIAN = "".join(f"int f{i}(void)\n{{\n" + "    g();\n" * 21 + "}\n\n" for i in range(9))
+IDLE = "int f(void)\n{\n    ss_status status = SS_OK;\n    SS_TRY(g());\nout:\n    return status;\n}\n"
 
 # rule, what it is given beside the tree, the violation, and a word of what it says
 SEEDS = [
@@ -75,6 +76,7 @@ SEEDS = [
     ("test_budget", "test_functions_stay_within_the_budget", [], {"src/net/n.c": LONG}, "81 lines"),
     ("test_budget", "test_functions_stay_within_the_budget", [], {"src/net/n.c": WIDE}, "7 parameters"),
     ("test_budget", "test_functions_stay_within_the_budget", [], {"src/net/n.c": MEDIAN}, "median"),
+    ("test_budget", "test_the_label_out_releases_something", [], {"src/net/n.c": IDLE}, "owns nothing"),
 ]
 BUILT = [
     ("test_layers", "test_library_does_not_print_exit_or_allocate_outside_base", {"src/base/b.c": "void f(void) { puts(\"\"); }\n"}, "puts"),
