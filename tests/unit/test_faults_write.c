@@ -131,7 +131,7 @@ static ss_status run_convert(const struct faults_case *self, const char *folder,
                              ss_err *err)
 {
     char *out = in_folder(folder, "converted");
-    struct ss_conversion done = {FAULTS_SIZED(done).kind = NULL};
+    FAULTS_CONVERTED done = {FAULTS_SIZED(done).kind = NULL};
     const ss_status status = ss_sae_convert(self->path, self->word, out, NULL, &done, err);
     *sum = take_output(status, out, err);
     return status;
