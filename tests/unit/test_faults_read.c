@@ -158,7 +158,7 @@ static ss_status run_inspect(const struct faults_case *self, const char *folder,
                              ss_err *err)
 {
     struct ss_inspect_options options = {FAULTS_SIZED(options).as = self->word, .check = true};
-    struct ss_report report = {FAULTS_SIZED(report).title = NULL};
+    struct ss_report report = {.title = NULL};
     const ss_status status = ss_inspect(self->path, &options, &report, err);
     (void)folder;
     assert_true((status == SS_OK) == (report.n_facts > 0));
