@@ -68,7 +68,7 @@ SEEDS = [
     ("test_layers", "test_rooms_include_only_rooms_to_their_left", [], {"src/base/b.c": '#include "net/net_one.h"\n'}, "b.c"),
     ("test_layers", "test_rooms_include_only_rooms_to_their_left", [], {"src/base/b.c": '#include "base_one.h"\n'}, "room/file.h"),
     ("test_layers", "test_private_headers_stay_in_their_room", [], {"src/net/n.c": '#include "base/base_priv.h"\n'}, "base_priv.h"),
-    ("test_layers", "test_rooms_with_a_public_header_are_included_by_it_alone", [], {"src/dataset/d.c": '#include "source/stream.h"\n'}, "stream.h"),
+    ("test_layers", "test_a_room_is_included_by_one_header", [], {"src/dataset/d.c": '#include "source/stream.h"\n'}, "stream.h"),
     ("test_layers", "test_programs_see_only_the_public_header", ["cli"], {"cli/b.c": '#include "base/base_one.h"\n'}, "base_one.h"),
     ("test_layers", "test_file_names_are_unique", [], {"src/net/base_one.c": "int x;\n"}, "share a name"),
     ("test_layers", "test_every_room_has_a_short_readme", [], {"src/net/README.md": "line\n" * 31}, ""),
