@@ -88,24 +88,22 @@ static void sort(struct ss_stats_sample *heap, size_t n)
 /* The texts [first, first + n), with the features that fire in them. */
 static ss_status read_texts(struct finding *finding, size_t first, size_t n, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t width = finding->width;
     finding->offsets[0] = 0;
     for (size_t i = 0; i < n; i++) {
         struct ss_stats_evidence_text text;
         size_t *end = &finding->offsets[i + 1];
-        SS_TRY(ss_stats_evidence_text(finding->gathered->evidence, first + i, &finding->memory,
-                                      &text, err));
+        SS_RETURN_IF_ERROR(ss_stats_evidence_text(finding->gathered->evidence, first + i,
+                                                  &finding->memory, &text, err));
         memcpy(finding->x + i * width, text.embedding, width * sizeof *finding->x);
         *end = finding->offsets[i] + text.n_active;
-        SS_GROW(finding->active, finding->active_capacity, *end);
+        SS_GROW_OR_RETURN(finding->active, finding->active_capacity, *end);
         if (text.n_active > 0) {
             memcpy(finding->active + finding->offsets[i], text.features,
                    text.n_active * sizeof *text.features);
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static void look(struct finding *finding, int half, size_t first, size_t n, size_t k)
@@ -130,7 +128,6 @@ static void look(struct finding *finding, int half, size_t first, size_t n, size
 static ss_status find_half(struct finding *finding, int half, size_t first, size_t n_pool,
                            ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_run_evidence_gathered *gathered = finding->gathered;
     const struct ss_run_pass *pass = finding->pass;
     const size_t k =
@@ -139,21 +136,20 @@ static ss_status find_half(struct finding *finding, int half, size_t first, size
                                                         : SS_STATS_SAMPLE_MISS_SCORE];
     for (size_t at = 0; at < n_pool; at += BLOCK_ROWS) {
         const size_t n = ss__min_size(BLOCK_ROWS, n_pool - at);
-        SS_TRY(read_texts(finding, first + at, n, err));
-        SS_TRY(ss_sae_pre_activations(pass->sae, pass->work, finding->x, n, finding->h, err));
+        SS_RETURN_IF_ERROR(read_texts(finding, first + at, n, err));
+        SS_RETURN_IF_ERROR(
+            ss_sae_pre_activations(pass->sae, pass->work, finding->x, n, finding->h, err));
         look(finding, half, first + at, n, k);
     }
     for (size_t f = 0; f < finding->n_features; f++) {
         sort(ss_run_evidence_miss(gathered, f, half, 0),
              gathered->n_misses[2 * f + (size_t)half]);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status allocate(struct finding *finding, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_run_evidence_gathered *gathered = finding->gathered;
     const uint32_t *n = ss_stats_evidence_options(gathered->evidence)->sizes.n_samples;
     const size_t n_both =
@@ -162,15 +158,14 @@ static ss_status allocate(struct finding *finding, ss_err *err)
     if (!ss__mul(finding->n_features, n_both, &n_misses) ||
         !ss__mul(BLOCK_ROWS, finding->width, &n_values) ||
         !ss__mul(BLOCK_ROWS, finding->n_features, &n_sums)) {
-        SS_TRY(ss__fail_nomem(err, "near misses"));
+        return ss__fail_nomem(err, "near misses");
     }
-    SS_ALLOC(gathered->misses, n_misses);
-    SS_ALLOC(gathered->n_misses, 2 * finding->n_features);
-    SS_ALLOC_ALIGNED(finding->x, n_values);
-    SS_ALLOC_ALIGNED(finding->h, n_sums);
-    SS_ALLOC(finding->offsets, BLOCK_ROWS + 1);
-out:
-    return status;
+    SS_ALLOC_OR_RETURN(gathered->misses, n_misses);
+    SS_ALLOC_OR_RETURN(gathered->n_misses, 2 * finding->n_features);
+    SS_ALLOC_ALIGNED_OR_RETURN(finding->x, n_values);
+    SS_ALLOC_ALIGNED_OR_RETURN(finding->h, n_sums);
+    SS_ALLOC_OR_RETURN(finding->offsets, BLOCK_ROWS + 1);
+    return SS_OK;
 }
 
 ss_status ss_run_evidence_find_misses(struct ss_run_evidence_gathered *gathered,

@@ -84,11 +84,8 @@ out:
 
 static ss_status table_commit(struct table *table, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(ss_arrow_output_finish(table->output, err));
-    SS_TRY(ss__out_commit(&table->out, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_arrow_output_finish(table->output, err));
+    return ss__out_commit(&table->out, err);
 }
 
 static ss_status put(struct table *table, size_t column, const void *value, ss_err *err)
@@ -130,26 +127,25 @@ static const char *file_name(const struct ss_dataset_info *dataset, uint32_t fil
 static ss_status put_text(struct table *table, const struct ss_stats_evidence_text *text,
                           const char *file, bool has_texts, int64_t position, ss_err *err)
 {
-    ss_status status = SS_OK;
     const uint8_t half = (uint8_t)ss_stats_key_half(text->key);
     const struct ss_text name = {file, strlen(file)};
-    SS_TRY(put(table, SS_RUN_TEXT_KEY, &text->key.key, err));
-    SS_TRY(put(table, SS_RUN_TEXT_HALF, &half, err));
-    SS_TRY(put(table, SS_RUN_TEXT_IN_POOL, &text->is_in_pool, err));
-    SS_TRY(text->count == 0 ? ss_arrow_output_add_null(table->output, SS_RUN_TEXT_COUNT, err)
-                            : put(table, SS_RUN_TEXT_COUNT, &text->count, err));
-    SS_TRY(put(table, SS_RUN_TEXT_POSITION, &position, err));
-    SS_TRY(put_string(table, SS_RUN_TEXT_FILE, &name, err));
-    SS_TRY(put_string(table, SS_RUN_TEXT_TEXT, has_texts ? &text->text : NULL, err));
-    SS_TRY(
+    SS_RETURN_IF_ERROR(put(table, SS_RUN_TEXT_KEY, &text->key.key, err));
+    SS_RETURN_IF_ERROR(put(table, SS_RUN_TEXT_HALF, &half, err));
+    SS_RETURN_IF_ERROR(put(table, SS_RUN_TEXT_IN_POOL, &text->is_in_pool, err));
+    SS_RETURN_IF_ERROR(text->count == 0
+                           ? ss_arrow_output_add_null(table->output, SS_RUN_TEXT_COUNT, err)
+                           : put(table, SS_RUN_TEXT_COUNT, &text->count, err));
+    SS_RETURN_IF_ERROR(put(table, SS_RUN_TEXT_POSITION, &position, err));
+    SS_RETURN_IF_ERROR(put_string(table, SS_RUN_TEXT_FILE, &name, err));
+    SS_RETURN_IF_ERROR(
+        put_string(table, SS_RUN_TEXT_TEXT, has_texts ? &text->text : NULL, err));
+    SS_RETURN_IF_ERROR(
         put_string(table, SS_RUN_TEXT_KEPT, text->kept.n_bytes > 0 ? &text->kept : NULL, err));
-    SS_TRY(ss_arrow_output_add(table->output, SS_RUN_TEXT_FEATURES, text->features,
-                               text->n_active, err));
-    SS_TRY(ss_arrow_output_add(table->output, SS_RUN_TEXT_VALUES, text->activations,
-                               text->n_active, err));
-    SS_TRY(ss_arrow_output_end_row(table->output, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(ss_arrow_output_add(table->output, SS_RUN_TEXT_FEATURES, text->features,
+                                           text->n_active, err));
+    SS_RETURN_IF_ERROR(ss_arrow_output_add(table->output, SS_RUN_TEXT_VALUES, text->activations,
+                                           text->n_active, err));
+    return ss_arrow_output_end_row(table->output, err);
 }
 
 ss_status ss_run_evidence_texts_write(const struct ss_run_evidence_files *files,
@@ -222,17 +218,15 @@ struct sample {
 
 static ss_status put_sample(struct table *table, const struct sample *sample, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *name = ss_run_sample_lists[sample->kind].name;
-    SS_TRY(put(table, SS_RUN_SAMPLE_FEATURE, &sample->feature, err));
-    SS_TRY(ss_arrow_output_add(table->output, SS_RUN_SAMPLE_KIND, name, strlen(name), err));
-    SS_TRY(put(table, SS_RUN_SAMPLE_HALF, &sample->half, err));
-    SS_TRY(put(table, SS_RUN_SAMPLE_RANK, &sample->rank, err));
-    SS_TRY(put(table, SS_RUN_SAMPLE_ACTIVATION, &sample->activation, err));
-    SS_TRY(put(table, SS_RUN_SAMPLE_TEXT, &sample->text, err));
-    SS_TRY(ss_arrow_output_end_row(table->output, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(put(table, SS_RUN_SAMPLE_FEATURE, &sample->feature, err));
+    SS_RETURN_IF_ERROR(
+        ss_arrow_output_add(table->output, SS_RUN_SAMPLE_KIND, name, strlen(name), err));
+    SS_RETURN_IF_ERROR(put(table, SS_RUN_SAMPLE_HALF, &sample->half, err));
+    SS_RETURN_IF_ERROR(put(table, SS_RUN_SAMPLE_RANK, &sample->rank, err));
+    SS_RETURN_IF_ERROR(put(table, SS_RUN_SAMPLE_ACTIVATION, &sample->activation, err));
+    SS_RETURN_IF_ERROR(put(table, SS_RUN_SAMPLE_TEXT, &sample->text, err));
+    return ss_arrow_output_end_row(table->output, err);
 }
 
 static size_t n_samples(const struct ss_run_evidence_gathered *gathered, size_t feature,

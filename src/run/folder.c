@@ -381,16 +381,14 @@ static ss_status drop_old(const struct ss_run_folder *folder, const char *name, 
 
 static ss_status move(struct ss_run_folder *folder, size_t i, ss_err *err)
 {
-    ss_status status = SS_OK;
     const char *name = folder->files[i];
-    SS_TRY(make_subfolder(folder, folder->descriptor - 1, name, err));
+    SS_RETURN_IF_ERROR(make_subfolder(folder, folder->descriptor - 1, name, err));
     if (renameat(folder->staging_descriptor - 1, name, folder->descriptor - 1, name) != 0) {
-        SS_FAIL_FILE(folder->path, SS_E_IO, "cannot move %s into place: %s", name,
-                     strerrordesc_np(errno));
+        return ss__fail_file(err, folder->path, SS_E_IO, "cannot move %s into place: %s", name,
+                             strerrordesc_np(errno));
     }
     folder->placed |= 1u << i;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_run_folder_commit(struct ss_run_folder *folder, ss_err *err)

@@ -70,30 +70,27 @@ struct adding {
 static ss_status need_slot(struct ss_stats_evidence *evidence, struct adding *adding,
                            ss_err *err)
 {
-    ss_status status = SS_OK;
     if (adding->slot == SS_STATS_NO_TEXT) {
-        SS_TRY(ss_stats_held_add(&evidence->texts, adding->text, &adding->slot, err));
-        SS_TRY(ss_stats_held_count(&evidence->texts, adding->slot, adding->text, adding->count,
-                                   err));
+        SS_RETURN_IF_ERROR(
+            ss_stats_held_add(&evidence->texts, adding->text, &adding->slot, err));
+        SS_RETURN_IF_ERROR(ss_stats_held_count(&evidence->texts, adding->slot, adding->text,
+                                               adding->count, err));
         hold(evidence, adding->slot); /* while it is on its way */
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Begin with a text, which is counted if it is there. */
 static ss_status start(struct ss_stats_evidence *evidence, struct adding *adding, ss_err *err)
 {
-    ss_status status = SS_OK;
     adding->slot =
         ss_stats_held_find(&evidence->texts, adding->text->key, adding->text->variant);
     if (adding->slot != SS_STATS_NO_TEXT) {
         hold(evidence, adding->slot);
-        SS_TRY(ss_stats_held_count(&evidence->texts, adding->slot, adding->text, adding->count,
-                                   err));
+        SS_RETURN_IF_ERROR(ss_stats_held_count(&evidence->texts, adding->slot, adding->text,
+                                               adding->count, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static void end(struct ss_stats_evidence *evidence, const struct adding *adding)
@@ -156,18 +153,17 @@ static bool pool_wants(const struct ss_stats_evidence *evidence,
 static ss_status add_to_pool(struct ss_stats_evidence *evidence, struct adding *adding,
                              ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_stats_pool *pool = &evidence->pools[ss_stats_key_half(adding->text->key)];
     const bool is_there =
         adding->slot != SS_STATS_NO_TEXT && evidence->texts.slots[adding->slot].is_in_pool;
     if (is_there || !pool_wants(evidence, pool, adding->text)) {
-        goto out;
+        return SS_OK;
     }
-    SS_TRY(need_slot(evidence, adding, err));
+    SS_RETURN_IF_ERROR(need_slot(evidence, adding, err));
     hold(evidence, adding->slot);
     evidence->texts.slots[adding->slot].is_in_pool = true;
     if (pool->n < evidence->options.sizes.n_pool) {
-        SS_GROW(pool->slots, pool->capacity, pool->n + 1);
+        SS_GROW_OR_RETURN(pool->slots, pool->capacity, pool->n + 1);
         pool->slots[pool->n++] = adding->slot;
         rise_pool(evidence, pool);
     } else {
@@ -176,8 +172,7 @@ static ss_status add_to_pool(struct ss_stats_evidence *evidence, struct adding *
         pool->slots[0] = adding->slot;
         sink_pool(evidence, pool);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- lists ---- */
@@ -187,13 +182,12 @@ static ss_status offer(struct ss_stats_evidence *evidence, struct adding *adding
                        ss_stats_sample_kind kind, struct ss_stats_candidate *candidate,
                        ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_stats_lists *lists = &evidence->lists[kind];
     bool enters = false;
     if (!ss_stats_lists_may_enter(lists, evidence->texts.slots, candidate)) {
-        goto out;
+        return SS_OK;
     }
-    SS_TRY(need_slot(evidence, adding, err));
+    SS_RETURN_IF_ERROR(need_slot(evidence, adding, err));
     candidate->slot = adding->slot;
     const uint32_t gone = ss_stats_lists_enter(lists, evidence->texts.slots, candidate,
                                                evidence->options.keep_duplicates, &enters);
@@ -203,8 +197,7 @@ static ss_status offer(struct ss_stats_evidence *evidence, struct adding *adding
     if (gone != SS_STATS_NO_TEXT) {
         let_go(evidence, gone);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The lists that a fire may enter, by half. */
@@ -216,27 +209,25 @@ static const size_t n_kinds[SS_STATS_N_HALVES] = {3, 2};
 static ss_status add_row(struct ss_stats_evidence *evidence,
                          const struct ss_stats_arrival *text, ss_err *err)
 {
-    ss_status status = SS_OK;
     const int half = ss_stats_key_half(text->key);
     struct adding adding = {.text = text, .count = 1, .slot = SS_STATS_NO_TEXT};
     struct ss_stats_candidate candidate = {.key = text->key,
                                            .variant = text->variant,
                                            .position = text->position,
                                            .slot = SS_STATS_NO_TEXT};
-    SS_TRY(start(evidence, &adding, err));
-    SS_TRY(add_to_pool(evidence, &adding, err));
+    SS_RETURN_IF_ERROR(start(evidence, &adding, err));
+    SS_RETURN_IF_ERROR(add_to_pool(evidence, &adding, err));
     for (size_t i = 0; i < text->n_active; i++) {
         candidate.feature = text->features[i];
         candidate.activation = text->activations[i];
         evidence->n_active[2 * candidate.feature + (size_t)half]++;
         for (size_t j = 0; j < n_kinds[half]; j++) {
-            SS_TRY(offer(evidence, &adding, kinds[half][j], &candidate, err));
+            SS_RETURN_IF_ERROR(offer(evidence, &adding, kinds[half][j], &candidate, err));
         }
     }
     evidence->n_rows[half]++;
     end(evidence, &adding);
-out:
-    return status;
+    return SS_OK;
 }
 
 /* The first 8 bytes, big-endian, of the SHA-256 of an embedding: what tells texts apart, and
@@ -257,7 +248,6 @@ static uint64_t variant_of(const float *embedding, size_t width)
 ss_status ss_stats_evidence_add(struct ss_stats_evidence *evidence,
                                 const struct ss_stats_evidence_rows *rows, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_stats_evidence_options *options = &evidence->options;
     const struct ss_sparse *codes = rows->codes;
     static const struct ss_text none = {"", 0};
@@ -276,11 +266,9 @@ ss_status ss_stats_evidence_add(struct ss_stats_evidence *evidence,
             .activations = codes->values + begin,
             .embedding = embedding,
         };
-        SS_TRY(add_row(evidence, &arrival, err));
+        SS_RETURN_IF_ERROR(add_row(evidence, &arrival, err));
     }
-    SS_TRY(ss_stats_held_compact(&evidence->texts, err));
-out:
-    return status;
+    return ss_stats_held_compact(&evidence->texts, err);
 }
 
 /* ---- merging ---- */
@@ -306,7 +294,6 @@ struct merging {
 
 static ss_status meet(struct merging *merging, uint32_t slot, bool may_add, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_stats_held *held = &merging->from->texts.slots[slot];
     struct ss_stats_arrival text;
     struct adding adding = {.text = &text, .count = held->count, .slot = merging->slots[slot]};
@@ -314,39 +301,36 @@ static ss_status meet(struct merging *merging, uint32_t slot, bool may_add, ss_e
         adding.slot != SS_STATS_NO_TEXT ||
         ss_stats_held_find(&merging->into->texts, held->key, held->variant) != SS_STATS_NO_TEXT;
     if (adding.slot != SS_STATS_NO_TEXT || (!is_known && !may_add)) {
-        goto out;
+        return SS_OK;
     }
-    SS_TRY(ss_stats_held_read(&merging->from->texts, slot, &merging->memory, &text, err));
-    SS_TRY(start(merging->into, &adding, err));
-    SS_TRY(need_slot(merging->into, &adding, err));
+    SS_RETURN_IF_ERROR(
+        ss_stats_held_read(&merging->from->texts, slot, &merging->memory, &text, err));
+    SS_RETURN_IF_ERROR(start(merging->into, &adding, err));
+    SS_RETURN_IF_ERROR(need_slot(merging->into, &adding, err));
     merging->slots[slot] = adding.slot;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status merge_pools(struct merging *merging, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (int half = 0; half < SS_STATS_N_HALVES; half++) {
         const struct ss_stats_pool *pool = &merging->from->pools[half];
         for (size_t i = 0; i < pool->n; i++) {
             const struct ss_stats_held *held = &merging->from->texts.slots[pool->slots[i]];
             const struct ss_stats_arrival text = {.key = held->key, .variant = held->variant};
             if (pool_wants(merging->into, &merging->into->pools[half], &text)) {
-                SS_TRY(meet(merging, pool->slots[i], true, err));
+                SS_RETURN_IF_ERROR(meet(merging, pool->slots[i], true, err));
                 struct adding adding = {.text = &text, .slot = merging->slots[pool->slots[i]]};
-                SS_TRY(add_to_pool(merging->into, &adding, err));
+                SS_RETURN_IF_ERROR(add_to_pool(merging->into, &adding, err));
             }
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status merge_list(struct merging *merging, ss_stats_sample_kind kind, size_t feature,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_stats_lists *lists = &merging->from->lists[kind];
     for (size_t i = 0; i < lists->n[feature]; i++) {
         const size_t at = feature * lists->k + i;
@@ -362,32 +346,29 @@ static ss_status merge_list(struct merging *merging, ss_stats_sample_kind kind, 
         }
         if (ss_stats_lists_may_enter(&merging->into->lists[kind], merging->into->texts.slots,
                                      &candidate)) {
-            SS_TRY(meet(merging, slot, true, err));
+            SS_RETURN_IF_ERROR(meet(merging, slot, true, err));
             struct adding adding = {.slot = merging->slots[slot]};
-            SS_TRY(offer(merging->into, &adding, kind, &candidate, err));
+            SS_RETURN_IF_ERROR(offer(merging->into, &adding, kind, &candidate, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status merge_texts(struct merging *merging, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_stats_evidence *from = merging->from;
     for (size_t i = 0; i < from->texts.n_slots; i++) { /* counts of those that both have */
         if (from->texts.slots[i].n_lists > 0) {
-            SS_TRY(meet(merging, (uint32_t)i, false, err));
+            SS_RETURN_IF_ERROR(meet(merging, (uint32_t)i, false, err));
         }
     }
-    SS_TRY(merge_pools(merging, err));
+    SS_RETURN_IF_ERROR(merge_pools(merging, err));
     for (size_t kind = 0; kind < SS_STATS_N_GATHERED; kind++) {
         for (size_t f = 0; f < from->options.n_features; f++) {
-            SS_TRY(merge_list(merging, (ss_stats_sample_kind)kind, f, err));
+            SS_RETURN_IF_ERROR(merge_list(merging, (ss_stats_sample_kind)kind, f, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_stats_evidence_merge(struct ss_stats_evidence *evidence,

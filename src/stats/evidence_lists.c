@@ -5,21 +5,20 @@
 ss_status ss_stats_lists_init(struct ss_stats_lists *lists, size_t n_features,
                               ss_stats_sample_kind kind, size_t k, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t n = 0;
     *lists = (struct ss_stats_lists){.kind = kind, .k = k};
     if (!ss__mul(n_features, k, &n) || n >= UINT32_MAX) {
-        SS_FAIL(SS_E_USAGE, "%zu sample texts for each of %zu features are too many", k,
-                n_features);
+        return ss__fail(err, SS_E_USAGE,
+                        "%zu sample texts for each of %zu features are too many", k,
+                        n_features);
     }
-    SS_ALLOC(lists->entries, n);
-    SS_ALLOC(lists->n, n_features);
-    SS_ALLOC(lists->floors, n_features);
+    SS_ALLOC_OR_RETURN(lists->entries, n);
+    SS_ALLOC_OR_RETURN(lists->n, n_features);
+    SS_ALLOC_OR_RETURN(lists->floors, n_features);
     if (kind == SS_STATS_SAMPLE_TOP) {
-        SS_ALLOC(lists->positions, n);
+        SS_ALLOC_OR_RETURN(lists->positions, n);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_stats_lists_release(struct ss_stats_lists *lists)

@@ -109,11 +109,10 @@ ss_status ss_stats_evidence_text(const struct ss_stats_evidence *evidence, size_
                                  struct ss__buf *memory, struct ss_stats_evidence_text *out,
                                  ss_err *err)
 {
-    ss_status status = SS_OK;
     const uint32_t slot = evidence->order[index];
     const struct ss_stats_held *held = &evidence->texts.slots[slot];
     struct ss_stats_arrival text;
-    SS_TRY(ss_stats_held_read(&evidence->texts, slot, memory, &text, err));
+    SS_RETURN_IF_ERROR(ss_stats_held_read(&evidence->texts, slot, memory, &text, err));
     *out = (struct ss_stats_evidence_text){
         .key = text.key,
         .position = text.position,
@@ -126,8 +125,7 @@ ss_status ss_stats_evidence_text(const struct ss_stats_evidence *evidence, size_
         .activations = text.activations,
         .embedding = text.embedding,
     };
-out:
-    return status;
+    return SS_OK;
 }
 
 size_t ss_stats_evidence_n_samples(const struct ss_stats_evidence *evidence, size_t feature,

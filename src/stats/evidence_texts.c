@@ -90,10 +90,9 @@ uint32_t ss_stats_held_find(const struct ss_stats_held_texts *texts, struct ss_s
 
 static ss_status grow_buckets(struct ss_stats_held_texts *texts, ss_err *err)
 {
-    ss_status status = SS_OK;
     uint32_t *buckets = NULL;
     const size_t n = texts->n_buckets == 0 ? MIN_BUCKETS : 2 * texts->n_buckets;
-    SS_ALLOC(buckets, n);
+    SS_ALLOC_OR_RETURN(buckets, n);
     ss__free(texts->buckets);
     texts->buckets = buckets;
     texts->n_buckets = n;
@@ -105,28 +104,25 @@ static ss_status grow_buckets(struct ss_stats_held_texts *texts, ss_err *err)
             *bucket = (uint32_t)i + 1;
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status take_slot(struct ss_stats_held_texts *texts, uint32_t *slot, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (texts->n_held >= texts->n_buckets) {
-        SS_TRY(grow_buckets(texts, err));
+        SS_RETURN_IF_ERROR(grow_buckets(texts, err));
     }
     if (texts->free_slots > 0) {
         *slot = texts->free_slots - 1;
         texts->free_slots = texts->slots[*slot].next;
-        goto out;
+        return SS_OK;
     }
     if (texts->n_slots >= SS_STATS_NO_TEXT - 1) {
-        SS_FAIL(SS_E_LIMIT, "evidence of %u texts or more", SS_STATS_NO_TEXT - 1);
+        return ss__fail(err, SS_E_LIMIT, "evidence of %u texts or more", SS_STATS_NO_TEXT - 1);
     }
-    SS_GROW(texts->slots, texts->slots_capacity, texts->n_slots + 1);
+    SS_GROW_OR_RETURN(texts->slots, texts->slots_capacity, texts->n_slots + 1);
     *slot = (uint32_t)texts->n_slots++;
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_stats_held_forget(struct ss_stats_held_texts *texts, uint32_t slot)
@@ -158,11 +154,10 @@ static ss_status flush(struct ss_stats_held_texts *texts, ss_err *err)
 static ss_status put_record(struct ss_stats_held_texts *texts, struct ss_stats_held *held,
                             const struct ss_stats_arrival *text, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss__buf *pending = &texts->pending;
     const size_t n_before = pending->n_bytes;
     if (text->text.n_bytes > UINT32_MAX || text->kept.n_bytes > UINT32_MAX) {
-        SS_FAIL(SS_E_LIMIT, "a text of 4 GiB or more in the evidence");
+        return ss__fail(err, SS_E_LIMIT, "a text of 4 GiB or more in the evidence");
     }
     held->n_text = (uint32_t)text->text.n_bytes;
     held->n_kept = (uint32_t)text->kept.n_bytes;
@@ -172,52 +167,47 @@ static ss_status put_record(struct ss_stats_held_texts *texts, struct ss_stats_h
     ss__buf_add(pending, text->embedding, texts->width * sizeof *text->embedding);
     ss__buf_add(pending, text->text.data, text->text.n_bytes);
     ss__buf_add(pending, text->kept.data, text->kept.n_bytes);
-    SS_TRY(ss__buf_check(pending, err));
+    SS_RETURN_IF_ERROR(ss__buf_check(pending, err));
     held->offset = texts->n_file;
     texts->n_file += pending->n_bytes - n_before;
     texts->n_live += pending->n_bytes - n_before;
     if (pending->n_bytes >= PENDING_BYTES) {
-        SS_TRY(flush(texts, err));
+        SS_RETURN_IF_ERROR(flush(texts, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_stats_held_add(struct ss_stats_held_texts *texts,
                             const struct ss_stats_arrival *text, uint32_t *slot, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_stats_held made = {.key = text->key,
                                  .variant = text->variant,
                                  .row = text->position.row,
                                  .file = text->position.file};
-    SS_TRY(put_record(texts, &made, text, err));
-    SS_TRY(take_slot(texts, slot, err));
+    SS_RETURN_IF_ERROR(put_record(texts, &made, text, err));
+    SS_RETURN_IF_ERROR(take_slot(texts, slot, err));
     uint32_t *bucket = bucket_of(texts, made.key);
     made.next = *bucket;
     texts->slots[*slot] = made;
     *bucket = *slot + 1;
     texts->n_held++;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_stats_held_count(struct ss_stats_held_texts *texts, uint32_t slot,
                               const struct ss_stats_arrival *text, uint64_t count, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_stats_held *held = &texts->slots[slot];
     const struct ss_stats_position at = text->position;
     held->count += count;
     if (at.file < held->file || (at.file == held->file && at.row < held->row)) {
         const uint64_t n_bytes = record_bytes(texts, held);
-        SS_TRY(put_record(texts, held, text, err));
+        SS_RETURN_IF_ERROR(put_record(texts, held, text, err));
         texts->n_live -= n_bytes;
         held->file = at.file;
         held->row = at.row;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status read_all(int descriptor, void *out, size_t n_bytes, uint64_t offset,
@@ -256,15 +246,14 @@ static ss_status read_record(const struct ss_stats_held_texts *texts,
 ss_status ss_stats_held_read(const struct ss_stats_held_texts *texts, uint32_t slot,
                              struct ss__buf *memory, struct ss_stats_arrival *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_stats_held *held = &texts->slots[slot];
     const size_t n_bytes = (size_t)record_bytes(texts, held);
     memory->n_bytes = 0;
     char *data = ss__buf_reserve(memory, n_bytes + 1);
     if (data == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a text of the evidence"));
+        return ss__fail_nomem(err, "a text of the evidence");
     }
-    SS_TRY(read_record(texts, held, data, err));
+    SS_RETURN_IF_ERROR(read_record(texts, held, data, err));
     memory->n_bytes = n_bytes;
     const size_t n_codes = 4 * (size_t)held->n_active;
     const char *text = data + 2 * n_codes + 4 * texts->width;
@@ -279,8 +268,7 @@ ss_status ss_stats_held_read(const struct ss_stats_held_texts *texts, uint32_t s
         .activations = (const float *)(const void *)(data + n_codes),
         .embedding = (const float *)(const void *)(data + 2 * n_codes),
     };
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_stats_held_compact(struct ss_stats_held_texts *texts, ss_err *err)

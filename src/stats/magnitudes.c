@@ -9,11 +9,9 @@ enum { BIN_BITS = 3, BIN_MASK = SS_STATS_BINS_PER_OCTAVE - 1 };
 ss_status ss_stats_magnitudes_init(struct ss_stats_magnitudes *magnitudes, size_t n_features,
                                    ss_err *err)
 {
-    ss_status status = SS_OK;
     *magnitudes = (struct ss_stats_magnitudes){.n_features = n_features};
-    SS_ALLOC(magnitudes->features, n_features);
-out:
-    return status;
+    SS_ALLOC_OR_RETURN(magnitudes->features, n_features);
+    return SS_OK;
 }
 
 void ss_stats_magnitudes_release(struct ss_stats_magnitudes *magnitudes)
@@ -116,21 +114,19 @@ static size_t list_bins(const struct ss_stats_magnitude_list *list, uint32_t *bi
 ss_status ss_stats_magnitudes_save(const struct ss_stats_magnitudes *magnitudes,
                                    struct ss_stats_magnitude_bins *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n_features = magnitudes->n_features;
     *out = (struct ss_stats_magnitude_bins){.n_features = n_features};
-    SS_ALLOC(out->offsets, n_features + 1);
+    SS_ALLOC_OR_RETURN(out->offsets, n_features + 1);
     for (size_t f = 0; f < n_features; f++) {
         out->offsets[f + 1] = out->offsets[f] + list_bins(&magnitudes->features[f], NULL, NULL);
     }
-    SS_ALLOC(out->bins, out->offsets[n_features]);
-    SS_ALLOC(out->counts, out->offsets[n_features]);
+    SS_ALLOC_OR_RETURN(out->bins, out->offsets[n_features]);
+    SS_ALLOC_OR_RETURN(out->counts, out->offsets[n_features]);
     for (size_t f = 0; f < n_features; f++) {
         const size_t at = (size_t)out->offsets[f];
         (void)list_bins(&magnitudes->features[f], out->bins + at, out->counts + at);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_stats_magnitude_bins_release(struct ss_stats_magnitude_bins *bins)
@@ -160,19 +156,17 @@ bool ss_stats_magnitude_bins_check(const struct ss_stats_magnitude_bins *bins)
 ss_status ss_stats_magnitudes_load(struct ss_stats_magnitudes *magnitudes,
                                    const struct ss_stats_magnitude_bins *bins, ss_err *err)
 {
-    ss_status status = SS_OK;
     *magnitudes = (struct ss_stats_magnitudes){0};
     if (!ss_stats_magnitude_bins_check(bins)) {
-        SS_FAIL(SS_E_DATA, "the bins of a histogram are out of order");
+        return ss__fail(err, SS_E_DATA, "the bins of a histogram are out of order");
     }
-    SS_TRY(ss_stats_magnitudes_init(magnitudes, bins->n_features, err));
+    SS_RETURN_IF_ERROR(ss_stats_magnitudes_init(magnitudes, bins->n_features, err));
     for (size_t f = 0; f < bins->n_features; f++) {
         for (uint64_t i = bins->offsets[f]; i < bins->offsets[f + 1]; i++) {
             if (!add_count(&magnitudes->features[f], bins->bins[i], bins->counts[i])) {
-                SS_TRY(ss__fail_nomem(err, "a histogram"));
+                return ss__fail_nomem(err, "a histogram");
             }
         }
     }
-out:
-    return status;
+    return SS_OK;
 }

@@ -11,7 +11,7 @@ MOST_LINES, MOST_MEDIAN_LINES, MOST_PARAMETERS = 80, 20, 6
 MANY_PARAMETERS = set("""
     ss_encode_file ss_encoder_embed ss_dataset_each_json
     ss_tensor_linear ss_tensor_attend ss_tensor_layer_norm ss_encoder_pooling_run ss_sae_encode_part ss_sae_encode_counted
-    ss_describe_corpus_find ss_weights_view_f32 ss_encoder_bind_view ss_encoder_adapter_apply fill_array
+    ss_describe_corpus_find copy_array ss_weights_view_f32 ss_encoder_bind_view ss_encoder_adapter_apply fill_array
     ss_parquet_column_start ss_parquet_page_read unpack ss_arrow_batch_read
     ss_net_artifact_record_read get_offline ask_and_get get_online
     """.split())
