@@ -235,13 +235,10 @@ out:
 ss_status ss_run_open(const char *dir, const struct ss_run_options *options, ss_run **out,
                       ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_run_options read = {.struct_size = sizeof read};
     struct ss__asking asking = {{0}, 0};
     *out = NULL;
-    SS_TRY(SS_READ_OPTIONS(&read, options, ss_run_options, err));
+    SS_RETURN_IF_ERROR(SS_READ_OPTIONS(&read, options, ss_run_options, err));
     asking.stop = read.progress;
-    SS_TRY(ss_run_open_checked(dir, false, &asking, out, err));
-out:
-    return status;
+    return ss_run_open_checked(dir, false, &asking, out, err);
 }

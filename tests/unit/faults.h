@@ -32,16 +32,7 @@
 #include <cmocka.h>
 
 #include "saescope.h"
-
-/* Structs that begin with their size get it. */
-#ifdef SS_DEFINE_INIT
 #include "saescope_tools.h"
-#define FAULTS_SIZED(object) .struct_size = sizeof(object),
-#define FAULTS_CONVERTED struct ss_convert_result
-#else
-#define FAULTS_SIZED(object)
-#define FAULTS_CONVERTED struct ss_conversion
-#endif
 
 enum { FAULTS_MOST = 40, FAULTS_MAX_CALLS = 400000, FAULTS_DEPTH = 10 };
 

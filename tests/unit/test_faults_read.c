@@ -10,8 +10,7 @@ static const struct ss_text texts[] = {{"The galaxy's 12 stars", 21}, {"na\xC3\x
 
 static ss_status open_encoder(const char *path, ss_encoder **out, ss_err *err)
 {
-    struct ss_encoder_options options = {FAULTS_SIZED(options).n_threads = 1};
-    const ss_status status = ss_encoder_open(path, &options, out, err);
+    const ss_status status = ss_encoder_open(path, NULL, out, err);
     assert_true((status == SS_OK) == (*out != NULL));
     return status;
 }
@@ -46,20 +45,26 @@ static ss_status run_tokenize(const struct faults_case *self, const char *folder
 {
     int32_t *ids = NULL;
     size_t n = 9;
-    const ss_status status = ss_encoder_tokenize(shared_encoder, texts[0], &ids, &n, err);
+    ss_work *work = NULL;
+    ss_status status = ss_work_new(1, &work, err);
+    if (status != SS_OK) {
+        *sum = 0;
+        return status;
+    }
+    status = ss_encoder_tokenize(shared_encoder, work, texts[0], &ids, &n, err);
     (void)self;
     (void)folder;
     assert_true((status == SS_OK) == (ids != NULL) && (ids != NULL || n == 0));
     *sum = status == SS_OK ? faults_mix(1, ids, n * sizeof *ids) : 0;
     ss_ids_free(ids);
+    ss_work_free(work);
     return status;
 }
 
 static ss_status run_fill_mask(const struct faults_case *self, const char *folder,
                                uint64_t *sum, ss_err *err)
 {
-    struct ss_encoder_options options = {FAULTS_SIZED(options).n_threads = 1,
-                                         .with_mask_head = true};
+    struct ss_encoder_options options = {.struct_size = sizeof options, .with_mask_head = true};
     const struct ss_text text = {self->word, strlen(self->word)};
     struct ss_mask_result out = {0};
     ss_encoder *encoder = NULL;
@@ -87,9 +92,9 @@ static ss_status run_sae(const struct faults_case *self, const char *folder, uin
                          ss_err *err)
 {
     static float x[4 * 1024];
-    struct ss_sae_options options = {FAULTS_SIZED(options).batchtopk_rule =
-                                         SS_BATCHTOPK_ROW_TOPK};
-    struct ss_sae_info info = {FAULTS_SIZED(info).width = 0};
+    struct ss_sae_options options = {.struct_size = sizeof options,
+                                     .batchtopk_rule = SS_BATCHTOPK_ROW_TOPK};
+    struct ss_sae_info info = {.struct_size = sizeof info, .width = 0};
     struct ss_sparse out = {0};
     ss_sae *sae = (ss_sae *)(uintptr_t)1;
     ss_work *work = NULL;
@@ -118,7 +123,8 @@ static ss_status run_sae(const struct faults_case *self, const char *folder, uin
 static ss_status run_dataset(const struct faults_case *self, const char *folder, uint64_t *sum,
                              ss_err *err)
 {
-    struct ss_dataset_options options = {FAULTS_SIZED(options).text_column = self->word};
+    struct ss_dataset_options options = {.struct_size = sizeof options,
+                                         .text_column = self->word};
     ss_dataset *dataset = (ss_dataset *)(uintptr_t)1;
     bool has_row = true;
     ss_status status = ss_dataset_open(&self->path, 1, &options, &dataset, err);
@@ -157,7 +163,8 @@ static ss_status run_lines(const struct faults_case *self, const char *folder, u
 static ss_status run_inspect(const struct faults_case *self, const char *folder, uint64_t *sum,
                              ss_err *err)
 {
-    struct ss_inspect_options options = {FAULTS_SIZED(options).as = self->word, .check = true};
+    struct ss_inspect_options options = {
+        .struct_size = sizeof options, .as = self->word, .check = true};
     struct ss_report report = {.title = NULL};
     const ss_status status = ss_inspect(self->path, &options, &report, err);
     (void)folder;

@@ -79,9 +79,11 @@ static ss_status run_analyze(const struct faults_case *self, const char *folder,
                              ss_err *err)
 {
     char *out = in_folder(folder, "run");
-    struct ss_analyze_options options = {FAULTS_SIZED(options).out_dir =
-                                             self->word == NULL ? NULL : out,
-                                         .top_k = 3, .num_examples = 40, .n_threads = 1};
+    struct ss_analyze_options options = {.struct_size = sizeof options,
+                                         .out_dir = self->word == NULL ? NULL : out,
+                                         .top_k = 3,
+                                         .num_examples = 40,
+                                         .n_threads = 1};
     ss_dataset *dataset = NULL;
     ss_run *run = (ss_run *)(uintptr_t)1;
     ss_status status = open_rows(self->path, &dataset, err);
@@ -98,7 +100,9 @@ static ss_status run_analyze(const struct faults_case *self, const char *folder,
 static ss_status run_embed(const struct faults_case *self, const char *folder, uint64_t *sum,
                            ss_err *err)
 {
-    struct ss_embed_options options = {FAULTS_SIZED(options).num_examples = 20, .n_threads = 1,
+    struct ss_embed_options options = {.struct_size = sizeof options,
+                                       .num_examples = 20,
+                                       .n_threads = 1,
                                        .null_rule = SS_NULL_SKIP};
     char *out = in_folder(folder, self->word);
     ss_dataset *dataset = NULL;
@@ -114,8 +118,8 @@ static ss_status run_embed(const struct faults_case *self, const char *folder, u
 static ss_status run_encode(const struct faults_case *self, const char *folder, uint64_t *sum,
                             ss_err *err)
 {
-    struct ss_encode_options options = {FAULTS_SIZED(options).num_examples = 20,
-                                        .n_threads = 1};
+    struct ss_encode_options options = {
+        .struct_size = sizeof options, .num_examples = 20, .n_threads = 1};
     char *out = in_folder(folder, self->word);
     ss_dataset *dataset = NULL;
     ss_status status = open_rows(self->path, &dataset, err);
@@ -131,7 +135,7 @@ static ss_status run_convert(const struct faults_case *self, const char *folder,
                              ss_err *err)
 {
     char *out = in_folder(folder, "converted");
-    FAULTS_CONVERTED done = {FAULTS_SIZED(done).kind = NULL};
+    struct ss_convert_result done = {.struct_size = sizeof done, .kind = NULL};
     const ss_status status = ss_sae_convert(self->path, self->word, out, NULL, &done, err);
     *sum = take_output(status, out, err);
     return status;
@@ -152,18 +156,14 @@ static char run_folder[600];
 
 static ss_status open_run(ss_run **out, ss_err *err)
 {
-#ifdef SS_DEFINE_INIT
     return ss_run_open(run_folder, NULL, out, err);
-#else
-    return ss_run_open(run_folder, out, err);
-#endif
 }
 
 static ss_status run_open(const struct faults_case *self, const char *folder, uint64_t *sum,
                           ss_err *err)
 {
-    struct ss_feature_query query = {FAULTS_SIZED(query).words = "the",
-                                     .order = SS_ORDER_TEXTS};
+    struct ss_feature_query query = {
+        .struct_size = sizeof query, .words = "the", .order = SS_ORDER_TEXTS};
     struct ss_feature_match *matches = NULL;
     size_t n = 0, features[3] = {0};
     ss_run *run = (ss_run *)(uintptr_t)1;
@@ -173,7 +173,7 @@ static ss_status run_open(const struct faults_case *self, const char *folder, ui
     *sum = 0;
     assert_true((status == SS_OK) == (run != NULL));
     if (status == SS_OK) {
-        struct ss_run_info info = {FAULTS_SIZED(info).top_k = 0};
+        struct ss_run_info info = {.struct_size = sizeof info, .top_k = 0};
         ss_run_describe(run, &info);
         matches = __real_calloc(info.n_features, sizeof *matches);
         assert_non_null(matches);
@@ -203,7 +203,7 @@ static ss_status run_density(const struct faults_case *self, const char *folder,
 static ss_status run_embeddings(const struct faults_case *self, const char *folder,
                                 uint64_t *sum, ss_err *err)
 {
-    struct ss_embeddings_info info = {FAULTS_SIZED(info).width = 0};
+    struct ss_embeddings_info info = {.struct_size = sizeof info, .width = 0};
     ss_embeddings *embeddings = (ss_embeddings *)(uintptr_t)1;
     const ss_status status = ss_embeddings_open(self->path, NULL, &embeddings, err);
     (void)folder;
@@ -239,10 +239,9 @@ enum { N_CASES = sizeof cases / sizeof cases[0] };
 static void open_encoder(void)
 {
     cairo_debug_reset_static_data(); /* it keeps fonts, with what they hold of the library */
-    struct ss_encoder_options one = {FAULTS_SIZED(one).n_threads = 1};
     ss_err err = {0};
     ss_encoder_free(encoder);
-    if (ss_encoder_open(DATA "encoder/mpnet-mean", &one, &encoder, &err) != SS_OK) {
+    if (ss_encoder_open(DATA "encoder/mpnet-mean", NULL, &encoder, &err) != SS_OK) {
         fail_msg("%s", err.message);
     }
 }
@@ -250,8 +249,8 @@ static void open_encoder(void)
 static int set_up(void **state)
 {
     static char beside[] = "/tmp/saescope-faults-run-XXXXXX";
-    struct ss_analyze_options options = {FAULTS_SIZED(options).out_dir = run_folder,
-                                         .num_examples = 40};
+    struct ss_analyze_options options = {
+        .struct_size = sizeof options, .out_dir = run_folder, .num_examples = 40};
     ss_dataset *dataset = NULL;
     ss_run *run = NULL;
     ss_err err = {0};
