@@ -56,7 +56,6 @@ static ss_status choose_sizes(const struct ss_analyze_options *options,
                               const struct ss_log *log, const struct ss_sae_info *sae,
                               size_t top_k, struct ss_stats_evidence_sizes *sizes, ss_err *err)
 {
-    ss_status status = SS_OK;
     const uint64_t n_pool = options->sample_rows > 0 ? options->sample_rows : DEFAULT_POOL;
     const uint64_t budget = options->evidence_bytes;
     size_t step = options->evidence == SS_EVIDENCE_LIGHT;
@@ -67,11 +66,12 @@ static ss_status choose_sizes(const struct ss_analyze_options *options,
     }
     const double expected = expected_bytes(sizes, sae->n_features, sae->width);
     if (budget > 0 && expected > (double)budget) {
-        SS_FAIL(SS_E_USAGE,
-                "the smallest evidence of %zu features with %" PRIu64
-                " sample rows of each half takes about %.1f MB, more than `evidence_bytes` "
-                "allows; give fewer `sample_rows`, or `evidence` none",
-                sae->n_features, n_pool, expected / 1e6);
+        return ss__fail(
+            err, SS_E_USAGE,
+            "the smallest evidence of %zu features with %" PRIu64
+            " sample rows of each half takes about %.1f MB, more than `evidence_bytes` "
+            "allows; give fewer `sample_rows`, or `evidence` none",
+            sae->n_features, n_pool, expected / 1e6);
     }
     if (budget > 0) {
         ss__log(log, SS_LEVEL_NOTICE,
@@ -80,8 +80,7 @@ static ss_status choose_sizes(const struct ss_analyze_options *options,
                 steps[step].strongest, steps[step].firing[0], steps[step].firing[1],
                 expected / 1e6);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- the pass ---- */
@@ -90,16 +89,15 @@ ss_status ss_run_evidence_start(struct ss_run_evidence_gathered *gathered,
                                 const struct ss_analyze_options *options,
                                 const struct ss_run_pass *pass, size_t top_k, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_sae_info sae = {.struct_size = sizeof sae};
     *gathered = (struct ss_run_evidence_gathered){.kind = options->evidence};
     if (options->out_dir == NULL || options->evidence == SS_EVIDENCE_NONE) {
         gathered->kind = SS_EVIDENCE_NONE;
-        goto out;
+        return SS_OK;
     }
     if (options->sample_seed > INT64_MAX) {
-        SS_FAIL(SS_E_USAGE, "the sample seed %" PRIu64 " is 2^63 or more",
-                options->sample_seed);
+        return ss__fail(err, SS_E_USAGE, "the sample seed %" PRIu64 " is 2^63 or more",
+                        options->sample_seed);
     }
     ss_sae_describe(pass->sae, &sae);
     struct ss_stats_evidence_options chosen = {
@@ -110,34 +108,30 @@ ss_status ss_run_evidence_start(struct ss_run_evidence_gathered *gathered,
         .tells_embeddings = pass->embeddings != NULL,
         .has_texts = pass->dataset != NULL,
     };
-    SS_TRY(choose_sizes(options, &pass->log, &sae, top_k, &chosen.sizes, err));
-    SS_TRY(ss_stats_magnitudes_init(&gathered->magnitudes, sae.n_features, err));
-    SS_TRY(ss_stats_evidence_new(&chosen, &gathered->evidence, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(choose_sizes(options, &pass->log, &sae, top_k, &chosen.sizes, err));
+    SS_RETURN_IF_ERROR(ss_stats_magnitudes_init(&gathered->magnitudes, sae.n_features, err));
+    return ss_stats_evidence_new(&chosen, &gathered->evidence, err);
 }
 
 /* Note where the files of a batch begin. */
 static ss_status note_files(struct ss_run_evidence_gathered *gathered,
                             const struct ss_run_batch *batch, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < batch->n_rows; i++) {
         const struct ss_stats_position *at = &batch->positions[i];
         if (at->file >= gathered->n_files) {
-            SS_GROW(gathered->first_rows, gathered->files_capacity, (size_t)at->file + 1);
+            SS_GROW_OR_RETURN(gathered->first_rows, gathered->files_capacity,
+                              (size_t)at->file + 1);
             gathered->n_files = (size_t)at->file + 1;
         }
         gathered->first_rows[at->file] = batch->row_ids[i] - at->row;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_run_evidence_take(struct ss_run_evidence_gathered *gathered,
                                const struct ss_run_pass_rows *rows, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_run_batch *batch = rows->batch;
     if (gathered->kind == SS_EVIDENCE_NONE || batch->n_rows == 0) {
         return SS_OK;
@@ -150,23 +144,19 @@ ss_status ss_run_evidence_take(struct ss_run_evidence_gathered *gathered,
         .positions = batch->positions,
         .numbers = batch->row_ids,
     };
-    SS_TRY(note_files(gathered, batch, err));
-    SS_TRY(ss_stats_magnitudes_add(&gathered->magnitudes, rows->rows, err));
-    SS_TRY(ss_stats_evidence_add(gathered->evidence, &taken, err));
-out:
-    return status;
+    SS_RETURN_IF_ERROR(note_files(gathered, batch, err));
+    SS_RETURN_IF_ERROR(ss_stats_magnitudes_add(&gathered->magnitudes, rows->rows, err));
+    return ss_stats_evidence_add(gathered->evidence, &taken, err);
 }
 
 ss_status ss_run_evidence_finish(struct ss_run_evidence_gathered *gathered,
                                  const struct ss_run_pass *pass, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (gathered->kind != SS_EVIDENCE_NONE) {
-        SS_TRY(ss_stats_evidence_finish(gathered->evidence, err));
-        SS_TRY(ss_run_evidence_find_misses(gathered, pass, err));
+        SS_RETURN_IF_ERROR(ss_stats_evidence_finish(gathered->evidence, err));
+        SS_RETURN_IF_ERROR(ss_run_evidence_find_misses(gathered, pass, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_run_evidence_abort(struct ss_run_evidence_gathered *gathered)
