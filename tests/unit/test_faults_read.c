@@ -132,7 +132,7 @@ static ss_status run_dataset(const struct faults_case *self, const char *folder,
     assert_true((status == SS_OK) == (dataset != NULL));
     uint64_t found = status == SS_OK ? 1 + ss_dataset_n_rows(dataset) : 0;
     while (status == SS_OK && has_row) {
-        struct ss_row row = {.text = {"", 0}};
+        struct ss_row row = {.struct_size = sizeof row};
         status = ss_dataset_next(dataset, &row, &has_row, err);
         if (status == SS_OK && has_row) {
             found = faults_mix(found, row.text.data, row.text.n_bytes);
