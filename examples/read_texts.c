@@ -1,6 +1,5 @@
 /* Print the texts of a dataset, one line each, with a line break in a text as \n; "-" stands
- * for an option that is not given: read_texts DATASET [COLUMN [SPLIT [CONFIG [CSV [FIELD]]]]]
- */
+ * for an option that is not given: read_texts DATASET [COLUMN [SPLIT [CONFIG [CSV [FIELD]]]]] */
 #include <stdio.h>
 #include <string.h>
 

@@ -144,7 +144,7 @@ def test_late_columns(texts, tmp_path):
     assert "there is no column 'boby'" in texts(late, "boby")
     rival = tmp_path / "rival.jsonl"
     rival.write_text("".join(json.dumps({"id": f"x{i}"}) + "\n" for i in range(200)) + '{"id": "y", "body": "river"}\n')
-    assert "here 'body' holds one too; say which with --text-column" in texts(rival)
+    assert "here 'body' holds one too; say which with `text_column`" in texts(rival)
     assert texts(rival, "id")[200] == "y"
 
 
