@@ -285,8 +285,8 @@ def test_columns_are_carried_along(folder, run, tmp_path, world, keep):
         done = run("analyze", *words, "--dataset", "hf:org/d", "--out", tmp_path / "remote", env={**QUICK, **servers.environment()})
         places = str(folder / "datasets/org/d").encode(), f"hf://datasets/org/d@{servers.hub.commit(folder / 'datasets/org/d')}".encode()
     assert (local.code, done.code) == (0, 0), local.err + done.err
-    names = sorted(p.name for p in (tmp_path / "local").iterdir())
-    assert names == sorted(p.name for p in (tmp_path / "remote").iterdir())
+    names, remote = (sorted(p.relative_to(tmp_path / side).as_posix() for p in (tmp_path / side).rglob("*") if p.is_file()) for side in ("local", "remote"))
+    assert names == remote
     for name in names:
         if name != "run.json":
             assert (tmp_path / "local" / name).read_bytes().replace(*places) == (tmp_path / "remote" / name).read_bytes(), name
