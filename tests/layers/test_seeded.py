@@ -13,6 +13,7 @@ ROOT = HERE.parents[1]
 HEADER = "#define SS_API\n/* Nothing.\n * Threads  any */\nSS_API int ss_one(void);\n"
 GOOD = {
     "include/saescope.h": HEADER,
+    "include/saescope_tools.h": "",
     "src/base/base_one.c": '#include "base/base_one.h"\n\nint ss_one(void)\n{\n    return 1;\n}\n',
     "src/base/base_one.h": "int ss_two(void);\n",
     "src/net/net_one.c": '#include "base/base_one.h"\n\nint ss_two(void)\n{\n    return 1;\n}\n',
@@ -114,7 +115,7 @@ def test_paths_of_a_machine_are_reported(tmp_path):
 def test_a_header_that_does_not_compile_is_reported(tmp_path):
     folder = tree(tmp_path, {"include/saescope.h": "size_t ss_one(void);\n"})
     with pytest.raises(subprocess.CalledProcessError):
-        verdict(folder, "test_layers", "test_public_header_compiles_alone", ["gcc", "-std=c11"], tmp_path)
+        verdict(folder, "test_layers", "test_public_header_compiles_alone", ["gcc", "-std=c11"], "saescope.h", tmp_path)
 
 
 def test_a_missing_fuzz_target_is_reported(tmp_path):
