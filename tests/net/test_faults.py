@@ -216,7 +216,7 @@ EXPECTED = {
     "wrong-content-range": (FILE, (69, "another part")),
     "etag-changed": (FILE, BROKEN),
     "size-changed": (FILE, BROKEN),
-    "redirect-loop": (FILE, (69, "on and on")),
+    "redirect-loop": (FILE, (69, "too many redirects")),
     "redirect-elsewhere": (FILE, (69, "file:///etc/hostname")),
     "401-403-404": (FILE, (66, "403")),
     "401": (FILE, (66, "401")),
