@@ -133,9 +133,9 @@ const char *ss_net_hub_cache_dir(const struct ss_net_hub *hub)
 typedef enum about { ABOUT_REPO, ABOUT_REVISION, ABOUT_ENTRY } about;
 
 struct error_response {
-    long code;           /* 0: any */
-    const char *error;   /* X-Error-Code; NULL: any */
-    const char *header;  /* X-Error-Message; NULL: any */
+    long code;          /* 0: any */
+    const char *error;  /* X-Error-Code; NULL: any */
+    const char *header; /* X-Error-Message; NULL: any */
     about about;
     const char *message; /* behind the name of what was asked for */
 };
