@@ -402,6 +402,16 @@ static inline void faults_try(const struct faults_case *c, const char *folder, f
     (void)faults_try_if(c, folder, kind, false);
 }
 
+/* Every case of a table; faults.n_problems says what was found. */
+static inline void faults_try_all(const struct faults_case *cases, size_t n, const char *folder,
+                                  faults_kind kind)
+{
+    faults.n_problems = 0;
+    for (size_t i = 0; i < n; i++) {
+        faults_try(&cases[i], folder, kind);
+    }
+}
+
 static inline int faults_set_up(void **state)
 {
     static char folder[] = "/tmp/saescope-faults-XXXXXX";

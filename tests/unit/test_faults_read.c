@@ -237,19 +237,13 @@ static int close_shared(void **state)
 
 static void test_memory(void **state)
 {
-    faults.n_problems = 0;
-    for (size_t i = 0; i < N_CASES; i++) {
-        faults_try(&cases[i], *state, FAULTS_MEMORY);
-    }
+    faults_try_all(cases, N_CASES, *state, FAULTS_MEMORY);
     assert_int_equal(faults.n_problems, 0);
 }
 
 static void test_files(void **state)
 {
-    faults.n_problems = 0;
-    for (size_t i = 0; i < N_CASES; i++) {
-        faults_try(&cases[i], *state, FAULTS_FILES);
-    }
+    faults_try_all(cases, N_CASES, *state, FAULTS_FILES);
     assert_int_equal(faults.n_problems, 0);
 }
 
