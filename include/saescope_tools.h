@@ -172,6 +172,15 @@ SS_API SS_MUST_USE ss_status ss_cache_verify(const struct ss_cache_check_options
 SS_API SS_MUST_USE ss_status ss_cache_prune(const struct ss_cache_check_options *options,
                                             struct ss_cache_sum *out, ss_err *err);
 
+/* ---- names ---- */
+
+/* Edits (insert, drop, change, swap of neighbours) that lead from one name to the other, of
+ * which the first 48 bytes are looked at.
+ *
+ * Errors   none
+ * Threads  any */
+SS_API size_t ss_edit_distance(const char *a, const char *b);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,32 +6,11 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "format/format.h"
+#include "saescope_tools.h"
 
-enum { EXAMPLE_ROWS = 20, EXAMPLE_BYTES = 30, MAX_EXAMPLES_BYTES = 260, MAX_NAME = 48 };
+enum { EXAMPLE_ROWS = 20, EXAMPLE_BYTES = 30, MAX_EXAMPLES_BYTES = 260 };
 
 /* ---- names ---- */
-
-/* Edits (insert, drop, change, swap of neighbours) from a to b. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t table[MAX_NAME + 1][MAX_NAME + 1];
-    const size_t n = ss__min_size(strlen(a), MAX_NAME), m = ss__min_size(strlen(b), MAX_NAME);
-    for (size_t i = 0; i <= n; i++) {
-        for (size_t j = 0; j <= m; j++) {
-            if (i == 0 || j == 0) {
-                table[i][j] = i + j;
-                continue;
-            }
-            const size_t change = table[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-            table[i][j] =
-                ss__min_size(change, 1 + ss__min_size(table[i - 1][j], table[i][j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-                table[i][j] = ss__min_size(table[i][j], table[i - 2][j - 2] + 1);
-            }
-        }
-    }
-    return table[n][m];
-}
 
 /* The column that a name most likely means, or NULL. */
 static const char *nearest(const ss_dataset *dataset, const char *name)
@@ -45,7 +24,7 @@ static const char *nearest(const ss_dataset *dataset, const char *name)
         const bool is_begin = strlen(name) > 2 && strncmp(other, name, strlen(name)) == 0;
         const size_t distance = is_leaf || ss__equal_ignoring_case(name, other) ? 0
                                 : is_begin                                      ? 1
-                                           : edit_distance(name, other);
+                                           : ss_edit_distance(name, other);
         if (distance < best_distance && distance < strlen(other)) {
             best = other;
             best_distance = distance;
