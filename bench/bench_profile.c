@@ -43,7 +43,8 @@ static void note(const char *name, double start, double work)
     result __wrap_##name(__VA_ARGS__)
 
 REAL(ss_status, ss_tensor_linear, ss_work *work, const struct ss_tensor_matrix *w,
-     const float *x, size_t n_rows, float *y, const struct ss_tensor_end *end, ss_err *err);
+     const float *x, size_t n_rows, float *y, const struct ss_tensor_epilogue *end,
+     ss_err *err);
 REAL(ss_status, ss_tensor_attend, ss_work *work, const struct ss_tensor_attention *attention,
      const float *qkv, const size_t *offsets, size_t n_sequences, float *out, ss_err *err);
 REAL(void, ss_tensor_layer_norm, ss_work *work, float *x, size_t n_rows, size_t width,
@@ -56,7 +57,7 @@ REAL(void, ss_encoder_pooling_run, const struct ss_encoder_pooling *pooling, ss_
      float *out);
 
 ss_status __wrap_ss__linear(ss_work *work, const struct ss_tensor_matrix *w, const float *x,
-                            size_t n_rows, float *y, const struct ss_tensor_end *end,
+                            size_t n_rows, float *y, const struct ss_tensor_epilogue *end,
                             ss_err *err)
 {
     char name[NAME_BYTES];

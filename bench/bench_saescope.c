@@ -12,7 +12,7 @@ static bool open_own(size_t n_threads, ss_precision precision, char *about, size
 {
     (void)snprintf(about, about_bytes, "saescope %s, %s kernels, %s in %s", ss_version(),
                    ss_tensor_kernels_name(), ss_precision_name(precision),
-                   ss_tensor_precision_numbers(precision));
+                   ss_tensor_precision_format(precision));
     return work != NULL || ss_work_new(n_threads, &work, NULL) == SS_OK;
 }
 

@@ -144,8 +144,7 @@ static int step_sae(char **arguments)
 static int step_numbers(char **arguments)
 {
     printf("{\"numbers\": \"%s\", \"kernels\": \"%s\"}\n",
-           ss_tensor_precision_numbers(bench_precision(arguments[0])),
-           ss_tensor_kernels_name());
+           ss_tensor_precision_format(bench_precision(arguments[0])), ss_tensor_kernels_name());
     return 0;
 }
 

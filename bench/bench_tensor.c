@@ -212,7 +212,7 @@ static float *make_random(size_t n)
 struct product {
     ss_work *work;
     struct ss_tensor_matrix w;
-    struct ss_tensor_end end;
+    struct ss_tensor_epilogue end;
     float *x, *y;
     size_t n_rows;
 };

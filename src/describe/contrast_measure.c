@@ -138,7 +138,7 @@ static void measure_trial(void *context, size_t index, size_t worker)
 ss_status ss_describe_measure(struct ss_describe_contrasting *work, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_tensor_end end = {0};
+    const struct ss_tensor_epilogue end = {0};
     const size_t n_pool = work->view->n_pool[SS_STATS_DESCRIBE];
     if (work->n_trials == 0) {
         return SS_OK;

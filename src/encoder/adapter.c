@@ -226,23 +226,23 @@ static const struct end *find_end(const char *name, size_t *n_module)
 }
 
 /* The change of a tensor, new or there; there is room for one per tensor of the adapter. */
-static struct ss_encoder_adapter_change *need_change(struct ss_encoder_adapter *adapter,
-                                                     const char *name)
+static struct ss_encoder_adapter_delta *need_delta(struct ss_encoder_adapter *adapter,
+                                                   const char *name)
 {
     for (size_t i = 0; i < adapter->n; i++) {
-        if (strcmp(adapter->changes[i].name, name) == 0) {
-            return &adapter->changes[i];
+        if (strcmp(adapter->deltas[i].name, name) == 0) {
+            return &adapter->deltas[i];
         }
     }
-    adapter->changes[adapter->n].name = name;
-    return &adapter->changes[adapter->n++];
+    adapter->deltas[adapter->n].name = name;
+    return &adapter->deltas[adapter->n++];
 }
 
 static ss_status add_low_rank(const struct reading *r, const struct ss_weights_tensor *tensor,
                               const struct end *end, const char *module, ss_err *err)
 {
     struct ss_encoder_adapter *adapter = r->adapter;
-    struct ss_encoder_adapter_change *change = NULL;
+    struct ss_encoder_adapter_delta *delta = NULL;
     double rank = r->rank, alpha = r->alpha;
     const char *weight = ss__arena_printf(&adapter->arena, "%s.weight", module);
     const char *name =
@@ -259,10 +259,10 @@ static ss_status add_low_rank(const struct reading *r, const struct ss_weights_t
                              "the tensor '%s' has the rank %llu, the config says %g",
                              tensor->name, (unsigned long long)n_rank, rank);
     }
-    change = need_change(adapter, name);
-    *(end->is_a ? &change->a : &change->b) = tensor;
-    change->is_table = end->is_table;
-    change->scale = alpha / (r->is_stabilized ? sqrt(rank) : rank);
+    delta = need_delta(adapter, name);
+    *(end->is_a ? &delta->a : &delta->b) = tensor;
+    delta->is_table = end->is_table;
+    delta->scale = alpha / (r->is_stabilized ? sqrt(rank) : rank);
     return SS_OK;
 }
 
@@ -286,7 +286,7 @@ static ss_status add_whole(const struct reading *r, const struct ss_weights_tens
             "into its base model",
             tensor->name);
     }
-    need_change(r->adapter, plain)->whole = tensor;
+    need_delta(r->adapter, plain)->whole = tensor;
     return SS_OK;
 }
 
@@ -307,10 +307,10 @@ static ss_status add_tensor(const struct reading *r, const struct ss_weights_ten
 static ss_status check_pairs(const struct ss_encoder_adapter *adapter, ss_err *err)
 {
     for (size_t i = 0; i < adapter->n; i++) {
-        const struct ss_encoder_adapter_change *change = &adapter->changes[i];
-        if ((change->a == NULL) != (change->b == NULL)) {
+        const struct ss_encoder_adapter_delta *delta = &adapter->deltas[i];
+        if ((delta->a == NULL) != (delta->b == NULL)) {
             return ss__fail_file(err, ss_weights_path(adapter->weights), SS_E_DATA,
-                                 "the adapter has one of two matrices for '%s'", change->name);
+                                 "the adapter has one of two matrices for '%s'", delta->name);
         }
     }
     return SS_OK;
@@ -325,7 +325,7 @@ static ss_status read_tensors(const struct reading *r, ss_err *err)
                              "the adapter has %zu tensors; at most %d are read", n,
                              MAX_TENSORS);
     }
-    SS_ALLOC_OR_RETURN(adapter->changes, n);
+    SS_ALLOC_OR_RETURN(adapter->deltas, n);
     for (size_t i = 0; i < n; i++) {
         SS_RETURN_IF_ERROR(
             ss_encoder_check_stored(adapter->weights, ss_weights_at(adapter->weights, i), err));
@@ -353,15 +353,15 @@ static ss_status find_weights(const char *folder, char **out, ss_err *err)
     return SS_OK;
 }
 
-ss_status ss_encoder_adapter_look(const char *folder, struct ss__arena *arena,
-                                  struct ss_encoder_adapter_place *out, ss_err *err)
+ss_status ss_encoder_adapter_find(const char *folder, struct ss__arena *arena,
+                                  struct ss_encoder_adapter_files *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *json = NULL;
     const char *base = "";
     char *file = ss__path_join(folder, config_name);
     char *weights = NULL;
-    *out = (struct ss_encoder_adapter_place){0};
+    *out = (struct ss_encoder_adapter_files){0};
     if (file == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
@@ -391,7 +391,7 @@ out:
     return status;
 }
 
-ss_status ss_encoder_adapter_open(const struct ss_encoder_adapter_place *place,
+ss_status ss_encoder_adapter_open(const struct ss_encoder_adapter_files *files,
                                   const char *const *prefixes, const struct ss_log *log,
                                   struct ss_encoder_adapter **out, ss_err *err)
 {
@@ -400,17 +400,17 @@ ss_status ss_encoder_adapter_open(const struct ss_encoder_adapter_place *place,
     struct ss__json *json = NULL;
     *out = NULL;
     SS_ALLOC(adapter, 1);
-    SS_TRY(ss__json_load(place->file, &json, err));
+    SS_TRY(ss__json_load(files->file, &json, err));
     struct reading reading = {
-        .file = place->file, .json = json, .adapter = adapter, .prefixes = prefixes};
+        .file = files->file, .json = json, .adapter = adapter, .prefixes = prefixes};
     SS_TRY(check_kind(&reading, log, err));
     SS_TRY(read_scales(&reading, err));
-    if (place->weights[0] == '\0') {
-        SS_FAIL_FILE(place->file, SS_E_NOINPUT,
+    if (files->weights[0] == '\0') {
+        SS_FAIL_FILE(files->file, SS_E_NOINPUT,
                      "this is an adapter, but its weights (%s or %s) are not there",
                      weight_names[0], weight_names[1]);
     }
-    SS_TRY(ss_weights_open(place->weights, NULL, &adapter->weights, err));
+    SS_TRY(ss_weights_open(files->weights, NULL, &adapter->weights, err));
     SS_TRY(read_tensors(&reading, err));
     *out = adapter;
     adapter = NULL;
@@ -425,7 +425,7 @@ void ss_encoder_adapter_free(struct ss_encoder_adapter *adapter)
     if (adapter != NULL) {
         ss_weights_close(adapter->weights);
         ss__arena_release(&adapter->arena);
-        ss__free(adapter->changes);
+        ss__free(adapter->deltas);
         ss__free(adapter);
     }
 }
@@ -434,31 +434,31 @@ void ss_encoder_adapter_free(struct ss_encoder_adapter *adapter)
 
 /* W [n_out, n_in] += scale B A; for a table, whose A is [r, n_out], += scale (B A)^T. */
 static ss_status add_product(const struct ss_encoder_adapter *adapter,
-                             const struct ss_encoder_adapter_change *change,
+                             const struct ss_encoder_adapter_delta *delta,
                              const uint64_t shape[2], float *w, ss_err *err)
 {
     ss_status status = SS_OK;
     const float *a = NULL, *b = NULL;
     float *a_owned = NULL, *b_owned = NULL, *row = NULL;
-    const uint64_t rank = change->a->shape[0];
-    const uint64_t outer = change->is_table ? shape[0] : shape[1];
-    const uint64_t inner = change->is_table ? shape[1] : shape[0];
+    const uint64_t rank = delta->a->shape[0];
+    const uint64_t outer = delta->is_table ? shape[0] : shape[1];
+    const uint64_t inner = delta->is_table ? shape[1] : shape[0];
     const size_t n_out = (size_t)shape[0], n_in = (size_t)shape[1], r = (size_t)rank;
-    SS_TRY(ss_weights_view_f32(adapter->weights, change->a->name, 2,
+    SS_TRY(ss_weights_view_f32(adapter->weights, delta->a->name, 2,
                                (const uint64_t[]){rank, outer}, &a, &a_owned, err));
-    SS_TRY(ss_weights_view_f32(adapter->weights, change->b->name, 2,
+    SS_TRY(ss_weights_view_f32(adapter->weights, delta->b->name, 2,
                                (const uint64_t[]){inner, rank}, &b, &b_owned, err));
     SS_ALLOC(row, n_in);
     for (size_t o = 0; o < n_out; o++) {
         memset(row, 0, n_in * sizeof *row);
         for (size_t k = 0; k < r; k++) {
             for (size_t i = 0; i < n_in; i++) {
-                row[i] += change->is_table ? b[i * r + k] * a[k * n_out + o]
-                                           : b[o * r + k] * a[k * n_in + i];
+                row[i] += delta->is_table ? b[i * r + k] * a[k * n_out + o]
+                                          : b[o * r + k] * a[k * n_in + i];
             }
         }
         for (size_t i = 0; i < n_in; i++) {
-            w[o * n_in + i] += (float)change->scale * row[i];
+            w[o * n_in + i] += (float)delta->scale * row[i];
         }
     }
 out:
@@ -469,30 +469,30 @@ out:
 }
 
 ss_status ss_encoder_adapter_apply(const struct ss_encoder_adapter *adapter,
-                                   const struct ss_encoder_adapter_change *change,
-                                   size_t n_dims, const uint64_t *shape, const float **values,
-                                   float **owned, ss_err *err)
+                                   const struct ss_encoder_adapter_delta *delta, size_t n_dims,
+                                   const uint64_t *shape, const float **values, float **owned,
+                                   ss_err *err)
 {
     ss_status status = SS_OK;
-    if (change->whole != NULL) {
+    if (delta->whole != NULL) {
         ss__free(*owned);
         *owned = NULL;
-        SS_TRY(ss_weights_view_f32(adapter->weights, change->whole->name, n_dims, shape, values,
+        SS_TRY(ss_weights_view_f32(adapter->weights, delta->whole->name, n_dims, shape, values,
                                    owned, err));
     }
-    if (change->a == NULL) {
+    if (delta->a == NULL) {
         goto out;
     }
     if (n_dims != 2) {
         SS_FAIL_FILE(ss_weights_path(adapter->weights), SS_E_SHAPE,
-                     "the adapter changes '%s', which is no matrix", change->name);
+                     "the adapter changes '%s', which is no matrix", delta->name);
     }
     if (*owned == NULL) {
         SS_ALLOC_ALIGNED(*owned, (size_t)(shape[0] * shape[1]));
         memcpy(*owned, *values, (size_t)(shape[0] * shape[1]) * sizeof **owned);
         *values = *owned;
     }
-    SS_TRY(add_product(adapter, change, shape, *owned, err));
+    SS_TRY(add_product(adapter, delta, shape, *owned, err));
 out:
     if (status != SS_OK) {
         ss__free(*owned);

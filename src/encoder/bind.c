@@ -85,14 +85,14 @@ ss_status ss_encoder_binder_adapt(struct ss_encoder_binder *binder,
 {
     binder->adapter = adapter;
     for (size_t i = 0; adapter != NULL && i < adapter->n; i++) {
-        const struct ss_encoder_adapter_change *change = &adapter->changes[i];
-        struct ss_encoder_binder_entry *entry = find(binder, change->name);
+        const struct ss_encoder_adapter_delta *delta = &adapter->deltas[i];
+        struct ss_encoder_binder_entry *entry = find(binder, delta->name);
         if (entry != NULL) {
-            entry->change = change;
-        } else if (!ignores(change->name)) {
+            entry->delta = delta;
+        } else if (!ignores(delta->name)) {
             return ss__fail_file(err, ss_weights_path(adapter->weights), SS_E_DATA,
                                  "the adapter changes '%s', which the model does not have",
-                                 change->name);
+                                 delta->name);
         }
     }
     return SS_OK;
@@ -165,8 +165,8 @@ ss_status ss_encoder_bind_view(struct ss_encoder_binder *binder, const char *nam
     SS_TRY(take(binder, name, &entry, err));
     SS_TRY(ss_weights_view_f32(binder->weights, entry->tensor->name, n_dims, shape, out, owned,
                                err));
-    if (entry->change != NULL) {
-        SS_TRY(ss_encoder_adapter_apply(binder->adapter, entry->change, n_dims, shape, out,
+    if (entry->delta != NULL) {
+        SS_TRY(ss_encoder_adapter_apply(binder->adapter, entry->delta, n_dims, shape, out,
                                         owned, err));
     }
 out:
@@ -202,7 +202,7 @@ ss_status ss_encoder_bind_table(struct ss_encoder_binder *binder, const char *na
     SS_TRY(take(binder, name, &entry, err));
     SS_TRY(ss_weights_need_table(binder->weights, entry->tensor->name, shape, binder->asking,
                                  out, err));
-    if (entry->change != NULL) {
+    if (entry->delta != NULL) {
         SS_TRY(change_table(binder, name, shape, out, err));
     }
 out:
@@ -288,7 +288,7 @@ ss_status ss_encoder_bind_matrix(struct ss_encoder_binder *binder, const char *n
 }
 
 /* Tensors that no one asked for. Where they may be there, they are named. */
-static ss_status tell_unused(const struct ss_encoder_binder *binder,
+static ss_status warn_unused(const struct ss_encoder_binder *binder,
                              bool (*ignores)(const char *name), const struct ss_log *log,
                              ss_err *err)
 {
@@ -338,5 +338,5 @@ ss_status ss_encoder_binder_finish(const struct ss_encoder_binder *binder,
         *n_parameters += binder->entries[i].is_used ? binder->entries[i].tensor->n_elements : 0;
     }
     return ignores == NULL ? refuse_unused(binder, err)
-                           : tell_unused(binder, ignores, log, err);
+                           : warn_unused(binder, ignores, log, err);
 }

@@ -188,7 +188,7 @@ static bool can_overlay(const struct ss_encoder_family *family, const struct ss_
 }
 
 /* Name arguments that the class does not know: it passes over them. */
-static ss_status tell_unknown(const struct ss_encoder_config_source *source,
+static ss_status warn_unknown(const struct ss_encoder_config_source *source,
                               const struct ss_encoder_family *family,
                               const struct ss__json *json, ss_err *err)
 {
@@ -224,7 +224,7 @@ ss_status ss_encoder_config_overlay(const struct ss_encoder_config_source *sourc
                 arguments->name, name);
         }
     }
-    SS_RETURN_IF_ERROR(tell_unknown(source, family, *json, err));
+    SS_RETURN_IF_ERROR(warn_unknown(source, family, *json, err));
     SS_RETURN_IF_ERROR(ss__json_merge(*json, arguments->values, NULL, &merged, err));
     ss__json_free(*json);
     *json = merged;

@@ -138,7 +138,7 @@ static ss_status read_rope(const char *path, const struct ss__json *json,
             "'rope_parameters' has neither 'full_attention' nor 'sliding_attention'");
     }
     for (size_t i = 0; i < SS_ENCODER_N_LAYER_KINDS; i++) {
-        config->kinds[i].stretch = 1;
+        config->kinds[i].scaling_factor = 1;
         SS_RETURN_IF_ERROR(read_theta(path, json, i, config, err));
         SS_RETURN_IF_ERROR(ss_encoder_rope_read(path, ss__json_get(all, kind_keys[i].name),
                                                 &config->kinds[i], err));
@@ -146,7 +146,7 @@ static ss_status read_rope(const char *path, const struct ss__json *json,
     return ss_encoder_rope_check(path, 1, config, err);
 }
 
-/* ---- the whole ---- */
+/* ---- the encoder ---- */
 
 ss_status ss_encoder_config_read_modern(const char *path, const struct ss__json *json,
                                         struct ss_encoder_config *config, ss_err *err)

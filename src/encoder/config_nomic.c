@@ -125,19 +125,20 @@ static ss_status refuse_switches(const char *path, const struct ss__json *json,
 
 /* Beyond the trained positions the published code stretches all of them by the longest text of
  * a batch, so that a result would depend on its company: texts are cut to the trained ones. */
-static ss_status read_stretch(const char *path, const struct ss__json *json,
-                              struct ss_encoder_config *config, ss_err *err)
+static ss_status read_scaling_factor(const char *path, const struct ss__json *json,
+                                     struct ss_encoder_config *config, ss_err *err)
 {
-    double stretch = 0;
+    double scaling_factor = 0;
     size_t n_trained = 2048;
     const struct ss__json *scale_base = ss__json_get(json, "rotary_emb_scale_base");
-    SS_RETURN_IF_ERROR(ss__json_number(path, json, "rotary_scaling_factor", &stretch, err));
+    SS_RETURN_IF_ERROR(
+        ss__json_number(path, json, "rotary_scaling_factor", &scaling_factor, err));
     SS_RETURN_IF_ERROR(ss__json_size(path, json, "max_trained_positions", &n_trained, err));
     if (scale_base != NULL && !ss__json_is_null(scale_base)) {
         return ss__fail_file(err, path, SS_E_UNSUPPORTED,
                              "'rotary_emb_scale_base' is not read");
     }
-    if (stretch != 0 && n_trained < config->n_positions) {
+    if (scaling_factor != 0 && n_trained < config->n_positions) {
         config->n_positions = n_trained;
     }
     return SS_OK;
@@ -167,7 +168,7 @@ static ss_status read_published(const char *path, const struct ss__json *json,
     SS_RETURN_IF_ERROR(ss__json_number(path, json, "rotary_emb_base", &kind->theta, err));
     SS_RETURN_IF_ERROR(
         ss__json_bool(path, json, "rotary_emb_interleaved", &config->has_neighbour_pairs, err));
-    SS_RETURN_IF_ERROR(read_stretch(path, json, config, err));
+    SS_RETURN_IF_ERROR(read_scaling_factor(path, json, config, err));
     SS_RETURN_IF_ERROR(ss__json_number(path, json, "rotary_emb_fraction", &fraction, err));
     return ss_encoder_rope_check(path, fraction, config, err);
 }
@@ -201,6 +202,6 @@ ss_status ss_encoder_config_read_nomic(const char *path, const struct ss__json *
                                        struct ss_encoder_config *config, ss_err *err)
 {
     const bool is_published = strcmp(config->keys.width, "n_embd") == 0;
-    config->kinds[0].stretch = 1;
+    config->kinds[0].scaling_factor = 1;
     return (is_published ? read_published : read_native)(path, json, config, err);
 }

@@ -119,7 +119,7 @@ struct opening {
     struct ss__asking asking;
     const struct ss_encoder_options *options;
     struct ss_encoder_model_folder folder;
-    struct ss_encoder_adapter_place adapter;
+    struct ss_encoder_adapter_files adapter;
     const char *weights_folder; /* of config and weights: another for an adapter alone */
 };
 
@@ -160,7 +160,7 @@ static ss_status read_config(struct opening *o, ss_err *err)
     ss_status status = SS_OK;
     const char *folder = o->folder.transformer;
     char *file = ss__path_join(folder, "config.json");
-    SS_TRY(ss_encoder_adapter_look(folder, &o->encoder->arena, &o->adapter, err));
+    SS_TRY(ss_encoder_adapter_find(folder, &o->encoder->arena, &o->adapter, err));
     o->weights_folder = folder;
     const bool has_config = ss__path_look_in(folder, "config.json") != SS__PATH_NONE;
     if (!has_config && o->adapter.file != NULL) {
@@ -348,14 +348,14 @@ static ss_status set_truncation(struct opening *o, ss_err *err)
 {
     ss_encoder *e = o->encoder;
     size_t n_kept = 0;
-    e->whole_width = e->width;
+    e->full_width = e->width;
     SS_RETURN_IF_ERROR(
         ss_encoder_model_folder_truncation(&o->folder, o->options, &n_kept, err));
     if (n_kept > 0 && n_kept < e->width) {
         e->width = n_kept;
         ss__log(&o->options->log, SS_LEVEL_NOTICE,
                 "%s: the first %zu of %zu values of every embedding are kept", e->path, n_kept,
-                e->whole_width);
+                e->full_width);
     }
     return SS_OK;
 }
@@ -424,7 +424,7 @@ static ss_status take_work(struct opening *o, ss_err *err)
     if (o->options->progress.fn != NULL) {
         o->progress_before = ss_tensor_work_swap_progress(o->work, o->options->progress);
     }
-    ss_tensor_work_tell_threads(o->work, &o->options->log);
+    ss_tensor_work_warn_threads(o->work, &o->options->log);
     return SS_OK;
 }
 
@@ -499,7 +499,7 @@ static bool is_normalized(const ss_encoder *encoder)
     while (n > 0 && ss_encoder_module_is_identity(&encoder->modules[n - 1])) {
         n--;
     }
-    return encoder->width == encoder->whole_width && n > 0 &&
+    return encoder->width == encoder->full_width && n > 0 &&
            ss_encoder_module_normalizes(&encoder->modules[n - 1]);
 }
 
@@ -515,7 +515,7 @@ ss_status ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_info 
         .pooling = encoder->pooling_name,
         .kernels = ss_tensor_kernels_name(),
         .precision = ss_precision_name(encoder->config.precision),
-        .numbers = ss_tensor_precision_numbers(encoder->config.precision),
+        .numbers = ss_tensor_precision_format(encoder->config.precision),
         .prompt = encoder->prompt,
         .width = encoder->width,
         .n_layers = encoder->config.n_layers,

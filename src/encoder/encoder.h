@@ -25,10 +25,10 @@ double ss_encoder_error(const ss_encoder *encoder);
 /* The same encoder at SS_PRECISION_HIGHEST. Only its layers are its own, packed anew from the
  * weights that `encoder` has open; it borrows the rest and goes first. They are packed by the
  * threads of `work`. Gives *out
- * (ss_encoder_twin_free). Errors: those of reading weights, SS_E_NOMEM. Threads: any. */
-SS_MUST_USE ss_status ss_encoder_twin(const ss_encoder *encoder, ss_work *work,
+ * (ss_encoder_fp32_free). Errors: those of reading weights, SS_E_NOMEM. Threads: any. */
+SS_MUST_USE ss_status ss_encoder_fp32(const ss_encoder *encoder, ss_work *work,
                                       ss_encoder **out, ss_err *err);
-void ss_encoder_twin_free(ss_encoder *twin); /* nullable */
+void ss_encoder_fp32_free(ss_encoder *fp32); /* nullable */
 
 /* A good token budget for a batch of this encoder. */
 size_t ss_encoder_batch_tokens(const ss_encoder *encoder);

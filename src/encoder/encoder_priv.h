@@ -54,21 +54,21 @@ void ss_encoder_names_end(struct ss__buf *list, size_t n);
 
 /* ---- families: what differs between architectures (family.c) ---- */
 
-/* Parts of a layer that have tensors. */
-typedef enum ss_encoder_part {
-    SS_ENCODER_PART_QKV, /* query, key and value as one tensor, instead of the three */
-    SS_ENCODER_PART_QUERY,
-    SS_ENCODER_PART_KEY,
-    SS_ENCODER_PART_VALUE,
-    SS_ENCODER_PART_CONTEXT, /* the output of attention */
-    SS_ENCODER_PART_NORM_1,
-    SS_ENCODER_PART_INNER_GATE, /* inner and gate as one tensor, instead of the two */
-    SS_ENCODER_PART_INNER,
-    SS_ENCODER_PART_GATE,
-    SS_ENCODER_PART_OUTER,
-    SS_ENCODER_PART_NORM_2,
-    SS_ENCODER_N_PARTS
-} ss_encoder_part;
+/* Tensors of a layer. */
+typedef enum ss_encoder_layer_tensor {
+    SS_ENCODER_TENSOR_QKV, /* query, key and value as one tensor, instead of the three */
+    SS_ENCODER_TENSOR_QUERY,
+    SS_ENCODER_TENSOR_KEY,
+    SS_ENCODER_TENSOR_VALUE,
+    SS_ENCODER_TENSOR_CONTEXT, /* the output of attention */
+    SS_ENCODER_TENSOR_NORM_1,
+    SS_ENCODER_TENSOR_INNER_GATE, /* inner and gate as one tensor, instead of the two */
+    SS_ENCODER_TENSOR_INNER,
+    SS_ENCODER_TENSOR_GATE,
+    SS_ENCODER_TENSOR_OUTER,
+    SS_ENCODER_TENSOR_NORM_2,
+    SS_ENCODER_N_LAYER_TENSORS
+} ss_encoder_layer_tensor;
 
 /* Names of a language-model head. `biases` and the decoder are alternatives, first found. */
 struct ss_encoder_head_names {
@@ -81,13 +81,13 @@ struct ss_encoder_head_names {
 struct ss_encoder_tensor_names {
     const char *words, *positions, *types, *norm; /* of the embeddings */
     const char *layer_prefix;
-    const char *parts[SS_ENCODER_N_PARTS];
+    const char *layer_tensors[SS_ENCODER_N_LAYER_TENSORS];
     const char *distance_table; /* of the relative attention bias */
     const char *final_norm;
     struct ss_encoder_head_names head;
 };
 
-/* Names of the config's keys. */
+/* The family's names of config keys. */
 struct ss_encoder_config_keys {
     const char *width, *layers, *heads, *inner, *positions;
     const char *activation; /* NULL: the family reads it */
@@ -109,7 +109,7 @@ struct ss_encoder_body {
                           instead of after them */
     bool skips_a_norm; /* norms_first, but the first attention takes the embeddings' norm */
     bool is_gated;     /* feed-forward W2 (act(W1 x) * (W3 x)), instead of W2 act(W1 x) */
-    bool has_rotary;   /* queries and keys turn, instead of a table of positions */
+    bool has_rotary; /* rotary positions of queries and keys, instead of a table of positions */
     bool has_norm_bias, has_attention_bias, has_inner_bias, has_outer_bias;
     bool has_head_dense_bias, has_head_bias;
 };
@@ -158,7 +158,7 @@ enum { SS_ENCODER_MAX_LAYERS = 1024, SS_ENCODER_N_LAYER_KINDS = 2 };
 /* Layers of one model may differ in these. */
 struct ss_encoder_layer_kind {
     double theta,
-        stretch;   /* a pair i of a head turns by position / (theta^(i / half) stretch) */
+        scaling_factor; /* pair i of a head is rotated by position / (theta^(i / half) * scaling_factor) */
     size_t window; /* keys nearer than this count; 0: all */
 };
 
@@ -177,7 +177,7 @@ struct ss_encoder_config {
     struct ss_encoder_body body;
     struct ss_encoder_layer_kind kinds[SS_ENCODER_N_LAYER_KINDS];
     uint8_t kind_of[SS_ENCODER_MAX_LAYERS]; /* index into kinds */
-    size_t rotary_half;                     /* pairs of a head that turn */
+    size_t rotary_half;                     /* rotated pairs of a head */
     bool has_neighbour_pairs;               /* they are 2 i with 2 i + 1, not i with half + i */
 };
 
@@ -231,7 +231,7 @@ SS_MUST_USE ss_status ss_encoder_config_refuse(const char *path, const struct ss
  * "rope_type" and what belongs to it. json may be NULL. */
 SS_MUST_USE ss_status ss_encoder_rope_read(const char *path, const struct ss__json *json,
                                            struct ss_encoder_layer_kind *kind, ss_err *err);
-/* Check that the heads can turn by `fraction` of their width and set rotary_half. */
+/* Check that `fraction` of the heads' width can be rotated and set rotary_half. */
 SS_MUST_USE ss_status ss_encoder_rope_check(const char *path, double fraction,
                                             struct ss_encoder_config *config, ss_err *err);
 
@@ -302,7 +302,7 @@ SS_MUST_USE ss_status ss_encoder_model_folder_truncation(
 /* ---- adapters (adapter.c) ---- */
 
 /* Where an adapter is: strings of an arena; `file` NULL: there is none. */
-struct ss_encoder_adapter_place {
+struct ss_encoder_adapter_files {
     const char *file;    /* adapter_config.json */
     const char *weights; /* "" where they are missing */
     const char *base;    /* the model that it was made for: a folder or a name; "" */
@@ -311,31 +311,31 @@ struct ss_encoder_adapter_place {
 struct ss_encoder_adapter {
     struct ss_weights *weights;
     struct ss__arena arena;
-    struct ss_encoder_adapter_change {
+    struct ss_encoder_adapter_delta {
         const char *name;                      /* of the tensor, plain */
         const struct ss_weights_tensor *whole; /* what it becomes, nullable */
         const struct ss_weights_tensor *a, *b; /* a product that is added, nullable */
         double scale;
         bool is_table;
-    } * changes;
+    } * deltas;
     size_t n;
 };
 
 /* Look for an adapter in a folder. Errors: those of reading; SS_E_DATA for weights alone. */
-SS_MUST_USE ss_status ss_encoder_adapter_look(const char *folder, struct ss__arena *arena,
-                                              struct ss_encoder_adapter_place *out,
+SS_MUST_USE ss_status ss_encoder_adapter_find(const char *folder, struct ss__arena *arena,
+                                              struct ss_encoder_adapter_files *out,
                                               ss_err *err);
 /* Gives *out (ss_encoder_adapter_free). Errors: SS_E_UNSUPPORTED for kinds that are not read,
  * by name; SS_E_DATA, SS_E_SHAPE, SS_E_NOINPUT. */
-SS_MUST_USE ss_status ss_encoder_adapter_open(const struct ss_encoder_adapter_place *place,
+SS_MUST_USE ss_status ss_encoder_adapter_open(const struct ss_encoder_adapter_files *place,
                                               const char *const *prefixes,
                                               const struct ss_log *log,
                                               struct ss_encoder_adapter **out, ss_err *err);
 void ss_encoder_adapter_free(struct ss_encoder_adapter *adapter); /* nullable */
 
-/* Make a change to *values, of `shape`; they become *owned. Released on error. Threads: any. */
+/* Apply a delta to *values, of `shape`; they become *owned. Released on error. Threads: any. */
 SS_MUST_USE ss_status ss_encoder_adapter_apply(const struct ss_encoder_adapter *adapter,
-                                               const struct ss_encoder_adapter_change *change,
+                                               const struct ss_encoder_adapter_delta *delta,
                                                size_t n_dims, const uint64_t *shape,
                                                const float **values, float **owned,
                                                ss_err *err);
@@ -351,7 +351,7 @@ struct ss_encoder_binder {
     struct ss_encoder_binder_entry {
         const char *name;
         const struct ss_weights_tensor *tensor;
-        const struct ss_encoder_adapter_change *change; /* nullable */
+        const struct ss_encoder_adapter_delta *delta; /* nullable */
         bool is_used;
     } * entries; /* by name */
     size_t n;
@@ -433,12 +433,13 @@ struct ss_encoder_transformer {
     struct ss_weights_table words; /* [n_vocab, D] */
     const float *positions;        /* [n_positions, D], or NULL: rotary */
     float *positions_owned;
-    float *vectors;                         /* one block for those below */
-    float *type, *gain, *shift;             /* [D]; type NULL where there are none */
-    float *final_gain, *final_shift;        /* [D], or NULL */
-    float *distance_bias;                   /* [H, 2 * SS_ENCODER_MAX_DISTANCE + 1] or NULL */
-    float *turns[SS_ENCODER_N_LAYER_KINDS]; /* [2, n_positions, rotary_half]: cosines, sines */
-    struct ss_encoder_layer *layers;        /* [n_layers] */
+    float *vectors;                  /* one block for those below */
+    float *type, *gain, *shift;      /* [D]; type NULL where there are none */
+    float *final_gain, *final_shift; /* [D], or NULL */
+    float *distance_bias;            /* [H, 2 * SS_ENCODER_MAX_DISTANCE + 1] or NULL */
+    float *rope_tables
+        [SS_ENCODER_N_LAYER_KINDS];  /* [2, n_positions, rotary_half]: cosines, sines */
+    struct ss_encoder_layer *layers; /* [n_layers] */
 };
 
 /* Beyond this distance all keys share one bias (docs/spec/encoders.md 2.2). */
@@ -457,21 +458,22 @@ SS_MUST_USE ss_status ss_encoder_layers_bind(struct ss_encoder_transformer *tran
                                              struct ss_encoder_binder *binder, ss_err *err);
 void ss_encoder_layers_release(struct ss_encoder_layer *layers, size_t n_layers);
 
-/* Where a layer's inputs are measured, channel by channel. */
-typedef enum ss_encoder_into {
-    SS_ENCODER_INTO_ATTENTION,
-    SS_ENCODER_INTO_FORWARD,
-    SS_ENCODER_N_INTO
-} ss_encoder_into;
+/* The inputs of a layer that are measured, channel by channel. */
+typedef enum ss_encoder_measured_input {
+    SS_ENCODER_INPUT_OF_ATTENTION,
+    SS_ENCODER_INPUT_OF_FEED_FORWARD,
+    SS_ENCODER_N_MEASURED_INPUTS
+} ss_encoder_measured_input;
 
 /* Pack the matrices again that take measured inputs, smoothed for root mean squares `sizes`
- * [n_layers, SS_ENCODER_N_INTO, D]. Matters only where ss_tensor_precision_smooths. */
+ * [n_layers, SS_ENCODER_N_MEASURED_INPUTS, D]. Matters only where
+ * ss_tensor_precision_uses_smoothing. */
 SS_MUST_USE ss_status ss_encoder_layers_smooth(struct ss_encoder_transformer *transformer,
                                                const struct ss_encoder_config *config,
                                                struct ss_encoder_binder *binder,
-                                               const float *sizes, ss_err *err);
+                                               const float *input_rms, ss_err *err);
 
-/* The same for inputs measured on a few sentences of this file's own (smoothing.c), where the
+/* The same for inputs measured on a few fixed texts (smoothing.c), where the
  * encoder's precision is better for it. Takes a bound transformer and a tokenizer; the bytes
  * of what is packed depend on the model and the kind of numbers alone. */
 SS_MUST_USE ss_status ss_encoder_smooth(ss_encoder *encoder, struct ss_encoder_binder *binder,
@@ -484,14 +486,16 @@ SS_MUST_USE ss_status ss_encoder_check_ids(const ss_encoder *encoder,
 
 /* Cosines and sines of all positions for the kinds of layers that the config has. */
 SS_MUST_USE ss_status ss_encoder_rope_make(const struct ss_encoder_config *config,
-                                           float *turns[SS_ENCODER_N_LAYER_KINDS], ss_err *err);
+                                           float *rope_tables[SS_ENCODER_N_LAYER_KINDS],
+                                           ss_err *err);
 
 /* A run of sequences: ids [S], sequence s has ids offsets[s] … offsets[s + 1] - 1. */
 struct ss_encoder_batch {
     const int32_t *ids;
     const size_t *offsets;
     size_t n_sequences;
-    float *squares; /* [n_layers, SS_ENCODER_N_INTO, D]: to which the squares of the layers'
+    float *
+        squares; /* [n_layers, SS_ENCODER_N_MEASURED_INPUTS, D]: squares of the layers'
                        inputs are added; or NULL */
 };
 
@@ -543,7 +547,7 @@ void ss_encoder_module_release(struct ss_encoder_module *module);
 bool ss_encoder_module_normalizes(const struct ss_encoder_module *module);
 bool ss_encoder_module_is_identity(const struct ss_encoder_module *module);
 
-/* Embeddings on their way: x [n, width] in one of the two slots for pooled rows. */
+/* Pooled rows between modules: x [n, width] in one of the two slots for pooled rows. */
 struct ss_encoder_rows {
     float *x;
     size_t n;
@@ -576,7 +580,7 @@ SS_MUST_USE ss_status ss_encoder_mask_head_run(const ss_encoder *encoder, ss_wor
                                                const float *x, size_t n, float *out,
                                                ss_err *err);
 
-/* ---- the whole ---- */
+/* ---- the encoder ---- */
 
 struct ss_encoder {
     struct ss__arena arena; /* strings */
@@ -598,12 +602,12 @@ struct ss_encoder {
     size_t max_tokens;
     size_t n_prompt_ids; /* to be left out of pooling */
     size_t width;        /* of what is given out */
-    size_t whole_width;  /* before truncation */
+    size_t full_width;   /* before truncation */
     uint64_t n_parameters;
 };
 
-/* The tokenizer's scratch that `work` keeps, made if there is none yet; borrowed. Each call that
- * took it ends with ss_encoder_scratch_end, which drops what failed or grew too large.
+/* The tokenizer's scratch that `work` keeps, made if there is none yet; borrowed. Each call
+ * that took it ends with ss_encoder_scratch_end, which drops what failed or grew too large.
  *
  * Errors   SS_E_NOMEM
  * Threads  those of `work` */

@@ -160,14 +160,14 @@ static const struct ss_encoder_tensor_names mpnet_names = {
     .positions = "embeddings.position_embeddings",
     .norm = "embeddings.LayerNorm",
     .layer_prefix = "encoder.layer.",
-    .parts = {[SS_ENCODER_PART_QUERY] = "attention.attn.q",
-              [SS_ENCODER_PART_KEY] = "attention.attn.k",
-              [SS_ENCODER_PART_VALUE] = "attention.attn.v",
-              [SS_ENCODER_PART_CONTEXT] = "attention.attn.o",
-              [SS_ENCODER_PART_NORM_1] = "attention.LayerNorm",
-              [SS_ENCODER_PART_INNER] = "intermediate.dense",
-              [SS_ENCODER_PART_OUTER] = "output.dense",
-              [SS_ENCODER_PART_NORM_2] = "output.LayerNorm"},
+    .layer_tensors = {[SS_ENCODER_TENSOR_QUERY] = "attention.attn.q",
+                      [SS_ENCODER_TENSOR_KEY] = "attention.attn.k",
+                      [SS_ENCODER_TENSOR_VALUE] = "attention.attn.v",
+                      [SS_ENCODER_TENSOR_CONTEXT] = "attention.attn.o",
+                      [SS_ENCODER_TENSOR_NORM_1] = "attention.LayerNorm",
+                      [SS_ENCODER_TENSOR_INNER] = "intermediate.dense",
+                      [SS_ENCODER_TENSOR_OUTER] = "output.dense",
+                      [SS_ENCODER_TENSOR_NORM_2] = "output.LayerNorm"},
     .distance_table = "encoder.relative_attention_bias.weight",
     .head = LM_HEAD,
 };
@@ -176,14 +176,14 @@ static const struct ss_encoder_tensor_names mpnet_names = {
     .words = "embeddings.word_embeddings", .positions = "embeddings.position_embeddings",      \
     .types = "embeddings.token_type_embeddings", .norm = "embeddings.LayerNorm",               \
     .layer_prefix = "encoder.layer.",                                                          \
-    .parts = {[SS_ENCODER_PART_QUERY] = "attention.self.query",                                \
-              [SS_ENCODER_PART_KEY] = "attention.self.key",                                    \
-              [SS_ENCODER_PART_VALUE] = "attention.self.value",                                \
-              [SS_ENCODER_PART_CONTEXT] = "attention.output.dense",                            \
-              [SS_ENCODER_PART_NORM_1] = "attention.output.LayerNorm",                         \
-              [SS_ENCODER_PART_INNER] = "intermediate.dense",                                  \
-              [SS_ENCODER_PART_OUTER] = "output.dense",                                        \
-              [SS_ENCODER_PART_NORM_2] = "output.LayerNorm"}
+    .layer_tensors = {[SS_ENCODER_TENSOR_QUERY] = "attention.self.query",                      \
+                      [SS_ENCODER_TENSOR_KEY] = "attention.self.key",                          \
+                      [SS_ENCODER_TENSOR_VALUE] = "attention.self.value",                      \
+                      [SS_ENCODER_TENSOR_CONTEXT] = "attention.output.dense",                  \
+                      [SS_ENCODER_TENSOR_NORM_1] = "attention.output.LayerNorm",               \
+                      [SS_ENCODER_TENSOR_INNER] = "intermediate.dense",                        \
+                      [SS_ENCODER_TENSOR_OUTER] = "output.dense",                              \
+                      [SS_ENCODER_TENSOR_NORM_2] = "output.LayerNorm"}
 
 static const struct ss_encoder_tensor_names bert_names = {
     BERT_BODY,
@@ -201,14 +201,14 @@ static const struct ss_encoder_tensor_names distilbert_names = {
     .positions = "embeddings.position_embeddings",
     .norm = "embeddings.LayerNorm",
     .layer_prefix = "transformer.layer.",
-    .parts = {[SS_ENCODER_PART_QUERY] = "attention.q_lin",
-              [SS_ENCODER_PART_KEY] = "attention.k_lin",
-              [SS_ENCODER_PART_VALUE] = "attention.v_lin",
-              [SS_ENCODER_PART_CONTEXT] = "attention.out_lin",
-              [SS_ENCODER_PART_NORM_1] = "sa_layer_norm",
-              [SS_ENCODER_PART_INNER] = "ffn.lin1",
-              [SS_ENCODER_PART_OUTER] = "ffn.lin2",
-              [SS_ENCODER_PART_NORM_2] = "output_layer_norm"},
+    .layer_tensors = {[SS_ENCODER_TENSOR_QUERY] = "attention.q_lin",
+                      [SS_ENCODER_TENSOR_KEY] = "attention.k_lin",
+                      [SS_ENCODER_TENSOR_VALUE] = "attention.v_lin",
+                      [SS_ENCODER_TENSOR_CONTEXT] = "attention.out_lin",
+                      [SS_ENCODER_TENSOR_NORM_1] = "sa_layer_norm",
+                      [SS_ENCODER_TENSOR_INNER] = "ffn.lin1",
+                      [SS_ENCODER_TENSOR_OUTER] = "ffn.lin2",
+                      [SS_ENCODER_TENSOR_NORM_2] = "output_layer_norm"},
     .head = {.dense = "vocab_transform",
              .norm = "vocab_layer_norm",
              .decoder = "vocab_projector.weight",
@@ -219,12 +219,12 @@ static const struct ss_encoder_tensor_names modernbert_names = {
     .words = "embeddings.tok_embeddings",
     .norm = "embeddings.norm",
     .layer_prefix = "layers.",
-    .parts = {[SS_ENCODER_PART_QKV] = "attn.Wqkv",
-              [SS_ENCODER_PART_CONTEXT] = "attn.Wo",
-              [SS_ENCODER_PART_NORM_1] = "attn_norm",
-              [SS_ENCODER_PART_INNER_GATE] = "mlp.Wi",
-              [SS_ENCODER_PART_OUTER] = "mlp.Wo",
-              [SS_ENCODER_PART_NORM_2] = "mlp_norm"},
+    .layer_tensors = {[SS_ENCODER_TENSOR_QKV] = "attn.Wqkv",
+                      [SS_ENCODER_TENSOR_CONTEXT] = "attn.Wo",
+                      [SS_ENCODER_TENSOR_NORM_1] = "attn_norm",
+                      [SS_ENCODER_TENSOR_INNER_GATE] = "mlp.Wi",
+                      [SS_ENCODER_TENSOR_OUTER] = "mlp.Wo",
+                      [SS_ENCODER_TENSOR_NORM_2] = "mlp_norm"},
     .final_norm = "final_norm",
     .head = {.dense = "head.dense",
              .norm = "head.norm",
@@ -248,13 +248,13 @@ static const struct ss_encoder_tensor_names nomic_names = {
     .types = "embeddings.token_type_embeddings",
     .norm = "emb_ln",
     .layer_prefix = "encoder.layers.",
-    .parts = {[SS_ENCODER_PART_QKV] = "attn.Wqkv",
-              [SS_ENCODER_PART_CONTEXT] = "attn.out_proj",
-              [SS_ENCODER_PART_NORM_1] = "norm1",
-              [SS_ENCODER_PART_INNER] = "mlp.fc12",
-              [SS_ENCODER_PART_GATE] = "mlp.fc11",
-              [SS_ENCODER_PART_OUTER] = "mlp.fc2",
-              [SS_ENCODER_PART_NORM_2] = "norm2"},
+    .layer_tensors = {[SS_ENCODER_TENSOR_QKV] = "attn.Wqkv",
+                      [SS_ENCODER_TENSOR_CONTEXT] = "attn.out_proj",
+                      [SS_ENCODER_TENSOR_NORM_1] = "norm1",
+                      [SS_ENCODER_TENSOR_INNER] = "mlp.fc12",
+                      [SS_ENCODER_TENSOR_GATE] = "mlp.fc11",
+                      [SS_ENCODER_TENSOR_OUTER] = "mlp.fc2",
+                      [SS_ENCODER_TENSOR_NORM_2] = "norm2"},
     .head = NOMIC_HEAD,
 };
 
@@ -264,15 +264,15 @@ static const struct ss_encoder_tensor_names nomic_native_names = {
     .types = "embeddings.token_type_embeddings",
     .norm = "embeddings.LayerNorm",
     .layer_prefix = "layers.",
-    .parts = {[SS_ENCODER_PART_QUERY] = "self_attn.q_proj",
-              [SS_ENCODER_PART_KEY] = "self_attn.k_proj",
-              [SS_ENCODER_PART_VALUE] = "self_attn.v_proj",
-              [SS_ENCODER_PART_CONTEXT] = "self_attn.o_proj",
-              [SS_ENCODER_PART_NORM_1] = "post_attention_layernorm",
-              [SS_ENCODER_PART_INNER] = "mlp.gate_proj",
-              [SS_ENCODER_PART_GATE] = "mlp.up_proj",
-              [SS_ENCODER_PART_OUTER] = "mlp.down_proj",
-              [SS_ENCODER_PART_NORM_2] = "post_mlp_layernorm"},
+    .layer_tensors = {[SS_ENCODER_TENSOR_QUERY] = "self_attn.q_proj",
+                      [SS_ENCODER_TENSOR_KEY] = "self_attn.k_proj",
+                      [SS_ENCODER_TENSOR_VALUE] = "self_attn.v_proj",
+                      [SS_ENCODER_TENSOR_CONTEXT] = "self_attn.o_proj",
+                      [SS_ENCODER_TENSOR_NORM_1] = "post_attention_layernorm",
+                      [SS_ENCODER_TENSOR_INNER] = "mlp.gate_proj",
+                      [SS_ENCODER_TENSOR_GATE] = "mlp.up_proj",
+                      [SS_ENCODER_TENSOR_OUTER] = "mlp.down_proj",
+                      [SS_ENCODER_TENSOR_NORM_2] = "post_mlp_layernorm"},
     .head = NOMIC_HEAD,
 };
 

@@ -49,7 +49,7 @@ static size_t between_width(const struct ss_encoder_config *config)
 static ss_status get_buffers(ss_work *work, const struct ss_encoder_config *config,
                              size_t n_tokens, struct buffers *out, ss_err *err)
 {
-    float *between = scratch(work, SS_TENSOR_SLOT_BETWEEN, n_tokens, between_width(config));
+    float *between = scratch(work, SS_TENSOR_SLOT_LAYER, n_tokens, between_width(config));
     out->hidden = scratch(work, SS_TENSOR_SLOT_HIDDEN, n_tokens, config->width);
     out->context = scratch(work, SS_TENSOR_SLOT_CONTEXT, n_tokens, config->width);
     if (out->hidden == NULL || out->context == NULL || between == NULL) {
@@ -118,7 +118,7 @@ struct run {
     const struct ss_encoder_transformer *transformer;
     const struct ss_encoder_layer *layer;
     const struct ss_encoder_layer_kind *kind;
-    const float *turns; /* of this kind of layer */
+    const float *rope_tables; /* of this kind of layer */
     ss_work *work;
     const struct ss_encoder_batch *batch;
     const struct buffers *buffers;
@@ -127,7 +127,7 @@ struct run {
 };
 
 /* What a part of the layer takes: the hidden states, normalised where norms come first. */
-static const float *part_input(const struct run *run, const float *gain, const float *shift)
+static const float *sublayer_input(const struct run *run, const float *gain, const float *shift)
 {
     const struct buffers *b = run->buffers;
     if (!run->config->body.norms_first || gain == NULL) {
@@ -145,22 +145,22 @@ static const float *part_input(const struct run *run, const float *gain, const f
 }
 
 /* How a part ends: added to the hidden states, normalised where norms come after. */
-static struct ss_tensor_end part_end(const struct run *run, const float *bias,
-                                     const float *gain, const float *shift)
+static struct ss_tensor_epilogue output_epilogue(const struct run *run, const float *bias,
+                                                 const float *gain, const float *shift)
 {
     const bool has_norm = !run->config->body.norms_first;
-    return (struct ss_tensor_end){.bias = bias,
-                                  .residual = run->buffers->hidden,
-                                  .norm_gain = has_norm ? gain : NULL,
-                                  .norm_shift = has_norm ? shift : NULL,
-                                  .norm_eps = run->config->norm_eps};
+    return (struct ss_tensor_epilogue){.bias = bias,
+                                       .residual = run->buffers->hidden,
+                                       .norm_gain = has_norm ? gain : NULL,
+                                       .norm_shift = has_norm ? shift : NULL,
+                                       .norm_eps = run->config->norm_eps};
 }
 
-static void measure(const struct run *run, ss_encoder_into into, const float *x)
+static void measure(const struct run *run, ss_encoder_measured_input input, const float *x)
 {
     const size_t width = run->config->width;
     if (run->squares != NULL) {
-        ss_tensor_add_squares_to(run->squares + into * width, x, run->n, width);
+        ss_tensor_add_squares_to(run->squares + input * width, x, run->n, width);
     }
 }
 
@@ -170,8 +170,8 @@ static void rotate(const struct run *run)
     const struct ss_tensor_rotary rotary = {.n_heads = config->n_heads,
                                             .head_width = config->width / config->n_heads,
                                             .half = config->rotary_half,
-                                            .cosines = run->turns,
-                                            .sines = run->turns +
+                                            .cosines = run->rope_tables,
+                                            .sines = run->rope_tables +
                                                      config->n_positions * config->rotary_half};
     ss_tensor_rotate(run->work, &rotary, run->buffers->qkv, run->batch->offsets,
                      run->batch->n_sequences);
@@ -190,12 +190,13 @@ static ss_status run_attention(const struct run *run, ss_err *err)
         .max_distance = SS_ENCODER_MAX_DISTANCE,
         .window = run->kind->window,
         .precision = run->config->precision};
-    const struct ss_tensor_end qkv = {.bias = l->qkv_bias};
-    const struct ss_tensor_end context = part_end(run, l->context_bias, l->gain_1, l->shift_1);
-    const float *x = part_input(run, l->gain_1, l->shift_1);
-    measure(run, SS_ENCODER_INTO_ATTENTION, x);
+    const struct ss_tensor_epilogue qkv = {.bias = l->qkv_bias};
+    const struct ss_tensor_epilogue context =
+        output_epilogue(run, l->context_bias, l->gain_1, l->shift_1);
+    const float *x = sublayer_input(run, l->gain_1, l->shift_1);
+    measure(run, SS_ENCODER_INPUT_OF_ATTENTION, x);
     SS_RETURN_IF_ERROR(ss_tensor_linear(run->work, &l->qkv, x, run->n, b->qkv, &qkv, err));
-    if (run->turns != NULL) {
+    if (run->rope_tables != NULL) {
         rotate(run);
     }
     SS_RETURN_IF_ERROR(ss_tensor_attend(run->work, &attention, b->qkv, run->batch->offsets,
@@ -208,12 +209,13 @@ static ss_status run_feed_forward(const struct run *run, ss_err *err)
 {
     const struct ss_encoder_layer *l = run->layer;
     const struct buffers *b = run->buffers;
-    const struct ss_tensor_end inner = {.bias = l->inner_bias,
-                                        .activation = run->config->activation};
-    const struct ss_tensor_end gate = {.bias = l->gate_bias};
-    const struct ss_tensor_end outer = part_end(run, l->outer_bias, l->gain_2, l->shift_2);
-    const float *x = part_input(run, l->gain_2, l->shift_2);
-    measure(run, SS_ENCODER_INTO_FORWARD, x);
+    const struct ss_tensor_epilogue inner = {.bias = l->inner_bias,
+                                             .activation = run->config->activation};
+    const struct ss_tensor_epilogue gate = {.bias = l->gate_bias};
+    const struct ss_tensor_epilogue outer =
+        output_epilogue(run, l->outer_bias, l->gain_2, l->shift_2);
+    const float *x = sublayer_input(run, l->gain_2, l->shift_2);
+    measure(run, SS_ENCODER_INPUT_OF_FEED_FORWARD, x);
     SS_RETURN_IF_ERROR(
         ss_tensor_linear(run->work, &l->inner, x, run->n, b->inner, &inner, err));
     if (run->config->body.is_gated) {
@@ -230,10 +232,11 @@ static ss_status run_layers(struct run *run, ss_err *err)
         const uint8_t kind = run->config->kind_of[i];
         run->layer = &run->transformer->layers[i];
         run->kind = &run->config->kinds[kind];
-        run->turns = run->transformer->turns[kind];
-        run->squares = run->batch->squares == NULL
-                           ? NULL
-                           : run->batch->squares + i * SS_ENCODER_N_INTO * run->config->width;
+        run->rope_tables = run->transformer->rope_tables[kind];
+        run->squares =
+            run->batch->squares == NULL
+                ? NULL
+                : run->batch->squares + i * SS_ENCODER_N_MEASURED_INPUTS * run->config->width;
         SS_RETURN_IF_ERROR(run_attention(run, err));
         SS_RETURN_IF_ERROR(run_feed_forward(run, err));
         SS_RETURN_IF_ERROR(ss_tensor_work_check(run->work, err));
@@ -301,7 +304,7 @@ static ss_status embed_batch(const ss_encoder *encoder, ss_work *work,
     }
     SS_RETURN_IF_ERROR(ss_tensor_work_check(work, err));
     for (size_t i = 0; i < rows.n; i++) {
-        memcpy(out + i * encoder->width, rows.x + i * encoder->whole_width,
+        memcpy(out + i * encoder->width, rows.x + i * encoder->full_width,
                encoder->width * sizeof *out);
     }
     return SS_OK;

@@ -134,16 +134,16 @@ ss_status ss_encoder_mask_head_run(const ss_encoder *encoder, ss_work *work, con
     const struct ss_encoder_mask_head *head = &encoder->head;
     const size_t width = encoder->config.width;
     const size_t n_vocab = encoder->config.n_vocab;
-    const struct ss_tensor_end end = {.bias = head->dense_bias,
-                                      .activation = head->activation,
-                                      .norm_gain = head->gain,
-                                      .norm_shift = head->shift,
-                                      .norm_eps = encoder->config.norm_eps};
+    const struct ss_tensor_epilogue epilogue = {.bias = head->dense_bias,
+                                                .activation = head->activation,
+                                                .norm_gain = head->gain,
+                                                .norm_shift = head->shift,
+                                                .norm_eps = encoder->config.norm_eps};
     float *y = ss_tensor_work_scratch(work, SS_TENSOR_SLOT_POOLED_NEXT, n * width * sizeof *y);
     if (y == NULL) {
         return ss__fail_nomem(err, "the head");
     }
-    SS_RETURN_IF_ERROR(ss_tensor_linear(work, &head->dense, x, n, y, &end, err));
+    SS_RETURN_IF_ERROR(ss_tensor_linear(work, &head->dense, x, n, y, &epilogue, err));
     struct logit_job job = {
         .head = head, .x = y, .out = out, .n = n, .width = width, .n_vocab = n_vocab};
     const size_t n_tasks = ss__divide_up(n_vocab, VOCAB_STEP);

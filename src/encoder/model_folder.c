@@ -224,7 +224,7 @@ ss_status ss_encoder_model_folder_truncation(const struct ss_encoder_model_folde
     return SS_OK;
 }
 
-/* ---- the whole ---- */
+/* ---- the encoder ---- */
 
 ss_status ss_encoder_model_folder_read(const char *path, const struct ss_log *log,
                                        struct ss_encoder_model_folder *out, ss_err *err)

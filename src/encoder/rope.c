@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "encoder/encoder_priv.h"
 
-enum { MAX_TURNS = 1 << 24 }; /* 8192 positions of 64 pairs are 2^19 */
+enum { MAX_ROPE_ENTRIES = 1 << 24 }; /* 8192 positions of 64 pairs are 2^19 */
 
 /* ---- configs ---- */
 
@@ -28,7 +28,7 @@ ss_status ss_encoder_rope_read(const char *path, const struct ss__json *json,
     SS_RETURN_IF_ERROR(ss__json_number(path, json, "rope_theta", &kind->theta, err));
     if (strcmp(type, "linear") == 0) {
         SS_RETURN_IF_ERROR(ss__json_need(path, json, "factor", err));
-        SS_RETURN_IF_ERROR(ss__json_number(path, json, "factor", &kind->stretch, err));
+        SS_RETURN_IF_ERROR(ss__json_number(path, json, "factor", &kind->scaling_factor, err));
     } else if (strcmp(type, "default") != 0) {
         return ss__fail_file(
             err, path, SS_E_UNSUPPORTED,
@@ -56,12 +56,12 @@ static ss_status check_kinds(const char *path, const struct ss_encoder_config *c
                 "expected 1 to 1e15",
                 i, kind->theta);
         }
-        if (!(kind->stretch >= 1 && kind->stretch <= 1e6)) {
+        if (!(kind->scaling_factor >= 1 && kind->scaling_factor <= 1e6)) {
             return ss__fail_file(
                 err, path, SS_E_DATA,
                 "the 'factor' of the rotary positions of layer %zu is %g, expected 1 "
                 "to 1e6",
-                i, kind->stretch);
+                i, kind->scaling_factor);
         }
     }
     return SS_OK;
@@ -89,12 +89,12 @@ ss_status ss_encoder_rope_check(const char *path, double fraction,
             rotary_width, config->keys.width, config->width, config->keys.heads,
             config->n_heads);
     }
-    if (config->n_positions > MAX_TURNS / config->rotary_half) {
+    if (config->n_positions > MAX_ROPE_ENTRIES / config->rotary_half) {
         return ss__fail_file(
             err, path, SS_E_DATA,
             "'%s' is %zu; with heads of %zu numbers at most %zu positions are read",
             config->keys.positions, config->n_positions, head_width,
-            MAX_TURNS / config->rotary_half);
+            MAX_ROPE_ENTRIES / config->rotary_half);
     }
     return SS_OK;
 }
@@ -105,33 +105,34 @@ static float frequency(const struct ss_encoder_layer_kind *kind, size_t i, size_
 {
     const float exponent = (float)(2 * i) / (float)(2 * half);
     const float wave = (float)pow((double)(float)kind->theta, (double)exponent);
-    return (1.0F / wave) / (float)kind->stretch;
+    return (1.0F / wave) / (float)kind->scaling_factor;
 }
 
-static ss_status make_turns(const struct ss_encoder_config *config,
-                            const struct ss_encoder_layer_kind *kind, float **turns,
-                            ss_err *err)
+static ss_status make_rope_table(const struct ss_encoder_config *config,
+                                 const struct ss_encoder_layer_kind *kind, float **rope_tables,
+                                 ss_err *err)
 {
     const size_t half = config->rotary_half, n = config->n_positions;
-    SS_ALLOC_ALIGNED_OR_RETURN(*turns, 2 * n * half);
+    SS_ALLOC_ALIGNED_OR_RETURN(*rope_tables, 2 * n * half);
     for (size_t i = 0; i < half; i++) {
         const float per_position = frequency(kind, i, half);
         for (size_t p = 0; p < n; p++) {
             const float angle = (float)p * per_position;
-            (*turns)[p * half + i] = (float)cos((double)angle);
-            (*turns)[(n + p) * half + i] = (float)sin((double)angle);
+            (*rope_tables)[p * half + i] = (float)cos((double)angle);
+            (*rope_tables)[(n + p) * half + i] = (float)sin((double)angle);
         }
     }
     return SS_OK;
 }
 
 ss_status ss_encoder_rope_make(const struct ss_encoder_config *config,
-                               float *turns[SS_ENCODER_N_LAYER_KINDS], ss_err *err)
+                               float *rope_tables[SS_ENCODER_N_LAYER_KINDS], ss_err *err)
 {
     for (size_t i = 0; i < config->n_layers; i++) {
         const uint8_t kind = config->kind_of[i];
-        if (turns[kind] == NULL) {
-            SS_RETURN_IF_ERROR(make_turns(config, &config->kinds[kind], &turns[kind], err));
+        if (rope_tables[kind] == NULL) {
+            SS_RETURN_IF_ERROR(
+                make_rope_table(config, &config->kinds[kind], &rope_tables[kind], err));
         }
     }
     return SS_OK;

@@ -1,10 +1,10 @@
-/* The scratch of a tokenizer, which a workspace keeps from one call into an encoder to the next:
- * it takes longer to make than a text to tokenize. Words that it remembers are told apart by the
- * tokenizer they were met with, so that encoders may share a workspace. */
+/* The scratch of a tokenizer, which a workspace keeps from one call into an encoder to the
+ * next: it takes longer to make than a text to tokenize. Words that it remembers are told apart
+ * by the tokenizer they were met with, so that encoders may share a workspace. */
 #include "encoder/encoder_priv.h"
 #include "tensor/tensor.h"
 
-/* What a text of unusual length made larger is not kept. */
+/* A scratch that an unusually long text made large is not cached. */
 enum { MAX_KEPT_BYTES = 16 << 20 };
 
 static void release(void *scratch)

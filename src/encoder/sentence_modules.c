@@ -138,7 +138,7 @@ out:
 static ss_status run_dense(const struct ss_encoder_module *m, ss_work *work,
                            struct ss_encoder_rows *rows, ss_err *err)
 {
-    struct ss_tensor_end end = {.bias = m->bias, .activation = m->activation};
+    struct ss_tensor_epilogue epilogue = {.bias = m->bias, .activation = m->activation};
     const ss_tensor_slot slot = rows->slot == SS_TENSOR_SLOT_POOLED ? SS_TENSOR_SLOT_POOLED_NEXT
                                                                     : SS_TENSOR_SLOT_POOLED;
     float *y = ss_tensor_work_scratch(work, slot, rows->n * m->n_out * sizeof *y);
@@ -147,12 +147,12 @@ static ss_status run_dense(const struct ss_encoder_module *m, ss_work *work,
     }
     if (m->residual.panels != NULL) {
         SS_RETURN_IF_ERROR(ss_tensor_linear(work, &m->residual, rows->x, rows->n, y,
-                                            &(struct ss_tensor_end){0}, err));
-        end.residual = y;
+                                            &(struct ss_tensor_epilogue){0}, err));
+        epilogue.residual = y;
     } else if (m->has_residual) {
-        end.residual = rows->x;
+        epilogue.residual = rows->x;
     }
-    SS_RETURN_IF_ERROR(ss_tensor_linear(work, &m->linear, rows->x, rows->n, y, &end, err));
+    SS_RETURN_IF_ERROR(ss_tensor_linear(work, &m->linear, rows->x, rows->n, y, &epilogue, err));
     rows->x = y;
     rows->slot = slot;
     return SS_OK;

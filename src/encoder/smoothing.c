@@ -1,9 +1,14 @@
-/* Making a model fit for products of bytes. A few channels of a model's hidden states are far
- * stronger than the others, whatever the text: they are what a row's 8 bits are spent on,
- * unless they are made smaller and their weights larger. Which they are cannot be read off the
- * weights, so a few sentences and words from all over the vocabulary are embedded once. They
- * are always the same, so that an embedding depends on nothing but the model and its own text.
- */
+/* Activation-aware smoothing of a model before int8 quantisation (as SmoothQuant does). A few
+ * channels of a model's hidden states are far larger than the others, whatever the text. With
+ * one scale per row they use up the row's 8 bits, and the other channels are rounded coarsely.
+ * So a channel's values are divided by a factor and the weights that they meet multiplied by it
+ * (ss_tensor_matrix_smooth).
+ *
+ * Which channels are large cannot be read off the weights. The root mean square of every
+ * channel is therefore measured once, on a few fixed texts and on tokens from the whole
+ * vocabulary. They are the same for all users, so that an embedding depends on the model and
+ * its own text only. What this does to the error of `low`: docs/numerics.md, "Levels of
+ * precision". */
 #include <math.h>
 #include <string.h>
 
@@ -65,16 +70,16 @@ out:
 
 /* Root mean squares of the layers' inputs, channel by channel. */
 static ss_status measure(const ss_encoder *encoder, const struct ss_tokenizer_tokens *tokens,
-                         ss_work *work, float *sizes, size_t n_sizes, ss_err *err)
+                         ss_work *work, float *input_rms, size_t n_rms, ss_err *err)
 {
     float *hidden = NULL;
     const struct ss_encoder_batch batch = {.ids = tokens->ids,
                                            .offsets = tokens->offsets,
                                            .n_sequences = tokens->n_texts,
-                                           .squares = sizes};
+                                           .squares = input_rms};
     SS_RETURN_IF_ERROR(ss_encoder_transformer_run(encoder, work, &batch, &hidden, err));
-    for (size_t i = 0; i < n_sizes; i++) {
-        sizes[i] = sqrtf(sizes[i] / (float)ss_tokenizer_tokens_n_ids(tokens));
+    for (size_t i = 0; i < n_rms; i++) {
+        input_rms[i] = sqrtf(input_rms[i] / (float)ss_tokenizer_tokens_n_ids(tokens));
     }
     return SS_OK;
 }
@@ -84,18 +89,18 @@ ss_status ss_encoder_smooth(ss_encoder *encoder, struct ss_encoder_binder *binde
 {
     ss_status status = SS_OK;
     const struct ss_encoder_config *config = &encoder->config;
-    const size_t n_sizes = config->n_layers * SS_ENCODER_N_INTO * config->width;
+    const size_t n_rms = config->n_layers * SS_ENCODER_N_MEASURED_INPUTS * config->width;
     struct ss_tokenizer_tokens tokens = {0};
-    float *sizes = NULL;
-    if (!ss_tensor_precision_smooths(config->precision)) {
+    float *input_rms = NULL;
+    if (!ss_tensor_precision_uses_smoothing(config->precision)) {
         return SS_OK;
     }
-    SS_ALLOC(sizes, n_sizes);
+    SS_ALLOC(input_rms, n_rms);
     SS_TRY(make_tokens(encoder, work, &tokens, err));
-    SS_TRY(measure(encoder, &tokens, work, sizes, n_sizes, err));
-    SS_TRY(ss_encoder_layers_smooth(&encoder->transformer, config, binder, sizes, err));
+    SS_TRY(measure(encoder, &tokens, work, input_rms, n_rms, err));
+    SS_TRY(ss_encoder_layers_smooth(&encoder->transformer, config, binder, input_rms, err));
 out:
     ss_tokenizer_tokens_release(&tokens);
-    ss__free(sizes);
+    ss__free(input_rms);
     return status;
 }

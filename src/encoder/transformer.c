@@ -169,7 +169,7 @@ ss_status ss_encoder_transformer_bind(struct ss_encoder_transformer *transformer
     SS_RETURN_IF_ERROR(bind_distances(transformer, config, binder, err));
     SS_RETURN_IF_ERROR(ss_encoder_layers_bind(transformer, config, binder, err));
     if (config->body.has_rotary) {
-        SS_RETURN_IF_ERROR(ss_encoder_rope_make(config, transformer->turns, err));
+        SS_RETURN_IF_ERROR(ss_encoder_rope_make(config, transformer->rope_tables, err));
     }
     return SS_OK;
 }
@@ -178,7 +178,7 @@ void ss_encoder_transformer_release(struct ss_encoder_transformer *transformer, 
 {
     ss_encoder_layers_release(transformer->layers, n_layers);
     for (size_t i = 0; i < SS_ENCODER_N_LAYER_KINDS; i++) {
-        ss__free(transformer->turns[i]);
+        ss__free(transformer->rope_tables[i]);
     }
     ss_weights_table_release(&transformer->words);
     ss__free(transformer->positions_owned);

@@ -45,7 +45,7 @@ ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const ch
     SS_TRY(ss_run_embeddings_file_open(out_path, options->force, info.width,
                                        rule == SS_NULL_NAN ? NAN : 0, &file, err));
     SS_TRY(ss_work_new(options->n_threads, &work, err));
-    ss_tensor_work_tell_threads(work, &options->log);
+    ss_tensor_work_warn_threads(work, &options->log);
     const struct ss_run_pipeline pipeline = {
         .encoder = encoder,
         .dataset = dataset,

@@ -75,7 +75,7 @@ ss_status ss_run_pass_init(struct ss_run_pass *pass, ss_err *err)
     pass->n_threads = ss_work_n_threads(pass->work);
     pass->asking.stop = (struct ss_progress_callback){ask_watch, pass};
     ss_work_set_progress(pass->work, pass->asking.stop);
-    ss_tensor_work_tell_threads(pass->work, &pass->log);
+    ss_tensor_work_warn_threads(pass->work, &pass->log);
     if (pass->embeddings != NULL) {
         pass->batch_tokens = 0;
     } else if (pass->batch_tokens == 0) {

@@ -14,7 +14,7 @@ struct job {
     const struct ss_sae_rule *rule;
     const struct ss_sae_selector *selector;
     const struct ss_sae_rows *rows;
-    struct ss_tensor_cut cut;
+    struct ss_tensor_partition cut;
     float *prepared;              /* [n, D] where several parts share rows; else [threads,
                                      block_rows, D]; NULL: rows are multiplied as they come */
     struct ss_tensor_list *lists; /* [n_blocks, n_groups] */
@@ -79,7 +79,7 @@ static const float *rows_at(const struct job *job, size_t block, size_t worker)
 static void select_part(void *context, size_t index, size_t worker)
 {
     const struct job *job = context;
-    const struct ss_tensor_cut *cut = &job->cut;
+    const struct ss_tensor_partition *cut = &job->cut;
     const size_t block = index / cut->n_groups, group = index % cut->n_groups;
     const size_t from = group * cut->group_outputs;
     struct ss_sae_part part = {
@@ -213,11 +213,11 @@ static ss_status check_tallies(const struct job *job, size_t n_threads,
 }
 
 /* As a product is best cut, or in parts of whole rows. */
-static struct ss_tensor_cut choose_cut(const struct job *job, size_t n_threads)
+static struct ss_tensor_partition choose_cut(const struct job *job, size_t n_threads)
 {
     const struct ss_sae_parameters *p = job->parameters;
     const size_t n = job->rows->n;
-    struct ss_tensor_cut cut = ss_tensor_linear_cut(&p->encoder, n, n_threads);
+    struct ss_tensor_partition cut = ss_tensor_linear_partition(&p->encoder, n, n_threads);
     if (job->selector->max_rows != NULL) {
         const size_t most = ss__min_size(job->selector->max_rows(p, job->rule), cut.block_rows);
         const size_t share = ss__max_size(ss__divide_up(n, n_threads), 1);
@@ -233,7 +233,7 @@ static struct ss_tensor_cut choose_cut(const struct job *job, size_t n_threads)
 static ss_status job_init(struct job *job, ss_work *work, ss_err *err)
 {
     const size_t n_threads = ss_work_n_threads(work);
-    const struct ss_tensor_cut cut = job->cut = choose_cut(job, n_threads);
+    const struct ss_tensor_partition cut = job->cut = choose_cut(job, n_threads);
     const size_t n_parts = cut.n_blocks * cut.n_groups;
     const size_t width = job->parameters->width;
     const size_t n_prepared = !ss_sae_changes_input(job->parameters) ? 0

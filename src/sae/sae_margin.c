@@ -30,7 +30,7 @@ static ss_status measure(struct ss_sae_margins *m, ss_err *err)
     const double spread = fmin(1, SPREAD / sqrt((double)p->width));
     SS_ALLOC_OR_RETURN(m->h_per_du, p->n_features);
     SS_ALLOC_OR_RETURN(m->lowered, p->n_features);
-    ss_tensor_matrix_lengths(&p->encoder, m->h_per_du);
+    ss_tensor_matrix_row_norms(&p->encoder, m->h_per_du);
     if (p->magnitudes != NULL) {
         SS_ALLOC_OR_RETURN(m->magnitude_per_du, p->n_features);
     }

@@ -14,7 +14,7 @@ ss_status ss_sae_pre_activations(const ss_sae *sae, ss_work *work, const float *
     const struct ss_sae_parameters *parameters = &sae->parameters;
     float *prepared = NULL;
     size_t n_values = 0;
-    const struct ss_tensor_end end = {.bias = parameters->bias};
+    const struct ss_tensor_epilogue end = {.bias = parameters->bias};
     if (ss_sae_changes_input(parameters)) {
         if (!ss__mul(n, parameters->width, &n_values)) {
             SS_TRY(ss__fail_nomem(err, "embeddings"));

@@ -268,7 +268,7 @@ struct ss_sae_product {
     const float *bias; /* [L] or NULL */
     float *h;          /* [n_rows, stride] */
     size_t stride;
-    float *scratch; /* ss_tensor_visit_floats */
+    float *scratch; /* ss_tensor_linear_tiles_floats */
 };
 void ss_sae_multiply(const struct ss_sae_parameters *parameters,
                      const struct ss_sae_product *product);

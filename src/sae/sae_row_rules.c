@@ -101,7 +101,7 @@ static bool is_ambiguous_group(const struct ss_sae_row *row, size_t best, size_t
 
 /* ---- products ---- */
 
-static void copy_sums(void *context, const struct ss_tensor_sums *sums)
+static void copy_sums(void *context, const struct ss_tensor_tile_sums *sums)
 {
     const struct ss_sae_product *product = context;
     for (size_t r = 0; r < sums->n_rows; r++) {
@@ -116,13 +116,13 @@ static void copy_sums(void *context, const struct ss_tensor_sums *sums)
 void ss_sae_multiply(const struct ss_sae_parameters *p, const struct ss_sae_product *product)
 {
     struct ss_sae_product context = *product;
-    ss_tensor_linear_visit(&(struct ss_tensor_visit){.w = &p->encoder,
-                                                     .x = product->x,
-                                                     .n_rows = product->n_rows,
-                                                     .end = p->n_features,
-                                                     .scratch = product->scratch,
-                                                     .look = copy_sums,
-                                                     .context = &context});
+    ss_tensor_linear_tiles(&(struct ss_tensor_tile_callback){.w = &p->encoder,
+                                                             .x = product->x,
+                                                             .n_rows = product->n_rows,
+                                                             .end = p->n_features,
+                                                             .scratch = product->scratch,
+                                                             .on_tile = copy_sums,
+                                                             .context = &context});
 }
 
 /* ---- the rules ---- */

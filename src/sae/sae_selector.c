@@ -20,7 +20,7 @@ enum {
 static struct ss_sae_entry *reserve_entries(struct ss_sae_part *part, size_t n)
 {
     struct ss_tensor_list *list = part->list;
-    if (!ss__grow(&list->items, &list->room, part->n_entries + n,
+    if (!ss__grow(&list->items, &list->capacity, part->n_entries + n,
                   sizeof(struct ss_sae_entry))) {
         part->tally->no_memory = true;
         return NULL;
@@ -29,35 +29,37 @@ static struct ss_sae_entry *reserve_entries(struct ss_sae_part *part, size_t n)
 }
 
 /* Bits for the sums, now with bias, that may count; not below `least` [n_rows] where given. */
-static void find_candidates(const struct ss_sae_part *part, const struct ss_tensor_sums *sums,
-                            const float *least, uint32_t *masks)
+static void find_candidates(const struct ss_sae_part *part,
+                            const struct ss_tensor_tile_sums *sums, const float *least,
+                            uint32_t *masks)
 {
     const struct ss_sae_parameters *p = part->parameters;
     const struct ss_sae_rule *rule = part->rule;
-    ss_tensor_find_reaching(
-        &(struct ss_tensor_reach){.sums = sums,
-                                  .bias = p->bias == NULL ? NULL : p->bias + sums->output,
-                                  .limits = rule->candidate_min + sums->output,
-                                  .least = least == NULL ? NULL : least + sums->row,
-                                  .masks = masks});
+    ss_tensor_threshold_masks(&(struct ss_tensor_threshold_test){
+        .sums = sums,
+        .bias = p->bias == NULL ? NULL : p->bias + sums->output,
+        .thresholds = rule->candidate_min + sums->output,
+        .row_thresholds = least == NULL ? NULL : least + sums->row,
+        .masks = masks});
 }
 
 static void visit(const struct ss_sae_part *part, float *scratch,
-                  void (*look)(void *context, const struct ss_tensor_sums *sums), void *context)
+                  void (*look)(void *context, const struct ss_tensor_tile_sums *sums),
+                  void *context)
 {
-    ss_tensor_linear_visit(&(struct ss_tensor_visit){.w = &part->parameters->encoder,
-                                                     .x = part->x,
-                                                     .n_rows = part->n_rows,
-                                                     .from = part->from,
-                                                     .end = part->end,
-                                                     .scratch = scratch,
-                                                     .look = look,
-                                                     .context = context});
+    ss_tensor_linear_tiles(&(struct ss_tensor_tile_callback){.w = &part->parameters->encoder,
+                                                             .x = part->x,
+                                                             .n_rows = part->n_rows,
+                                                             .from = part->from,
+                                                             .end = part->end,
+                                                             .scratch = scratch,
+                                                             .on_tile = look,
+                                                             .context = context});
 }
 
 static size_t product_bytes(const struct ss_sae_parameters *p, size_t n_rows)
 {
-    return ss_tensor_visit_floats(&p->encoder, n_rows) * sizeof(float);
+    return ss_tensor_linear_tiles_floats(&p->encoder, n_rows) * sizeof(float);
 }
 
 /* ---- above a threshold ---- */
@@ -76,10 +78,10 @@ static void append_if_above(struct ss_sae_part *part, size_t row, size_t feature
     part->tally->n_borderline += value <= rule->borderline_max[feature];
 }
 
-static void on_tile_above(void *context, const struct ss_tensor_sums *sums)
+static void on_tile_above(void *context, const struct ss_tensor_tile_sums *sums)
 {
     struct ss_sae_part *part = context;
-    uint32_t masks[SS_TENSOR_SUMS_ROWS];
+    uint32_t masks[SS_TENSOR_MAX_TILE_ROWS];
     if (reserve_entries(part, sums->n_rows * sums->n_outputs) == NULL) {
         return;
     }
@@ -147,10 +149,10 @@ static size_t topk_bytes(const struct ss_sae_parameters *p, const struct ss_sae_
     return lay_out_topk(p, rule, n_rows).total;
 }
 
-static void on_tile_topk(void *context, const struct ss_tensor_sums *sums)
+static void on_tile_topk(void *context, const struct ss_tensor_tile_sums *sums)
 {
     const struct topk_rows *self = context;
-    uint32_t masks[SS_TENSOR_SUMS_ROWS];
+    uint32_t masks[SS_TENSOR_MAX_TILE_ROWS];
     find_candidates(self->part, sums, self->least, masks);
     for (size_t r = 0; r < sums->n_rows; r++) {
         struct ss_sae_topk *topk = &self->rows[sums->row + r];

@@ -31,7 +31,7 @@ struct ss_sae_topk_cutoff ss_sae_topk_find_cutoff(const float *x, size_t n, size
                                                   float least)
 {
     struct ss_sae_topk_cutoff cutoff = {.value = least};
-    size_t n_reaching = ss_tensor_count_reaching(x, n, least), n_above = 0;
+    size_t n_reaching = ss_tensor_count_at_least(x, n, least), n_above = 0;
     uint32_t low = rank_of(least), high = 0xff800001U; /* NaN, which nothing reaches */
     /* More than k reach low, which is the cutoff so far; fewer than k reach high. */
     while (n_reaching > k) {
@@ -41,7 +41,7 @@ struct ss_sae_topk_cutoff ss_sae_topk_find_cutoff(const float *x, size_t n, size
             break;
         }
         const uint32_t middle = low + (high - low) / 2;
-        const size_t n_here = ss_tensor_count_reaching(x, n, of_rank(middle));
+        const size_t n_here = ss_tensor_count_at_least(x, n, of_rank(middle));
         if (n_here >= k) {
             low = middle;
             cutoff.value = of_rank(middle);

@@ -1,15 +1,15 @@
 /* Attention within sequences, by the same tiles as the matrix products. A task is one head or
  * all heads of one sequence: its keys (transposed) and values become panels once, then queries
  * go by blocks of a few tiles: scores = Q Kᵀ, weights = exp(scores scale + bias - maximum),
- * context = weights V / sum of weights. All of it stays in the thread's scratch; nothing is
- * padded but the last panel, whose outputs nobody reads.
+ * context = weights V / sum of weights. All of it stays in the thread's scratch; only the last
+ * panel is padded, and the outputs of the padding are not read.
  *
- * Where the precision allows, the two products are of whole numbers (attend_operands.c);
+ * Where the precision allows, the two products are of integers (attend_operands.c);
  * scores, their exponentials and the sums of these are floats always.
  *
  * A window is a bias of -infinity, so that far keys weigh exactly 0; whole panels of keys that
- * are too far for all queries of a block are passed over. Adding zeros changes no sum, so the
- * bytes do not depend on how many are passed over. */
+ * are too far for all queries of a block are skipped. Adding zeros changes no sum, so the
+ * bytes do not depend on how many are skipped. */
 #include <math.h>
 
 #include "base/mem.h"
@@ -58,7 +58,7 @@ static struct layout plan(const struct ss_tensor_multiplier *m, size_t width, si
     l.packed = take(&l.total, rows * block_words);
     l.row_scales = take(&l.total, rows);
     l.scores = take(&l.total, rows * token_cols);
-    l.weights = m->grid != NULL ? l.scores : take(&l.total, rows * token_cols);
+    l.weights = m->scheme != NULL ? l.scores : take(&l.total, rows * token_cols);
     l.context = take(&l.total, rows * width_cols);
     l.sums = take(&l.total, rows);
     l.bias = take(&l.total, 2 * n_tokens);
@@ -89,7 +89,7 @@ static void spread_bias(const struct head *self, size_t h)
 /* Queries first … first + n_rows - 1 with the keys that at least one of them looks at. */
 struct block {
     size_t first, n_rows;
-    size_t key, n_keys; /* key: where a panel and, of whole numbers, a block of K begins */
+    size_t key, n_keys; /* key: where a panel and, of integers, a block of K begins */
     size_t stride;      /* of scores and weights: n_keys in whole panels */
 };
 
@@ -97,7 +97,7 @@ static struct block block_at(const struct head *self, size_t first, size_t n_row
 {
     const struct ss_tensor_multiplier *m = self->multiplier;
     const size_t window = self->attention->window, n = self->n_tokens;
-    const size_t step = m->grid == NULL ? SS_TENSOR_MAX_TILE_COLS : m->k_block;
+    const size_t step = m->scheme == NULL ? SS_TENSOR_MAX_TILE_COLS : m->k_block;
     struct block block = {.first = first, .n_rows = n_rows, .n_keys = n};
     if (window > 0) {
         const size_t key = first + 1 > window ? first + 1 - window : 0;
@@ -111,7 +111,7 @@ static struct block block_at(const struct head *self, size_t first, size_t n_row
 }
 
 /* Rows times columns col … col + n_cols - 1 of an operand, inputs k … k + n_k - 1: those of one
- * block of K of whole numbers. */
+ * block of K of integers. */
 struct product {
     struct packed_rows rows;
     const struct operand *operand;
@@ -137,7 +137,7 @@ static void multiply(const struct head *self, const struct product *p)
                 .c = p->c + r * p->c_stride + j,
                 .c_stride = p->c_stride,
                 .is_first = p->is_first,
-                .ahead = b,
+                .prefetch = b,
                 .a_scales = self->row_scales + r,
                 .b_scales = scales + p->col + j,
             });
@@ -167,16 +167,16 @@ static void score_queries(const struct head *self, const struct block *block)
     }
 }
 
-/* Weights of floats become A operands at once, those of whole numbers stay rows. */
-static void weigh_scores(const struct head *self, const struct block *block)
+/* Weights of floats become A operands at once, those of integers stay rows. */
+static void softmax_scores(const struct head *self, const struct block *block)
 {
     const size_t width = self->attention->head_width, tile_rows = self->multiplier->tile_rows;
     const size_t first = block->first;
-    const bool are_rows = self->multiplier->grid != NULL;
+    const bool are_rows = self->multiplier->scheme != NULL;
     for (size_t r = 0; r < block->n_rows; r += tile_rows) {
         const size_t n = ss__min_size(tile_rows, block->n_rows - r);
         const float *bias = self->bias + (self->n_tokens - 1 - first - r + block->key);
-        self->rows->weigh_scores(&(struct ss_tensor_score_tile){
+        self->rows->softmax_scores(&(struct ss_tensor_score_tile){
             .n_rows = n,
             .n_keys = block->n_keys,
             .scores = self->scores + r * block->stride,
@@ -208,7 +208,7 @@ static void mix_values(const struct head *self, const struct block *block)
                                       self->n_tokens,    block->key + k, n_k};
         multiply(self,
                  &(struct product){
-                     .rows = m->grid == NULL ? floats : ss_tensor_pack_inputs(self, &inputs),
+                     .rows = m->scheme == NULL ? floats : ss_tensor_pack_inputs(self, &inputs),
                      .operand = &self->values,
                      .n_rows = block->n_rows,
                      .n_cols = width,
@@ -219,7 +219,7 @@ static void mix_values(const struct head *self, const struct block *block)
                      .is_first = k == 0,
                  });
     }
-    self->rows->put_context(&(struct ss_tensor_context_block){
+    self->rows->store_context(&(struct ss_tensor_context_block){
         .n_rows = block->n_rows,
         .width = width,
         .context = self->context,
@@ -287,7 +287,7 @@ static void attend_head(const struct attend_job *job, size_t sequence, size_t h,
     for (size_t q = 0; q < head.n_tokens; q += step) {
         const struct block block = block_at(&head, q, ss__min_size(step, head.n_tokens - q));
         score_queries(&head, &block);
-        weigh_scores(&head, &block);
+        softmax_scores(&head, &block);
         mix_values(&head, &block);
     }
 }

@@ -1,6 +1,6 @@
-/* The operands of attention, in floats or in whole numbers of 16 bits.
+/* The operands of attention, in floats or in int16.
  *
- * Whole numbers have a scale for each query, key and value column, and for each row of weights
+ * Integers have a scale for each query, key and value column, and for each row of weights
  * in a block of keys. Both operands are of numbers up to √(2^31 / n) for the n inputs of a
  * block, so that no sum leaves 32 bits. Blocks are counted from the first token, so neither
  * this nor a scale depends on what a window passes over. */
@@ -14,7 +14,7 @@
 enum { MAX_BLOCK_WORDS = 64 };
 
 /* What the largest number becomes in the block of K at k, of n_inputs in all. */
-static float most_at(const struct ss_tensor_multiplier *m, size_t k, size_t n_inputs)
+static float max_quantized_at(const struct ss_tensor_multiplier *m, size_t k, size_t n_inputs)
 {
     const size_t n = ss__min_size(m->k_block, n_inputs - k);
     return (float)fmin(floor(sqrt((double)INT32_MAX / (double)n)), INT16_MAX);
@@ -35,7 +35,7 @@ static void pack_float_keys(const struct head *self)
 }
 
 /* n keys from `key` on, n_k of their inputs, at one place of a panel. */
-static void pack_whole_keys(const struct head *self, size_t key, size_t n, size_t k, size_t n_k)
+static void pack_int_keys(const struct head *self, size_t key, size_t n, size_t k, size_t n_k)
 {
     alignas(64) float rows[SS_TENSOR_MAX_TILE_COLS * MAX_BLOCK_WORDS];
     const struct ss_tensor_multiplier *m = self->multiplier;
@@ -43,12 +43,12 @@ static void pack_whole_keys(const struct head *self, size_t key, size_t n, size_
     float *panel = self->keys.panels + key * self->keys.n_words + k / m->word_inputs * cols;
     float *scales = self->keys.scales + k / m->k_block * self->keys.n_cols + key;
     self->rows->quantize(&(struct ss_tensor_quantize){
-        .grid = m->grid,
+        .scheme = m->scheme,
         .x = self->from_keys + key * self->stride + k,
         .x_stride = self->stride,
         .n_rows = n,
         .n_k = n_k,
-        .most = most_at(m, k, self->attention->head_width),
+        .max_quantized = max_quantized_at(m, k, self->attention->head_width),
         .a = rows,
         .scales = scales,
     });
@@ -66,14 +66,14 @@ void ss_tensor_pack_keys(const struct head *self)
 {
     const struct ss_tensor_multiplier *m = self->multiplier;
     const size_t width = self->attention->head_width;
-    if (m->grid == NULL) {
+    if (m->scheme == NULL) {
         pack_float_keys(self);
         return;
     }
     for (size_t key = 0; key < self->n_tokens; key += m->tile_cols) {
         const size_t n = ss__min_size(m->tile_cols, self->n_tokens - key);
         for (size_t k = 0; k < width; k += m->k_block) {
-            pack_whole_keys(self, key, n, k, ss__min_size(m->k_block, width - k));
+            pack_int_keys(self, key, n, k, ss__min_size(m->k_block, width - k));
         }
     }
 }
@@ -83,7 +83,7 @@ void ss_tensor_pack_values(const struct head *self)
     const struct ss_tensor_multiplier *m = self->multiplier;
     const struct operand *values = &self->values;
     const size_t width = self->attention->head_width;
-    if (m->grid == NULL) {
+    if (m->scheme == NULL) {
         ss_tensor_pack_columns(self->from_values, self->stride, width, self->n_tokens,
                                values->panels);
         return;
@@ -96,7 +96,7 @@ void ss_tensor_pack_values(const struct head *self)
                 .x_stride = self->stride,
                 .n_cols = ss__min_size(m->tile_cols, width - j),
                 .n_k = ss__min_size(m->k_block, self->n_tokens - k),
-                .most = most_at(m, k, self->n_tokens),
+                .max_quantized = max_quantized_at(m, k, self->n_tokens),
                 .panel = panel + k / m->word_inputs * m->tile_cols,
                 .tile_cols = m->tile_cols,
                 .scales = values->scales + k / m->k_block * values->n_cols + j,
@@ -114,19 +114,19 @@ struct packed_rows ss_tensor_pack_inputs(const struct head *self, const struct i
         const size_t n = ss__min_size(m->tile_rows, inputs->n_rows - r);
         const float *x = inputs->x + r * inputs->x_stride;
         float *a = self->packed + r * step;
-        if (m->grid == NULL) {
+        if (m->scheme == NULL) {
             ss_tensor_pack_rows(x, inputs->x_stride, n, n_k, a);
             continue;
         }
-        self->rows->quantize(
-            &(struct ss_tensor_quantize){.grid = m->grid,
-                                         .x = x,
-                                         .x_stride = inputs->x_stride,
-                                         .n_rows = n,
-                                         .n_k = n_k,
-                                         .most = most_at(m, inputs->k, inputs->n_in),
-                                         .a = a,
-                                         .scales = self->row_scales + r});
+        self->rows->quantize(&(struct ss_tensor_quantize){
+            .scheme = m->scheme,
+            .x = x,
+            .x_stride = inputs->x_stride,
+            .n_rows = n,
+            .n_k = n_k,
+            .max_quantized = max_quantized_at(m, inputs->k, inputs->n_in),
+            .a = a,
+            .scales = self->row_scales + r});
     }
     return (struct packed_rows){.words = self->packed, .step = step};
 }

@@ -7,7 +7,7 @@
 /* Keys or values as a B operand: panels of tile_cols columns with all their inputs. */
 struct operand {
     float *panels;          /* words */
-    float *scales;          /* [blocks of K, n_cols], where numbers are whole */
+    float *scales;          /* [blocks of K, n_cols], of integer formats */
     size_t n_cols, n_words; /* columns with padding, words of each */
 };
 
@@ -18,7 +18,7 @@ struct head {
     const float *queries, *from_keys, *from_values; /* rows `stride` apart */
     float *out;                                     /* rows `width` apart */
     size_t n_tokens, stride, width;
-    bool is_last;               /* of this task's heads: no next one to be asked for */
+    bool is_last;               /* of this task's heads: no next head to prefetch */
     struct operand keys;        /* a column for each token, the head's width of inputs */
     struct operand values;      /* a column for each number of the head, an input for
                                    each token */

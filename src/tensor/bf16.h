@@ -1,6 +1,6 @@
 /* Floats as bf16, rounded to nearest even, by groups of 32: a row of a tile's inputs. By the
  * instructions of AVX512-BF16, which every processor with the tile unit has. Denormals become
- * 0, as they would in products; what is no number stays none. */
+ * 0, as they would in products; NaN stays NaN. */
 #ifndef SS_TENSOR_BF16_H
 #define SS_TENSOR_BF16_H
 

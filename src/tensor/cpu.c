@@ -55,7 +55,7 @@ static bool has_avx512vnni(void)
     return has_avx512() && __builtin_cpu_supports("avx512vnni");
 }
 
-/* CPUID 7: the tile unit with products of bf16 and of bytes; and the conversion to bf16. */
+/* CPUID 7: the tile unit with products of bf16 and of int8; and the conversion to bf16. */
 static bool has_amx(void)
 {
     const unsigned bf16 = 1U << 22, tile = 1U << 24, int8 = 1U << 25, all = bf16 | tile | int8;
@@ -83,29 +83,30 @@ static bool has_avxvnni(void)
 #define INT16(rows, cols, block, tiles)                                                        \
     {                                                                                          \
         .name = "int16", .tile_rows = (rows), .tile_cols = (cols), .word_inputs = 2,           \
-        .pad_words = SS_TENSOR_LANES, .k_block = (block), .tile = (tiles), .grid = &int16_grid \
+        .pad_words = SS_TENSOR_LANES, .k_block = (block), .tile = (tiles),                     \
+        .scheme = &int16_scheme                                                                \
     }
-#define INT8(rows, cols, tiles, of_grid)                                                       \
+#define INT8(rows, cols, tiles, scheme_name)                                                   \
     {                                                                                          \
         .name = "int8", .tile_rows = (rows), .tile_cols = (cols), .word_inputs = 4,            \
         .pad_words = SS_TENSOR_LANES, .k_block = SS_TENSOR_INT8_BLOCK, .tile = (tiles),        \
-        .grid = &(of_grid), .grid_upward = &(of_grid##_upward)                                 \
+        .scheme = &(scheme_name), .scheme_positive = &(scheme_name##_positive)                 \
     }
 
-static const struct ss_tensor_grid int16_grid = {
-    .n_bytes = 2, .most_input = 4095, .most_weight = 8191};
+static const struct ss_tensor_quant_scheme int16_scheme = {
+    .n_bytes = 2, .max_input = 4095, .max_weight = 8191};
 /* For products that are added in 32 bits, and in 16 (tile_int8_avx2.c says why these). After an
  * activation such as GELU inputs have nearly all numbers above 0: its least value, -0.17, is
  * within the few below as soon as the largest is above 2.7. */
-const struct ss_tensor_grid ss_tensor_int8_grid = {
-    .n_bytes = 1, .most_input = 127, .most_weight = 127, .offset = 128};
-const struct ss_tensor_grid ss_tensor_int8_grid_upward = {
-    .n_bytes = 1, .most_input = 239, .most_weight = 127, .offset = 16};
+const struct ss_tensor_quant_scheme ss_tensor_int8_scheme = {
+    .n_bytes = 1, .max_input = 127, .max_weight = 127, .offset = 128};
+const struct ss_tensor_quant_scheme ss_tensor_int8_scheme_positive = {
+    .n_bytes = 1, .max_input = 239, .max_weight = 127, .offset = 16};
 #ifdef SS_TENSOR_HAVE_X86_KERNELS
-static const struct ss_tensor_grid int7_grid = {
-    .n_bytes = 1, .most_input = 90, .most_weight = 127, .offset = 91, .most_four = 181};
-static const struct ss_tensor_grid int7_grid_upward = {
-    .n_bytes = 1, .most_input = 169, .most_weight = 127, .offset = 12, .most_four = 181};
+static const struct ss_tensor_quant_scheme int7_scheme = {
+    .n_bytes = 1, .max_input = 90, .max_weight = 127, .offset = 91, .max_quad_sum = 181};
+static const struct ss_tensor_quant_scheme int7_scheme_positive = {
+    .n_bytes = 1, .max_input = 169, .max_weight = 127, .offset = 12, .max_quad_sum = 181};
 
 static const struct ss_tensor_multiplier
     fp32_avx2 = FP32(6, 16, ss_tensor_tile_fp32_avx2),
@@ -118,10 +119,10 @@ static const struct ss_tensor_multiplier
     attention_avx512 = INT16(14, 32, 128, ss_tensor_tile_int16_avx512),
     int16_avx512vnni = INT16(14, 32, 384, ss_tensor_tile_int16_avx512vnni),
     attention_avx512vnni = INT16(14, 32, 128, ss_tensor_tile_int16_avx512vnni),
-    int8_avx2 = INT8(5, 16, ss_tensor_tile_int8_avx2, int7_grid),
-    int8_avxvnni = INT8(6, 16, ss_tensor_tile_int8_avxvnni, ss_tensor_int8_grid),
-    int8_avx512 = INT8(12, 32, ss_tensor_tile_int8_avx512, int7_grid),
-    int8_avx512vnni = INT8(14, 32, ss_tensor_tile_int8_avx512vnni, ss_tensor_int8_grid);
+    int8_avx2 = INT8(5, 16, ss_tensor_tile_int8_avx2, int7_scheme),
+    int8_avxvnni = INT8(6, 16, ss_tensor_tile_int8_avxvnni, ss_tensor_int8_scheme),
+    int8_avx512 = INT8(12, 32, ss_tensor_tile_int8_avx512, int7_scheme),
+    int8_avx512vnni = INT8(14, 32, ss_tensor_tile_int8_avx512vnni, ss_tensor_int8_scheme);
 #endif
 static const struct ss_tensor_multiplier fp32_reference =
                                              FP32(4, 16, ss_tensor_tile_fp32_reference),
@@ -131,7 +132,7 @@ static const struct ss_tensor_multiplier fp32_reference =
                                              INT16(4, 16, 128, ss_tensor_tile_int16_reference),
                                          int8_reference =
                                              INT8(4, 16, ss_tensor_tile_int8_reference,
-                                                  ss_tensor_int8_grid);
+                                                  ss_tensor_int8_scheme);
 
 /* Products by level; attention is of floats at the upper two, of `pairs` at the others: their
  * scores and weights are floats in between and would lose what bytes leave of them. */
@@ -240,7 +241,7 @@ void ss_tensor_kernels_set(const struct ss_tensor_kernels *kernels)
     atomic_store(&in_use, kernels);
 }
 
-const char *ss_tensor_precision_numbers(ss_precision precision)
+const char *ss_tensor_precision_format(ss_precision precision)
 {
     return ss_tensor_kernels()->of[precision]->name;
 }

@@ -87,7 +87,7 @@ static inline lanes lanes_less(lanes a, lanes b, lanes x, lanes y)
     return (lanes){_mm256_blendv_ps(y.lo, x.lo, lo), _mm256_blendv_ps(y.hi, x.hi, hi)};
 }
 
-static inline uint32_t lanes_reach(lanes a, lanes b)
+static inline uint32_t lanes_at_least(lanes a, lanes b)
 {
     const int lo = _mm256_movemask_ps(_mm256_cmp_ps(a.lo, b.lo, _CMP_GE_OQ));
     const int hi = _mm256_movemask_ps(_mm256_cmp_ps(a.hi, b.hi, _CMP_GE_OQ));
@@ -100,7 +100,7 @@ static inline lanes lanes_magnitude(lanes a)
     return (lanes){_mm256_andnot_ps(sign, a.lo), _mm256_andnot_ps(sign, a.hi)};
 }
 
-static inline lanes lanes_keep(lanes a, size_t n)
+static inline lanes lanes_zero_tail(lanes a, size_t n)
 {
     return (lanes){_mm256_and_ps(a.lo, _mm256_castsi256_ps(mask_first((int)n))),
                    _mm256_and_ps(a.hi, _mm256_castsi256_ps(mask_first((int)n - 8)))};
@@ -135,7 +135,7 @@ static inline float lanes_top(lanes a)
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
-static inline void lanes_put_whole(void *p, lanes a, int32_t offset, size_t n_bytes)
+static inline void lanes_store_int(void *p, lanes a, int32_t offset, size_t n_bytes)
 {
     const __m256i more = _mm256_set1_epi32(offset);
     const __m256i lo = _mm256_add_epi32(_mm256_cvtps_epi32(a.lo), more);
@@ -153,16 +153,16 @@ static inline void lanes_put_whole(void *p, lanes a, int32_t offset, size_t n_by
                          _mm_and_si128(_mm256_extracti128_si256(shorts, 1), mask)));
 }
 
-static inline void put_half_pairs(void *p, __m256 a, __m256 b)
+static inline void store_half_pairs(void *p, __m256 a, __m256 b)
 {
     const __m256i high = _mm256_slli_epi32(_mm256_cvtps_epi32(b), 16);
     _mm256_storeu_si256((__m256i *)p, _mm256_blend_epi16(_mm256_cvtps_epi32(a), high, 0xaa));
 }
 
-static inline void lanes_put_pairs(void *p, lanes a, lanes b)
+static inline void lanes_store_int16_pairs(void *p, lanes a, lanes b)
 {
-    put_half_pairs(p, a.lo, b.lo);
-    put_half_pairs((char *)p + 32, a.hi, b.hi);
+    store_half_pairs(p, a.lo, b.lo);
+    store_half_pairs((char *)p + 32, a.hi, b.hi);
 }
 
 #endif

@@ -75,7 +75,7 @@ static inline lanes lanes_less(lanes a, lanes b, lanes x, lanes y)
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
 }
 
-static inline uint32_t lanes_reach(lanes a, lanes b)
+static inline uint32_t lanes_at_least(lanes a, lanes b)
 {
     return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ);
 }
@@ -85,7 +85,7 @@ static inline lanes lanes_magnitude(lanes a)
     return _mm512_andnot_ps(_mm512_set1_ps(-0.0F), a);
 }
 
-static inline lanes lanes_keep(lanes a, size_t n)
+static inline lanes lanes_zero_tail(lanes a, size_t n)
 {
     return _mm512_maskz_mov_ps(mask_first(n), a);
 }
@@ -114,7 +114,7 @@ static inline float lanes_top(lanes a)
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
-static inline void lanes_put_whole(void *p, lanes a, int32_t offset, size_t n_bytes)
+static inline void lanes_store_int(void *p, lanes a, int32_t offset, size_t n_bytes)
 {
     const __m512i x = _mm512_add_epi32(_mm512_cvtps_epi32(a), _mm512_set1_epi32(offset));
     if (n_bytes == 2) {
@@ -124,7 +124,7 @@ static inline void lanes_put_whole(void *p, lanes a, int32_t offset, size_t n_by
     }
 }
 
-static inline void lanes_put_pairs(void *p, lanes a, lanes b)
+static inline void lanes_store_int16_pairs(void *p, lanes a, lanes b)
 {
     const __m512i low = _mm512_and_si512(_mm512_cvtps_epi32(a), _mm512_set1_epi32(0xffff));
     const __m512i high = _mm512_slli_epi32(_mm512_cvtps_epi32(b), 16);

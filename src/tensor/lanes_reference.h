@@ -3,12 +3,12 @@
  *   add sub mul div fma                   fma(a, b, c) = a b + c with one rounding
  *   max        a > b ? a : b, so b where one is NaN
  *   less       lanes where a < b take x, the others y
- *   reach      bit i where a ≥ b in lane i, so none where one is NaN
+ *   at_least   bit i where a ≥ b in lane i, so none where one is NaN
  *   magnitude  |a|; pow2 is 2^n of an n that stands in the low bits of n + 1.5 · 2^23
- *   keep       lanes from n on become 0
- *   put_whole  rounded to even, plus offset, the low 1 or 2 bytes of each, side by side
- *   put_pairs  rounded to even, 16 words of two: a's in the low half, b's in the high one
- *   sum, top   over the lanes, in the fixed tree 16 → 8 → 4 → 2 → 1 of halves */
+ *   zero_tail  lanes from n on become 0
+ *   store_int  rounded to even, plus offset, the low 1 or 2 bytes of each, side by side
+ *   store_int16_pairs  rounded to even, 16 words of two: a's in the low half, b's in the high
+ * one sum, top   over the lanes, in the fixed tree 16 → 8 → 4 → 2 → 1 of halves */
 #ifndef SS_TENSOR_LANES_REFERENCE_H
 #define SS_TENSOR_LANES_REFERENCE_H
 
@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Not inlined here: 16 scalars each, it would only grow, above all under sanitizers. */
+/* Not inlined: 16 scalars each would only make the code larger, above all with sanitizers. */
 #define LANES_INLINE static __attribute__((noinline))
 
 typedef struct lanes {
@@ -91,7 +91,7 @@ static inline lanes lanes_less(lanes a, lanes b, lanes x, lanes y)
     LANES_EACH(a.at[i] < b.at[i] ? x.at[i] : y.at[i]);
 }
 
-static inline uint32_t lanes_reach(lanes a, lanes b)
+static inline uint32_t lanes_at_least(lanes a, lanes b)
 {
     uint32_t bits = 0;
     for (size_t i = 0; i < 16; i++) {
@@ -105,7 +105,7 @@ static inline lanes lanes_magnitude(lanes a)
     LANES_EACH(fabsf(a.at[i]));
 }
 
-static inline lanes lanes_keep(lanes a, size_t n)
+static inline lanes lanes_zero_tail(lanes a, size_t n)
 {
     LANES_EACH(i < n ? a.at[i] : 0.0F);
 }
@@ -142,7 +142,7 @@ static inline float lanes_top(lanes a)
     return a.at[0];
 }
 
-static inline void lanes_put_whole(void *p, lanes a, int32_t offset, size_t n_bytes)
+static inline void lanes_store_int(void *p, lanes a, int32_t offset, size_t n_bytes)
 {
     for (size_t i = 0; i < 16; i++) {
         const int32_t x = (int32_t)((uint32_t)lrintf(a.at[i]) + (uint32_t)offset);
@@ -150,7 +150,7 @@ static inline void lanes_put_whole(void *p, lanes a, int32_t offset, size_t n_by
     }
 }
 
-static inline void lanes_put_pairs(void *p, lanes a, lanes b)
+static inline void lanes_store_int16_pairs(void *p, lanes a, lanes b)
 {
     for (size_t i = 0; i < 16; i++) {
         const uint32_t x = ((uint32_t)lrintf(a.at[i]) & 0xffffU) | (uint32_t)lrintf(b.at[i])

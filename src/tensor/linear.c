@@ -1,29 +1,29 @@
-/* y = end(x Wᵀ): rows in blocks that a thread packs once and keeps in its second-level cache;
+/* y = epilogue(x Wᵀ): rows in blocks that a thread packs once and keeps in its L2 cache;
  * for each panel of outputs, blocks of K whose part of the panel stays near the core; for
- * each of them all tiles of the row block. The end of a panel is done while its sums are in
- * cache, LayerNorm when the row block is complete. Or the caller looks at each tile's sums, and
- * nothing else becomes of them (ss_tensor_linear_visit). */
+ * each of them all tiles of the row block. The epilogue of a panel is applied while its sums
+ * are in cache, LayerNorm when the row block is complete. With a per-tile callback
+ * (ss_tensor_linear_tiles) the sums go to the caller and are not stored. */
 #include "base/mem.h"
 #include "tensor/tensor_priv.h"
 
 enum {
     BLOCK_ROWS = 224, /* at most this many rows of x are packed at once: fewer read the weights
-                        too often, more leave the second cache */
-    MOST_BLOCK_ROWS = 512 /* where the numbers are smaller */
+                        too often, more leave the L2 cache */
+    MAX_BLOCK_ROWS = 512 /* where the numbers are smaller */
 };
 
 struct linear_job {
     const struct ss_tensor_matrix *w;
-    const struct ss_tensor_end *end;
+    const struct ss_tensor_epilogue *epilogue;
     const float *x;
     float *y;
     size_t n_rows, n_threads;
-    struct ss_tensor_cut cut;
+    struct ss_tensor_partition partition;
     bool is_guided; /* blocks become smaller towards the end */
-    float *scratch; /* [threads, ss_tensor_visit_floats(block_rows)] */
+    float *scratch; /* [threads, ss_tensor_linear_tiles_floats(block_rows)] */
 };
 
-/* What one thread works on: rows that it packs, and the panel of sums at hand. */
+/* One thread's block: the rows that it packs, and the current panel of sums. */
 struct block {
     const struct ss_tensor_matrix *w;
     const float *x; /* [n_rows, K] */
@@ -31,10 +31,10 @@ struct block {
     float *sums;   /* [n_rows, tile_cols] */
     float *scales; /* [blocks of K, n_rows] */
     float *a;      /* words */
-    /* What becomes of the sums: */
-    const struct ss_tensor_visit *visit;
-    const struct ss_tensor_end
-        *end; /* where there is no visit; its residual and y are the block's */
+    /* Where the sums go: */
+    const struct ss_tensor_tile_callback *callback;
+    const struct ss_tensor_epilogue
+        *epilogue; /* without a callback; its residual and y are the block's */
     float *y;
 };
 
@@ -48,7 +48,7 @@ static struct layout scratch_layout(const struct ss_tensor_matrix *w, size_t n_r
     const struct ss_tensor_multiplier *m = w->multiplier;
     const size_t n_blocks = ss__divide_up(w->n_in, m->k_block);
     struct layout l = {.scales = n_rows * m->tile_cols};
-    l.a = l.scales + (m->grid == NULL ? 0 : ss__round_up(n_blocks * n_rows, SS_TENSOR_LANES));
+    l.a = l.scales + (m->scheme == NULL ? 0 : ss__round_up(n_blocks * n_rows, SS_TENSOR_LANES));
     l.total =
         l.a + n_rows * ss__round_up(ss_tensor_multiplier_words(m, w->n_in), SS_TENSOR_LANES);
     return l;
@@ -62,9 +62,10 @@ static void lay_out(struct block *self, float *scratch)
     self->a = scratch + layout.a;
 }
 
-/* Ask for what is packed next of the same rows: the processor does not foresee such short runs.
+/* Prefetch what is packed next of the same rows: the hardware prefetcher does not detect such
+ * short runs.
  */
-static void fetch_inputs(const float *x, size_t x_stride, size_t n_rows, size_t n_k)
+static void prefetch_inputs(const float *x, size_t x_stride, size_t n_rows, size_t n_k)
 {
     for (size_t r = 0; r < n_rows; r++) {
         for (size_t i = 0; i < n_k; i += SS_TENSOR_LANES) {
@@ -85,7 +86,7 @@ static void pack_block(const struct block *self)
             const size_t n = ss__min_size(m->tile_rows, self->n_rows - r);
             const float *x = self->x + r * n_in;
             const size_t n_next = ss__min_size(m->k_block, n_in - k - n_k);
-            fetch_inputs(x + k + n_k, n_in, n, n_next);
+            prefetch_inputs(x + k + n_k, n_in, n, n_next);
             ss_tensor_matrix_pack(self->w, x, n, k, a, scales);
             a += n * ss__round_up(ss_tensor_multiplier_words(m, n_k), SS_TENSOR_LANES);
             scales += n;
@@ -93,59 +94,60 @@ static void pack_block(const struct block *self)
     }
 }
 
-static struct ss_tensor_block_end tile_end(const struct block *self, size_t r, size_t n,
-                                           size_t j)
+static struct ss_tensor_block_epilogue tile_epilogue(const struct block *self, size_t r,
+                                                     size_t n, size_t j)
 {
-    const struct ss_tensor_end *end = self->end;
+    const struct ss_tensor_epilogue *epilogue = self->epilogue;
     const size_t cols = self->w->multiplier->tile_cols, n_out = self->w->n_out;
     const size_t at = r * n_out + j;
-    return (struct ss_tensor_block_end){
+    return (struct ss_tensor_block_epilogue){
         .n_rows = n,
         .n_cols = ss__min_size(cols, n_out - j),
         .sums = self->sums + r * cols,
         .sums_stride = cols,
-        .bias = end->bias == NULL ? NULL : end->bias + j,
-        .residual = end->residual == NULL ? NULL : end->residual + at,
+        .bias = epilogue->bias == NULL ? NULL : epilogue->bias + j,
+        .residual = epilogue->residual == NULL ? NULL : epilogue->residual + at,
         .out = self->y + at,
         .out_stride = n_out,
-        .activation = end->activation,
+        .activation = epilogue->activation,
     };
 }
 
-/* Ask for the memory that a tile's end will touch while the tile is computed. */
-static void fetch_end(const struct ss_tensor_block_end *end)
+/* Prefetch the memory that a tile's epilogue will touch while the tile is computed. */
+static void prefetch_epilogue(const struct ss_tensor_block_epilogue *epilogue)
 {
-    for (size_t r = 0; r < end->n_rows; r++) {
-        for (size_t j = 0; j < end->n_cols; j += SS_TENSOR_LANES) {
-            __builtin_prefetch(end->out + r * end->out_stride + j, 1);
-            if (end->residual != NULL) {
-                __builtin_prefetch(end->residual + r * end->out_stride + j);
+    for (size_t r = 0; r < epilogue->n_rows; r++) {
+        for (size_t j = 0; j < epilogue->n_cols; j += SS_TENSOR_LANES) {
+            __builtin_prefetch(epilogue->out + r * epilogue->out_stride + j, 1);
+            if (epilogue->residual != NULL) {
+                __builtin_prefetch(epilogue->residual + r * epilogue->out_stride + j);
             }
         }
     }
 }
 
-/* The last inputs of a tile, whose sums then go where they are wanted. */
+/* The last inputs of a tile, after which the sums are complete. */
 static void finish_tile(const struct block *self, const struct ss_tensor_tile *tile, size_t r,
                         size_t n, size_t j)
 {
     const struct ss_tensor_multiplier *m = self->w->multiplier;
-    const struct ss_tensor_visit *visit = self->visit;
-    if (visit != NULL) {
+    const struct ss_tensor_tile_callback *callback = self->callback;
+    if (callback != NULL) {
         m->tile[n - 1](tile);
-        visit->look(visit->context, &(struct ss_tensor_sums){
-                                        .row = r,
-                                        .n_rows = n,
-                                        .output = j,
-                                        .n_outputs = ss__min_size(m->tile_cols, visit->end - j),
-                                        .at = tile->c,
-                                        .stride = tile->c_stride});
+        callback->on_tile(callback->context,
+                          &(struct ss_tensor_tile_sums){
+                              .row = r,
+                              .n_rows = n,
+                              .output = j,
+                              .n_outputs = ss__min_size(m->tile_cols, callback->end - j),
+                              .at = tile->c,
+                              .stride = tile->c_stride});
         return;
     }
-    const struct ss_tensor_block_end end = tile_end(self, r, n, j);
-    fetch_end(&end);
+    const struct ss_tensor_block_epilogue epilogue = tile_epilogue(self, r, n, j);
+    prefetch_epilogue(&epilogue);
     m->tile[n - 1](tile);
-    ss_tensor_kernels()->rows->end_block(&end);
+    ss_tensor_kernels()->rows->apply_epilogue(&epilogue);
 }
 
 /* The first tile of a block's rows with a panel's inputs from k on; A and what comes next are
@@ -162,10 +164,10 @@ static struct ss_tensor_tile first_tile(const struct block *self, size_t j, size
         .c = self->sums,
         .c_stride = cols,
         .is_first = k == 0,
-        .is_apart = true,
+        .has_own_sum = true,
         .a_scales = self->scales + k / m->k_block * self->n_rows,
         .b_scales = w->scales == NULL ? NULL : w->scales + scales_at,
-        .b_offsets = w->offsets == NULL ? NULL : w->offsets + scales_at,
+        .b_corrections = w->corrections == NULL ? NULL : w->corrections + scales_at,
     };
 }
 
@@ -182,7 +184,7 @@ static const float *multiply_inputs(const struct block *self, size_t j, size_t k
     for (size_t r = 0, part = 0; r < self->n_rows; r += m->tile_rows, part++) {
         const size_t n = ss__min_size(m->tile_rows, self->n_rows - r);
         tile.a = a;
-        tile.ahead = part < 8 ? b + (tile.n_words + 2 * part) * m->tile_cols : b;
+        tile.prefetch = part < 8 ? b + (tile.n_words + 2 * part) * m->tile_cols : b;
         if (is_last) {
             finish_tile(self, &tile, r, n, j);
         } else {
@@ -210,11 +212,11 @@ static void multiply_panels(const struct block *self, size_t from, size_t to)
 }
 
 /* Rows of the block that begins where `left` rows are left. Guided ones are half a thread's
- * share of those, between a whole block and a quarter: threads end within a quarter of each
- * other. */
+ * share of those, between a whole block and a quarter: threads end within a quarter block of
+ * each other. */
 static size_t next_rows(const struct linear_job *job, size_t left)
 {
-    const size_t tile_rows = job->w->multiplier->tile_rows, whole = job->cut.block_rows;
+    const size_t tile_rows = job->w->multiplier->tile_rows, whole = job->partition.block_rows;
     size_t n = whole;
     if (job->is_guided) {
         const size_t least = ss__round_up(whole / 4, tile_rows);
@@ -245,50 +247,52 @@ static size_t count_blocks(const struct linear_job *job)
 static void linear_task(void *context, size_t index, size_t worker)
 {
     const struct linear_job *job = context;
-    const struct ss_tensor_cut *cut = &job->cut;
+    const struct ss_tensor_partition *partition = &job->partition;
     const size_t n_in = job->w->n_in, n_out = job->w->n_out;
-    const size_t row = row_of(job, index / cut->n_groups);
-    const size_t from = index % cut->n_groups * cut->group_outputs;
-    struct ss_tensor_end end = *job->end;
-    end.residual = end.residual == NULL ? NULL : end.residual + row * n_out;
+    const size_t row = row_of(job, index / partition->n_groups);
+    const size_t from = index % partition->n_groups * partition->group_outputs;
+    struct ss_tensor_epilogue epilogue = *job->epilogue;
+    epilogue.residual = epilogue.residual == NULL ? NULL : epilogue.residual + row * n_out;
     struct block block = {.w = job->w,
                           .x = job->x + row * n_in,
                           .n_rows = next_rows(job, job->n_rows - row),
-                          .end = &end,
+                          .epilogue = &epilogue,
                           .y = job->y + row * n_out};
-    lay_out(&block, job->scratch + worker * ss_tensor_visit_floats(job->w, cut->block_rows));
-    multiply_panels(&block, from, ss__min_size(from + cut->group_outputs, n_out));
-    if (end.norm_gain != NULL && cut->n_groups == 1) {
-        ss_tensor_kernels()->rows->layer_norm(&(struct ss_tensor_norm){.x = block.y,
-                                                                       .n_rows = block.n_rows,
-                                                                       .width = n_out,
-                                                                       .gain = end.norm_gain,
-                                                                       .shift = end.norm_shift,
-                                                                       .eps = end.norm_eps});
+    lay_out(&block, job->scratch +
+                        worker * ss_tensor_linear_tiles_floats(job->w, partition->block_rows));
+    multiply_panels(&block, from, ss__min_size(from + partition->group_outputs, n_out));
+    if (epilogue.norm_gain != NULL && partition->n_groups == 1) {
+        ss_tensor_kernels()->rows->layer_norm(
+            &(struct ss_tensor_norm){.x = block.y,
+                                     .n_rows = block.n_rows,
+                                     .width = n_out,
+                                     .gain = epilogue.norm_gain,
+                                     .shift = epilogue.norm_shift,
+                                     .eps = epilogue.norm_eps});
     }
 }
 
-/* Rows of a block, whole tiles: A of one stays in the second cache. */
-static size_t most_rows(const struct ss_tensor_matrix *w)
+/* Rows of a block, whole tiles: A of one stays in the L2 cache. */
+static size_t max_rows(const struct ss_tensor_matrix *w)
 {
     const struct ss_tensor_multiplier *m = w->multiplier;
     size_t n = BLOCK_ROWS;
     if (m->block_bytes != 0) {
         const size_t row_bytes = ss_tensor_multiplier_words(m, w->n_in) * sizeof(float);
-        n = ss__min_size(m->block_bytes / row_bytes, MOST_BLOCK_ROWS);
+        n = ss__min_size(m->block_bytes / row_bytes, MAX_BLOCK_ROWS);
     }
     return ss__max_size(n / m->tile_rows, 1) * m->tile_rows;
 }
 
 /* Tiles per row block: as many as are allowed, fewer where that shares the rows out
  * better; a single block where they fit in one. */
-static size_t choose_tiles(size_t n_tiles, size_t most, size_t n_threads)
+static size_t choose_tiles(size_t n_tiles, size_t max_tiles, size_t n_threads)
 {
-    size_t best = most, best_cost = SIZE_MAX;
-    if (n_tiles <= most) {
+    size_t best = max_tiles, best_cost = SIZE_MAX;
+    if (n_tiles <= max_tiles) {
         return n_tiles;
     }
-    for (size_t t = most; t >= ss__divide_up(most, 2); t--) {
+    for (size_t t = max_tiles; t >= ss__divide_up(max_tiles, 2); t--) {
         const size_t cost = ss__divide_up(ss__divide_up(n_tiles, t), n_threads) * t;
         if (cost < best_cost) {
             best_cost = cost;
@@ -298,68 +302,69 @@ static size_t choose_tiles(size_t n_tiles, size_t most, size_t n_threads)
     return best;
 }
 
-struct ss_tensor_cut ss_tensor_linear_cut(const struct ss_tensor_matrix *w, size_t n_rows,
-                                          size_t n_threads)
+struct ss_tensor_partition ss_tensor_linear_partition(const struct ss_tensor_matrix *w,
+                                                      size_t n_rows, size_t n_threads)
 {
     const size_t tile_rows = w->multiplier->tile_rows, cols = w->multiplier->tile_cols;
     const size_t n_panels = ss__divide_up(w->n_out, cols);
     const size_t tiles =
-        choose_tiles(ss__divide_up(n_rows, tile_rows), most_rows(w) / tile_rows, n_threads);
-    struct ss_tensor_cut cut = {.block_rows = ss__max_size(tiles, 1) * tile_rows};
-    cut.n_blocks = ss__divide_up(n_rows, cut.block_rows);
-    const size_t wanted = cut.n_blocks >= n_threads
-                              ? 1
-                              : ss__divide_up(2 * n_threads, ss__max_size(cut.n_blocks, 1));
+        choose_tiles(ss__divide_up(n_rows, tile_rows), max_rows(w) / tile_rows, n_threads);
+    struct ss_tensor_partition partition = {.block_rows = ss__max_size(tiles, 1) * tile_rows};
+    partition.n_blocks = ss__divide_up(n_rows, partition.block_rows);
+    const size_t wanted =
+        partition.n_blocks >= n_threads
+            ? 1
+            : ss__divide_up(2 * n_threads, ss__max_size(partition.n_blocks, 1));
     const size_t group = ss__divide_up(n_panels, ss__min_size(wanted, n_panels));
-    cut.group_outputs = group * cols;
-    cut.n_groups = ss__divide_up(n_panels, group);
-    return cut;
+    partition.group_outputs = group * cols;
+    partition.n_groups = ss__divide_up(n_panels, group);
+    return partition;
 }
 
 ss_status ss_tensor_linear(ss_work *work, const struct ss_tensor_matrix *w, const float *x,
-                           size_t n_rows, float *y, const struct ss_tensor_end *end,
+                           size_t n_rows, float *y, const struct ss_tensor_epilogue *epilogue,
                            ss_err *err)
 {
-    const struct ss_tensor_end no_end = {0};
+    const struct ss_tensor_epilogue no_epilogue = {0};
     const size_t n_threads = ss_work_n_threads(work);
     struct linear_job job = {.w = w,
-                             .end = end == NULL ? &no_end : end,
+                             .epilogue = epilogue == NULL ? &no_epilogue : epilogue,
                              .x = x,
                              .y = y,
                              .n_rows = n_rows,
                              .n_threads = n_threads,
-                             .cut = ss_tensor_linear_cut(w, n_rows, n_threads)};
-    if (n_threads > 1 && job.cut.n_blocks > n_threads) {
+                             .partition = ss_tensor_linear_partition(w, n_rows, n_threads)};
+    if (n_threads > 1 && job.partition.n_blocks > n_threads) {
         job.is_guided = true;
-        job.cut.block_rows = most_rows(w);
+        job.partition.block_rows = max_rows(w);
     }
     job.scratch = ss_tensor_work_scratch(
         work, SS_TENSOR_SLOT_KERNEL,
-        n_threads * ss_tensor_visit_floats(w, job.cut.block_rows) * sizeof(float));
+        n_threads * ss_tensor_linear_tiles_floats(w, job.partition.block_rows) * sizeof(float));
     if (job.scratch == NULL) {
         return ss__fail_nomem(err, "a block of a matrix product");
     }
-    ss_tensor_work_run(work, count_blocks(&job) * job.cut.n_groups,
+    ss_tensor_work_run(work, count_blocks(&job) * job.partition.n_groups,
                        2.0 * (double)n_rows * (double)w->n_in * (double)w->n_out, linear_task,
                        &job);
-    if (job.end->norm_gain != NULL && job.cut.n_groups > 1) {
-        ss_tensor_layer_norm(work, y, n_rows, w->n_out, job.end->norm_gain, job.end->norm_shift,
-                             job.end->norm_eps);
+    if (job.epilogue->norm_gain != NULL && job.partition.n_groups > 1) {
+        ss_tensor_layer_norm(work, y, n_rows, w->n_out, job.epilogue->norm_gain,
+                             job.epilogue->norm_shift, job.epilogue->norm_eps);
     }
     return SS_OK;
 }
 
-/* ---- sums that are looked at ---- */
+/* ---- threshold tests of tiles ---- */
 
-size_t ss_tensor_visit_floats(const struct ss_tensor_matrix *w, size_t n_rows)
+size_t ss_tensor_linear_tiles_floats(const struct ss_tensor_matrix *w, size_t n_rows)
 {
     return scratch_layout(w, n_rows).total;
 }
 
-void ss_tensor_linear_visit(const struct ss_tensor_visit *visit)
+void ss_tensor_linear_tiles(const struct ss_tensor_tile_callback *callback)
 {
     struct block block = {
-        .w = visit->w, .x = visit->x, .n_rows = visit->n_rows, .visit = visit};
-    lay_out(&block, visit->scratch);
-    multiply_panels(&block, visit->from, visit->end);
+        .w = callback->w, .x = callback->x, .n_rows = callback->n_rows, .callback = callback};
+    lay_out(&block, callback->scratch);
+    multiply_panels(&block, callback->from, callback->end);
 }

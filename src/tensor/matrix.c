@@ -1,16 +1,16 @@
-/* Weight matrices: panels of tile_cols outputs, in the numbers of the multiplier at hand.
+/* Weight matrices: panels of tile_cols outputs, in the format of the kernels in use.
  *
- * Whole numbers stand by blocks of k_block inputs, each with a scale per output. Why sums fit
+ * Integers stand by blocks of k_block inputs, each with a scale per output. Why sums fit
  * in 32 bits:
  *   int8   |input| ≤ 255, |weight| ≤ 127: a block of 4096 gives at most 1.4e8
  *   int16  |input| ≤ 4095: an output's weights are scaled down, where need be, until the sum of
  *          their magnitudes times 4095 is below 2^31; that bounds every partial sum as well
- * and in 16 bits, where four products of bytes are added in those (tile_int8_avx2.c): |input|
+ * and in 16 bits, where four products of int8 are added in those (tile_int8_avx2.c): |input|
  * ≤ 181, and an output's weights are scaled down, where need be, until neither the positive nor
  * the negative ones of any four add up to more than 181: 181 · 181 < 2^15.
  *
- * Blocks of 16-bit numbers are short, so that a strong input costs precision in its own block
- * only. Those of bytes are whole rows; strong inputs are smoothed instead: input k is
+ * Blocks of 16-bit numbers are short, so that a large input costs precision in its own block
+ * only. Those of int8 are whole rows; large inputs are smoothed instead: input k is
  * multiplied by f and its weights by 1 / f, where f = √(w / s), w and s the root mean squares
  * of its weights and of itself, so that both operands are left with the same spread, √(w s). */
 #include <math.h>
@@ -45,16 +45,16 @@ ss_status ss_tensor_matrix_new(size_t n_out, size_t n_in, ss_precision precision
     SS_ALLOC_ALIGNED(panels, n);
     out->panels = panels;
     memset(panels + (n - n_panel), 0, n_panel * sizeof *panels);
-    if (m->grid != NULL) {
+    if (m->scheme != NULL) {
         const size_t n_blocks = ss__divide_up(n_in, m->k_block);
         const size_t n_scales = n_blocks * ss__round_up(n_out, cols);
         SS_ALLOC(out->scales, n_scales);
-        if (m->grid->offset != 0) {
-            SS_ALLOC(out->offsets, n_scales);
+        if (m->scheme->offset != 0) {
+            SS_ALLOC(out->corrections, n_scales);
         }
     }
     out->multiplier = m;
-    out->grid = m->grid;
+    out->scheme = m->scheme;
     out->n_out = n_out;
     out->n_in = n_in;
 out:
@@ -68,24 +68,24 @@ void ss_tensor_matrix_release(struct ss_tensor_matrix *matrix)
 {
     ss__free(matrix->panels);
     ss__free(matrix->scales);
-    ss__free(matrix->offsets);
+    ss__free(matrix->corrections);
     ss__free(matrix->factors);
     *matrix = (struct ss_tensor_matrix){0};
 }
 
-/* ---- what is known of inputs ---- */
+/* ---- hints about inputs ---- */
 
-void ss_tensor_matrix_expect_upward(struct ss_tensor_matrix *matrix)
+void ss_tensor_matrix_expect_positive(struct ss_tensor_matrix *matrix)
 {
-    if (matrix->multiplier->grid_upward != NULL) {
-        matrix->grid = matrix->multiplier->grid_upward;
+    if (matrix->multiplier->scheme_positive != NULL) {
+        matrix->scheme = matrix->multiplier->scheme_positive;
     }
 }
 
-bool ss_tensor_precision_smooths(ss_precision precision)
+bool ss_tensor_precision_uses_smoothing(ss_precision precision)
 {
-    const struct ss_tensor_grid *grid = ss_tensor_kernels()->of[precision]->grid;
-    return grid != NULL && grid->n_bytes == 1;
+    const struct ss_tensor_quant_scheme *scheme = ss_tensor_kernels()->of[precision]->scheme;
+    return scheme != NULL && scheme->n_bytes == 1;
 }
 
 void ss_tensor_add_squares_to(float *sums, const float *w, size_t n, size_t n_in)
@@ -97,7 +97,7 @@ void ss_tensor_add_squares_to(float *sums, const float *w, size_t n, size_t n_in
     }
 }
 
-/* x as a share of what is usual, no less than a twentieth; 1 where nothing can be said. */
+/* x relative to the usual value, at least 1/20; 1 where it is not known. */
 static float share_of(double x, double usual)
 {
     const double share = x / usual;
@@ -109,7 +109,7 @@ ss_status ss_tensor_matrix_smooth(struct ss_tensor_matrix *matrix, const float *
 {
     const size_t n = matrix->n_in;
     double all_sizes = 0, all_squares = 0;
-    if (matrix->grid == NULL || matrix->grid->n_bytes != 1) {
+    if (matrix->scheme == NULL || matrix->scheme->n_bytes != 1) {
         return SS_OK;
     }
     SS_ALLOC_ALIGNED_OR_RETURN(matrix->factors, 2 * n);
@@ -131,24 +131,24 @@ void ss_tensor_matrix_pack(const struct ss_tensor_matrix *w, const float *x, siz
 {
     const struct ss_tensor_multiplier *m = w->multiplier;
     const size_t n_k = ss__min_size(m->k_block, w->n_in - k);
-    if (w->grid == NULL) {
+    if (w->scheme == NULL) {
         m->pack(x + k, w->n_in, n_rows, n_k, a);
         return;
     }
     ss_tensor_kernels()->rows->quantize(
-        &(struct ss_tensor_quantize){.grid = w->grid,
+        &(struct ss_tensor_quantize){.scheme = w->scheme,
                                      .x = x + k,
                                      .x_stride = w->n_in,
                                      .n_rows = n_rows,
                                      .n_k = n_k,
                                      .factors = w->factors == NULL ? NULL : w->factors + k,
-                                     .most = w->grid->most_input,
-                                     .offset = w->grid->offset,
+                                     .max_quantized = w->scheme->max_input,
+                                     .offset = w->scheme->offset,
                                      .a = a,
                                      .scales = scales});
 }
 
-/* ---- filling ---- */
+/* ---- packing ---- */
 
 /* Whether the words of a panel are the weights themselves. */
 static bool are_floats(const struct ss_tensor_multiplier *m)
@@ -157,7 +157,7 @@ static bool are_floats(const struct ss_tensor_multiplier *m)
 }
 
 /* n outputs at place `lane` of one panel. */
-struct part {
+struct slice {
     const struct ss_tensor_matrix *matrix;
     float *panel;
     size_t lane, n;
@@ -167,17 +167,17 @@ struct part {
     size_t first; /* output */
 };
 
-static void fill_floats(const struct part *part)
+static void fill_floats(const struct slice *slice)
 {
-    const size_t cols = part->matrix->multiplier->tile_cols, n_in = part->matrix->n_in;
-    if (part->layout == SS_TENSOR_OUT_BY_IN) {
-        ss_tensor_pack_transposed(part->w, part->w_stride, part->n, n_in,
-                                  part->panel + part->lane, cols);
+    const size_t cols = slice->matrix->multiplier->tile_cols, n_in = slice->matrix->n_in;
+    if (slice->layout == SS_TENSOR_OUT_BY_IN) {
+        ss_tensor_pack_transposed(slice->w, slice->w_stride, slice->n, n_in,
+                                  slice->panel + slice->lane, cols);
         return;
     }
     for (size_t k = 0; k < n_in; k++) {
-        memcpy(part->panel + k * cols + part->lane, part->w + k * part->w_stride,
-               part->n * sizeof *part->w);
+        memcpy(slice->panel + k * cols + slice->lane, slice->w + k * slice->w_stride,
+               slice->n * sizeof *slice->w);
     }
 }
 
@@ -188,17 +188,18 @@ struct weights {
     const float *factors; /* [n] or NULL */
 };
 
-/* Inputs k … k + n_k - 1 of an output's weights; `room` where they do not stand in a row. */
-static const float *weights_of(const struct part *part, size_t j, size_t k, size_t n_k,
-                               float *room)
+/* Inputs k … k + n_k - 1 of an output's weights; copied to `row` where they are not contiguous.
+ */
+static const float *weights_of(const struct slice *slice, size_t j, size_t k, size_t n_k,
+                               float *row)
 {
-    if (part->layout == SS_TENSOR_OUT_BY_IN) {
-        return part->w + j * part->w_stride + k;
+    if (slice->layout == SS_TENSOR_OUT_BY_IN) {
+        return slice->w + j * slice->w_stride + k;
     }
     for (size_t i = 0; i < n_k; i++) {
-        room[i] = part->w[(k + i) * part->w_stride + j];
+        row[i] = slice->w[(k + i) * slice->w_stride + j];
     }
-    return room;
+    return row;
 }
 
 struct total {
@@ -221,9 +222,9 @@ static struct total total_of(const void *numbers, size_t n, size_t n_bytes)
     return total;
 }
 
-/* The most that the numbers of one sign add up to among four that meet in 16 bits: pairs of
- * places next to each other in two words. The numbers come in whole eights. */
-static int32_t largest_four(const int8_t *numbers, size_t n)
+/* The largest sum of the weights of one sign among the four that vpmaddubsw and the 16-bit
+ * addition after it combine: neighbouring pairs of two words. n is a multiple of 8. */
+static int32_t largest_quad_sum(const int8_t *numbers, size_t n)
 {
     int32_t largest = 0;
     for (size_t i = 0; i < n; i += 8) {
@@ -238,17 +239,18 @@ static int32_t largest_four(const int8_t *numbers, size_t n)
     return largest;
 }
 
-/* By how much n weights are larger than their sums of products may be; at most 1: they fit. */
-static double excess_of(const struct ss_tensor_grid *grid, const float *words, size_t n,
-                        const struct total *total)
+/* Factor by which n quantised weights exceed what keeps every sum of products in range; ≤ 1: no
+ * overflow is possible. */
+static double overflow_ratio(const struct ss_tensor_quant_scheme *scheme, const float *words,
+                             size_t n, const struct total *total)
 {
-    const double largest_input = (double)grid->most_input + grid->offset;
-    double excess = (double)total->magnitude * largest_input / INT32_MAX;
-    if (grid->most_four != 0) {
-        const int32_t four = largest_four((const int8_t *)words, ss__round_up(n, 8));
-        excess = fmax(excess, four / (double)grid->most_four);
+    const double largest_input = (double)scheme->max_input + scheme->offset;
+    double ratio = (double)total->magnitude * largest_input / INT32_MAX;
+    if (scheme->max_quad_sum != 0) {
+        const int32_t four = largest_quad_sum((const int8_t *)words, ss__round_up(n, 8));
+        ratio = fmax(ratio, four / (double)scheme->max_quad_sum);
     }
-    return excess;
+    return ratio;
 }
 
 static bool are_finite(const struct weights *w)
@@ -260,71 +262,72 @@ static bool are_finite(const struct weights *w)
     return sum == 0;
 }
 
-/* The weights of one output in one block as whole numbers; gives their scale and their sum. If
+/* The weights of one output in one block as integers; gives their scale and their sum. If
  * one of them is not finite, so is no output. */
-static float quantize_weights(const struct ss_tensor_grid *grid, const struct weights *w,
-                              float *words, int64_t *sum)
+static float quantize_weights(const struct ss_tensor_quant_scheme *scheme,
+                              const struct weights *w, float *words, int64_t *sum)
 {
     float scale = NAN;
-    struct ss_tensor_quantize rows = {.grid = grid,
+    struct ss_tensor_quantize rows = {.scheme = scheme,
                                       .x = w->at,
                                       .n_rows = 1,
                                       .n_k = w->n,
                                       .factors = w->factors,
-                                      .most = grid->most_weight,
+                                      .max_quantized = scheme->max_weight,
                                       .a = words,
                                       .scales = &scale};
     *sum = 0;
     if (!are_finite(w)) {
-        memset(words, 0, ss__round_up(w->n * grid->n_bytes, 64));
+        memset(words, 0, ss__round_up(w->n * scheme->n_bytes, 64));
         return scale;
     }
     for (;;) {
         ss_tensor_kernels()->rows->quantize(&rows);
-        const struct total total = total_of(words, w->n, grid->n_bytes);
-        const double excess = excess_of(grid, words, w->n, &total);
-        if (excess <= 1) {
+        const struct total total = total_of(words, w->n, scheme->n_bytes);
+        const double ratio = overflow_ratio(scheme, words, w->n, &total);
+        if (ratio <= 1) {
             *sum = total.sum;
             return scale;
         }
-        rows.most *= (float)(0.999 / excess);
+        rows.max_quantized *= (float)(0.999 / ratio);
     }
 }
 
 /* A few outputs of one block. */
-static void fill_some(const struct part *part, size_t block, size_t first, size_t n)
+static void fill_some(const struct slice *slice, size_t block, size_t first, size_t n)
 {
     alignas(64) float words[FILL_OUTPUTS * MAX_BLOCK_WORDS];
-    float room[MAX_BLOCK_INPUTS];
-    const struct ss_tensor_matrix *matrix = part->matrix;
+    float row[MAX_BLOCK_INPUTS];
+    const struct ss_tensor_matrix *matrix = slice->matrix;
     const struct ss_tensor_multiplier *m = matrix->multiplier;
     const size_t k = block * m->k_block, n_k = ss__min_size(m->k_block, matrix->n_in - k);
     const size_t n_words = ss_tensor_multiplier_words(m, n_k);
-    const size_t at = block * ss__round_up(matrix->n_out, m->tile_cols) + part->first + first;
+    const size_t at = block * ss__round_up(matrix->n_out, m->tile_cols) + slice->first + first;
     for (size_t j = 0; j < n; j++) {
         int64_t sum = 0;
         const struct weights w = {
-            .at = weights_of(part, first + j, k, n_k, room),
+            .at = weights_of(slice, first + j, k, n_k, row),
             .n = n_k,
             .factors = matrix->factors == NULL ? NULL : matrix->factors + matrix->n_in + k};
-        if (matrix->grid == NULL) {
+        if (matrix->scheme == NULL) {
             m->pack(w.at, 0, 1, n_k, words + j * n_words);
             continue;
         }
-        matrix->scales[at + j] = quantize_weights(matrix->grid, &w, words + j * n_words, &sum);
-        if (matrix->offsets != NULL) {
-            matrix->offsets[at + j] = (int32_t)(-sum * matrix->grid->offset);
+        matrix->scales[at + j] =
+            quantize_weights(matrix->scheme, &w, words + j * n_words, &sum);
+        if (matrix->corrections != NULL) {
+            matrix->corrections[at + j] = (int32_t)(-sum * matrix->scheme->offset);
         }
     }
     ss_tensor_pack_transposed(
         words, n_words, n, n_words,
-        part->panel + k / m->word_inputs * m->tile_cols + part->lane + first, m->tile_cols);
+        slice->panel + k / m->word_inputs * m->tile_cols + slice->lane + first, m->tile_cols);
 }
 
-static void fill_block(const struct part *part, size_t block)
+static void fill_block(const struct slice *slice, size_t block)
 {
-    for (size_t j = 0; j < part->n; j += FILL_OUTPUTS) {
-        fill_some(part, block, j, ss__min_size(FILL_OUTPUTS, part->n - j));
+    for (size_t j = 0; j < slice->n; j += FILL_OUTPUTS) {
+        fill_some(slice, block, j, ss__min_size(FILL_OUTPUTS, slice->n - j));
     }
 }
 
@@ -335,7 +338,7 @@ void ss_tensor_matrix_fill(struct ss_tensor_matrix *matrix, size_t at, size_t n,
     const size_t n_in = matrix->n_in, n_words = ss_tensor_multiplier_words(m, n_in);
     for (size_t done = 0; done < n;) {
         const size_t lane = (at + done) % m->tile_cols;
-        const struct part part = {
+        const struct slice slice = {
             .matrix = matrix,
             .panel = (float *)matrix->panels + (at + done - lane) * n_words,
             .lane = lane,
@@ -346,11 +349,11 @@ void ss_tensor_matrix_fill(struct ss_tensor_matrix *matrix, size_t at, size_t n,
             .first = at + done,
         };
         if (are_floats(m)) {
-            fill_floats(&part);
+            fill_floats(&slice);
         }
         for (size_t k = 0; !are_floats(m) && k < n_in; k += m->k_block) {
-            fill_block(&part, k / m->k_block);
+            fill_block(&slice, k / m->k_block);
         }
-        done += part.n;
+        done += slice.n;
     }
 }

@@ -1,5 +1,5 @@
-/* Rotary positions: queries and keys turn by an angle that grows with the token's position, so
- * that their products depend on distances. A task is one sequence. */
+/* Rotary positions: queries and keys are rotated by angles that grow with the token's position,
+ * so that their dot products depend on distances only. A task is one sequence. */
 #include "tensor/tensor_priv.h"
 
 struct rotate_job {
@@ -15,16 +15,16 @@ static void rotate_task(void *context, size_t index, size_t worker)
     const struct ss_tensor_rows_kernels *rows = ss_tensor_kernels()->rows;
     const size_t width = rotary->n_heads * rotary->head_width;
     const size_t first = job->offsets[index], end = job->offsets[index + 1];
-    struct ss_tensor_turn turn = {.n_heads =
-                                      2 * rotary->n_heads, /* keys stand behind the queries */
-                                  .head_width = rotary->head_width,
-                                  .half = rotary->half};
+    struct ss_tensor_rotation rotation = {
+        .n_heads = 2 * rotary->n_heads, /* keys stand behind the queries */
+        .head_width = rotary->head_width,
+        .half = rotary->half};
     (void)worker;
     for (size_t i = first; i < end; i++) {
-        turn.x = job->qkv + i * 3 * width;
-        turn.cosines = rotary->cosines + (i - first) * rotary->half;
-        turn.sines = rotary->sines + (i - first) * rotary->half;
-        rows->turn_heads(&turn);
+        rotation.x = job->qkv + i * 3 * width;
+        rotation.cosines = rotary->cosines + (i - first) * rotary->half;
+        rotation.sines = rotary->sines + (i - first) * rotary->half;
+        rows->rotate_heads(&rotation);
     }
 }
 

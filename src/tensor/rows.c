@@ -61,14 +61,14 @@ void ss_tensor_multiply_by(ss_work *work, float *x, const float *factors, size_t
                        &job);
 }
 
-void ss_tensor_find_reaching(const struct ss_tensor_reach *reach)
+void ss_tensor_threshold_masks(const struct ss_tensor_threshold_test *test)
 {
-    ss_tensor_kernels()->rows->find_reaching(reach);
+    ss_tensor_kernels()->rows->threshold_masks(test);
 }
 
-size_t ss_tensor_count_reaching(const float *x, size_t n, float limit)
+size_t ss_tensor_count_at_least(const float *x, size_t n, float threshold)
 {
-    return ss_tensor_kernels()->rows->count_reaching(x, n, limit);
+    return ss_tensor_kernels()->rows->count_at_least(x, n, threshold);
 }
 
 void ss_tensor_activate(float *x, size_t n, ss_tensor_activation activation)

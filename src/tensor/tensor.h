@@ -1,4 +1,4 @@
-/* Numbers: packed matrices, matmul with fused ends, attention, LayerNorm. The kernels are
+/* Numbers: packed matrices, matmul with fused epilogues, attention, LayerNorm. The kernels are
  * chosen once by what the processor has; all of them give the same bytes for the same kind of
  * numbers, because every output element is one sum in one fixed order, and sums over a row go
  * through 16 fixed lanes. Nothing depends on the number of rows, on threads or on what else is
@@ -22,11 +22,11 @@ const char *ss_tensor_kernels_name(void);
 
 /* ---- workspaces: the inside of ss_work ---- */
 
-/* Scratch buffers by purpose; each grows to its largest request and is kept. */
+/* Scratch buffers by purpose; each grows to its largest request and is reused. */
 typedef enum ss_tensor_slot {
     SS_TENSOR_SLOT_HIDDEN,
     SS_TENSOR_SLOT_CONTEXT,
-    SS_TENSOR_SLOT_BETWEEN, /* the parts of a layer */
+    SS_TENSOR_SLOT_LAYER, /* intermediates of a layer */
     SS_TENSOR_SLOT_POOLED,
     SS_TENSOR_SLOT_POOLED_NEXT,
     SS_TENSOR_SLOT_SAE,
@@ -36,11 +36,11 @@ typedef enum ss_tensor_slot {
 } ss_tensor_slot;
 
 struct ss__pool *ss_tensor_work_pool(ss_work *work);
-/* SS_E_STOPPED once ss_work_set_progress's question was answered so: then what was computed since
- * is not to be used. */
+/* SS_E_STOPPED once ss_work_set_progress's question was answered so: then what was computed
+ * since is not to be used. */
 SS_MUST_USE ss_status ss_tensor_work_check(const ss_work *work, ss_err *err);
 /* Warn if there are fewer threads than were asked for. */
-void ss_tensor_work_tell_threads(const ss_work *work, const struct ss_log *log);
+void ss_tensor_work_warn_threads(const ss_work *work, const struct ss_log *log);
 /* n_bytes of 64-byte aligned memory that stays valid until the slot is asked for again; NULL
  * when memory ran out. Content is kept while the slot does not grow. */
 void *ss_tensor_work_scratch(ss_work *work, ss_tensor_slot slot, size_t n_bytes);
@@ -49,7 +49,7 @@ void *ss_tensor_work_scratch(ss_work *work, ss_tensor_slot slot, size_t n_bytes)
  * task grows its own (ss__grow). NULL when memory ran out. */
 struct ss_tensor_list {
     void *items;
-    size_t room; /* of items; all users have items of one size */
+    size_t capacity; /* of items; all users have items of one size */
 };
 struct ss_tensor_list *ss_tensor_work_lists(ss_work *work, size_t n);
 
@@ -66,26 +66,27 @@ struct ss_progress_callback ss_tensor_work_swap_progress(ss_work *work,
 /* ---- matrices ---- */
 
 struct ss_tensor_multiplier;
-struct ss_tensor_grid;
+struct ss_tensor_quant_scheme;
 
 /* A weight matrix [N, K], packed for the kernels in use. */
 struct ss_tensor_matrix {
     size_t n_out, n_in;
     const struct ss_tensor_multiplier *multiplier; /* how its products are made */
     void *panels;                                  /* layout known to the kernels only */
-    /* Where numbers are whole; else NULL: */
-    const struct ss_tensor_grid *grid;
+    /* Of integer formats; else NULL: */
+    const struct ss_tensor_quant_scheme *scheme;
     float *scales;    /* of outputs by block of inputs */
-    int32_t *offsets; /* the same; NULL where inputs are signed */
+    int32_t *corrections; /* the same: -zero point · sum of weights; NULL where inputs are signed */
     float *factors;   /* [2, K] that inputs and weights are multiplied by; NULL: not smoothed */
 };
 
-/* Name of what a precision's products are made of on this machine: "fp32", "int16", "int8",
+/* Name of the number format of a precision's products on this machine: "fp32", "int16", "int8",
  * "bf16x3", "bf16". */
-const char *ss_tensor_precision_numbers(ss_precision precision);
+const char *ss_tensor_precision_format(ss_precision precision);
 
-/* How far an embedding at SS_PRECISION_HIGH may be from that at SS_PRECISION_HIGHEST, as a part
- * of its length; 0 where the two are the same. 0 for other precisions, which state no bound. */
+/* How far an embedding at SS_PRECISION_HIGH may be from that at SS_PRECISION_HIGHEST, relative
+ * to its L2 norm; 0 where the two are the same. 0 for other precisions, which state no bound.
+ * */
 double ss_tensor_precision_error(ss_precision precision);
 
 /* Pack w, which stands as [N, K] row-major (`SS_TENSOR_OUT_BY_IN`, the layout of linear layers)
@@ -98,24 +99,26 @@ SS_MUST_USE ss_status ss_tensor_matrix_new(size_t n_out, size_t n_in, ss_precisi
 void ss_tensor_matrix_fill(struct ss_tensor_matrix *matrix, size_t at, size_t n, const float *w,
                            ss_tensor_layout layout);
 void ss_tensor_matrix_release(struct ss_tensor_matrix *matrix);
-/* |w| of every output, sums in double, of a matrix of SS_PRECISION_HIGHEST: lengths [N]. */
-void ss_tensor_matrix_lengths(const struct ss_tensor_matrix *matrix, float *lengths);
+/* Row L2 norms: |w| of every output, summed in double, of a matrix of SS_PRECISION_HIGHEST:
+ * norms [N]. */
+void ss_tensor_matrix_row_norms(const struct ss_tensor_matrix *matrix, float *norms);
 
-/* Between ss_tensor_matrix_new and the first fill, what is known of a product's inputs may be
- * said; it makes products of whole numbers more exact and changes no others. */
-/* Inputs are mostly above 0, and what is below is small, as after GELU. */
-void ss_tensor_matrix_expect_upward(struct ss_tensor_matrix *matrix);
-/* Input k has a root mean square of about sizes[k] [K], up to a factor common to all, and
- * squares[k] [K] is the sum of its squared weights, at least those of the outputs that matter:
- * strong inputs with weak weights are made smaller, their weights larger. Any numbers are
- * accepted. */
+/* Hints about a product's inputs, given between ss_tensor_matrix_new and the first fill. They
+ * make integer products more accurate and change no others. */
+/* Inputs are mostly positive and negative ones are small, as after GELU: an asymmetric range is
+ * used. */
+void ss_tensor_matrix_expect_positive(struct ss_tensor_matrix *matrix);
+/* Activation-aware smoothing: input k has a root mean square of about sizes[k] [K], up to a
+ * common factor, and squares[k] [K] is the sum of its squared weights, at least over the
+ * outputs that matter. Large inputs with small weights are scaled down and their weights up, so
+ * that both operands use their integer range. Any numbers are accepted. */
 SS_MUST_USE ss_status ss_tensor_matrix_smooth(struct ss_tensor_matrix *matrix,
                                               const float *sizes, const float *squares,
                                               ss_err *err);
 /* sums[k] += w[j][k]² over the n rows of w [n, K]. */
 void ss_tensor_add_squares_to(float *sums, const float *w, size_t n, size_t n_in);
-/* Whether products of this precision are of numbers that ss_tensor_matrix_smooth helps. */
-bool ss_tensor_precision_smooths(ss_precision precision);
+/* Whether products of this precision use a format that smoothing helps (int8). */
+bool ss_tensor_precision_uses_smoothing(ss_precision precision);
 
 typedef enum ss_tensor_activation {
     SS_TENSOR_ACT_NONE,
@@ -128,9 +131,10 @@ typedef enum ss_tensor_activation {
     SS_TENSOR_N_ACTIVATIONS
 } ss_tensor_activation;
 
-/* What happens to y = x Wᵀ before it is stored, in this order; absent parts are NULL or NONE.
+/* The epilogue of a product: what is applied to y = x Wᵀ before it is stored, in this order;
+ * absent steps are NULL or NONE.
  */
-struct ss_tensor_end {
+struct ss_tensor_epilogue {
     const float *bias; /* [N] */
     ss_tensor_activation activation;
     const float *residual;   /* [M, N], added; may be `y` itself */
@@ -139,58 +143,62 @@ struct ss_tensor_end {
     float norm_eps;
 };
 
-/* y[M, N] = end(x[M, K] Wᵀ). x and y do not overlap. Uses the work's threads. */
+/* y[M, N] = epilogue(x[M, K] Wᵀ). x and y do not overlap. Uses the work's threads. */
 SS_MUST_USE ss_status ss_tensor_linear(ss_work *work, const struct ss_tensor_matrix *w,
                                        const float *x, size_t n_rows, float *y,
-                                       const struct ss_tensor_end *end, ss_err *err);
+                                       const struct ss_tensor_epilogue *epilogue, ss_err *err);
 
-/* ---- products that are looked at ---- */
+/* ---- products with a per-tile callback ---- */
 
 /* Sums of one tile, x[row + r] · w[output + j] at at[r * stride + j]; they may be written over.
  */
-enum { SS_TENSOR_SUMS_ROWS = 32, SS_TENSOR_SUMS_OUTPUTS = 32 }; /* at most */
-struct ss_tensor_sums {
+enum { SS_TENSOR_MAX_TILE_ROWS = 32, SS_TENSOR_MAX_TILE_OUTPUTS = 32 }; /* at most */
+struct ss_tensor_tile_sums {
     size_t row, n_rows, output, n_outputs;
     float *at;
     size_t stride;
 };
 
-/* x Wᵀ for a caller that looks at the sums while they are in the first cache and takes what it
- * wants; the product is never stored. In the calling thread. The rows are packed once, then
- * `look` gets all their tiles of the first outputs, by rising row, then of the next. */
-struct ss_tensor_visit {
+/* GEMM with a per-tile callback: x Wᵀ, whose tiles are passed to `on_tile` while they are in
+ * the L1 cache; the product is never stored. Runs in the calling thread. The rows are packed
+ * once; then come all tiles of the first outputs, by ascending row, then those of the next
+ * outputs. */
+struct ss_tensor_tile_callback {
     const struct ss_tensor_matrix *w;
     const float *x; /* [n_rows, K] */
     size_t n_rows;
-    size_t from, end; /* outputs from … end - 1; `from` is 0 or as ss_tensor_linear_cut cuts */
-    float *scratch;   /* ss_tensor_visit_floats, 64-byte aligned */
-    void (*look)(void *context, const struct ss_tensor_sums *sums);
+    size_t from,
+        end; /* outputs from … end - 1; `from` is a multiple of the partition's group_outputs */
+    float *scratch; /* ss_tensor_linear_tiles_floats, 64-byte aligned */
+    void (*on_tile)(void *context, const struct ss_tensor_tile_sums *sums);
     void *context;
 };
-void ss_tensor_linear_visit(const struct ss_tensor_visit *visit);
-size_t ss_tensor_visit_floats(const struct ss_tensor_matrix *w, size_t n_rows);
+void ss_tensor_linear_tiles(const struct ss_tensor_tile_callback *callback);
+size_t ss_tensor_linear_tiles_floats(const struct ss_tensor_matrix *w, size_t n_rows);
 
-/* How a product is best shared out: blocks of rows that fit a core's cache, and groups of
- * outputs where there are fewer blocks than threads. The last of each may be smaller. */
-struct ss_tensor_cut {
+/* How a product is partitioned over threads: blocks of rows that fit a core's L2 cache, and
+ * groups of outputs where there are fewer blocks than threads. The last of each may be smaller.
+ * */
+struct ss_tensor_partition {
     size_t block_rows, n_blocks;
     size_t group_outputs, n_groups;
 };
-struct ss_tensor_cut ss_tensor_linear_cut(const struct ss_tensor_matrix *w, size_t n_rows,
-                                          size_t n_threads);
+struct ss_tensor_partition ss_tensor_linear_partition(const struct ss_tensor_matrix *w,
+                                                      size_t n_rows, size_t n_threads);
 
-/* Which of a tile's sums reach their limits. The bias is added to the sums in place; bit j of
- * masks[r] says that at[r * stride + j] ≥ limits[j], and ≥ least[r] where there is `least`. */
-struct ss_tensor_reach {
-    const struct ss_tensor_sums *sums;
-    const float *bias;   /* [n_outputs] or NULL */
-    const float *limits; /* [n_outputs] */
-    const float *least;  /* [n_rows] or NULL */
-    uint32_t *masks;     /* [n_rows] */
+/* Compare a tile's sums with thresholds. The bias is added to the sums in place; bit j of
+ * masks[r] is set if at[r * stride + j] ≥ thresholds[j], and ≥ row_thresholds[r] where that is
+ * given. */
+struct ss_tensor_threshold_test {
+    const struct ss_tensor_tile_sums *sums;
+    const float *bias;           /* [n_outputs] or NULL */
+    const float *thresholds;     /* [n_outputs] */
+    const float *row_thresholds; /* [n_rows] or NULL */
+    uint32_t *masks;             /* [n_rows] */
 };
-void ss_tensor_find_reaching(const struct ss_tensor_reach *reach);
-/* How many of x [n] reach a limit; NaN does not. */
-size_t ss_tensor_count_reaching(const float *x, size_t n, float limit);
+void ss_tensor_threshold_masks(const struct ss_tensor_threshold_test *test);
+/* How many of x [n] are at least `threshold`; NaN is not. */
+size_t ss_tensor_count_at_least(const float *x, size_t n, float threshold);
 
 /* ---- attention ---- */
 
@@ -215,14 +223,14 @@ SS_MUST_USE ss_status ss_tensor_attend(ss_work *work,
 
 /* ---- rotary positions ---- */
 
-/* In every head the numbers i and half + i are a point, i < half, that turns by the angle of
- * its token's position; numbers from 2 * half on stay. */
+/* Rotary position embedding: in every head the pair (x[i], x[half + i]), i < half, is rotated
+ * by the angle of its token's position; values from 2 * half on stay. */
 struct ss_tensor_rotary {
     size_t n_heads, head_width, half;
     const float *cosines, *sines; /* [n_positions, half], for all positions of a sequence */
 };
 
-/* Turn the queries and keys of qkv (see ss_tensor_attend) in place. */
+/* Rotate the queries and keys of qkv (see ss_tensor_attend) in place. */
 void ss_tensor_rotate(ss_work *work, const struct ss_tensor_rotary *rotary, float *qkv,
                       const size_t *offsets, size_t n_sequences);
 

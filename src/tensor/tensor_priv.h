@@ -2,7 +2,7 @@
  *
  * Tiles. A matmul is cut into tiles of up to `tile_rows` rows and `tile_cols` outputs whose
  * sums stay in registers. Operands are made of words of four bytes, each of one input as a
- * float, two as 16-bit or four as 8-bit whole numbers, two as bf16, or two halves of two
+ * float, two as int16 or four as int8, two as bf16, or two halves of two
  * (tile_bf16x3_amx.c), and stand in the order in which a tile reads them:
  *   A  [ceil(words / 16)][rows][16]  rows of a tile, 16 words side by side
  *   B  [words][tile_cols]            the packed weights of tile_cols outputs, the last padded
@@ -10,7 +10,7 @@
  * A sum of floats is c = fma(a[k], b[k], c) for k = 0, 1, 2 … from 0, in every instruction set,
  * of all inputs in attention; matrix products have one for each block of K and add these up;
  * one of bf16 is what the tile unit makes of groups of 32 inputs (tile_ops_amx.h).
- * A sum of whole numbers is exact; after each block of inputs it is added as
+ * An integer sum is exact; after each block of inputs it is added as
  * c = fma(float(sum), row's scale * output's scale, c).
  *
  * Rows. Everything elementwise or over a row is written once in rows.inc over 16 lanes and
@@ -26,8 +26,8 @@
 enum {
     SS_TENSOR_LANES = 16,
     SS_TENSOR_MAX_TILE_COLS = 32,
-    SS_TENSOR_K_BLOCK = 384, /* floats per visit of a tile: fewer visits store and load sums
-                          less often, and the second cache brings B in time */
+    SS_TENSOR_K_BLOCK = 384, /* floats per pass over a tile: fewer passes store and load sums
+                          less often, and the L2 cache brings B in time */
     SS_TENSOR_INT8_BLOCK =
         4096 /* bytes that share a scale: whole rows of every encoder so far */
 };
@@ -39,12 +39,13 @@ struct ss_tensor_tile {
     float *c;
     size_t c_stride;
     bool is_first;
-    bool is_apart;     /* floats: these words have a sum of their own, added to c at the end */
-    const void *ahead; /* fetched into the second cache meanwhile: an eighth of each 16 words of
-                          the B that follows; or b itself */
-    /* Whole numbers only, of this block of inputs: */
+    bool has_own_sum; /* floats: these words are summed separately, and the sum is added to c
+                         afterwards */
+    const void *prefetch; /* prefetched into the L2 cache: an eighth of each 16 words
+                          of the B that follows; or b itself */
+    /* Integer formats only, of this block of inputs: */
     const float *a_scales, *b_scales; /* [rows], [tile_cols] */
-    const int32_t *b_offsets;         /* [tile_cols] where the sums begin, or NULL: at 0 */
+    const int32_t *b_corrections;     /* [tile_cols] where the sums begin, or NULL: at 0 */
 };
 
 /* The number of rows is the function's. */
@@ -103,32 +104,34 @@ typedef void ss_tensor_tile_fn(const struct ss_tensor_tile *t);
                 tile_17, tile_18, tile_19, tile_20, tile_21, tile_22, tile_23, tile_24,        \
                 tile_25, tile_26, tile_27, tile_28, tile_29, tile_30, tile_31, tile_32};
 
-/* Whole numbers instead of floats: x is stood for by round(x / scale), scale by row or output
- * and block of inputs so that the largest becomes `most_input` or `most_weight`. Inputs get
- * `offset` added, where the instruction wants them unsigned; the least of them is then 1. */
-struct ss_tensor_grid {
+/* Integer quantisation: x is represented by round(x / scale), with one scale per row or output
+ * and block of inputs, chosen so that the largest magnitude becomes `max_input` or
+ * `max_weight`. Where the instruction wants unsigned inputs, the zero point `offset` is added
+ * to them; the smallest is then 1. (Errors: docs/numerics.md, "Levels of precision".) */
+struct ss_tensor_quant_scheme {
     size_t n_bytes; /* of a number: 1 or 2 */
-    float most_input, most_weight;
+    float max_input, max_weight;
     int32_t offset;
-    int32_t most_four; /* where products of four weights and inputs are added in 16 bits, most
-                          that those of one sign among the weights add up to; else 0 */
+    int32_t max_quad_sum; /* where products of four weights and inputs are added in 16 bits,
+                          most that those of one sign among the weights add up to; else 0 */
 };
 
 /* Rows of x, x_stride apart, as an A operand of n_k inputs, the rest of its words 0. */
 typedef void ss_tensor_pack_fn(const float *x, size_t x_stride, size_t n_rows, size_t n_k,
                                float *a);
 
-/* How matrix products of one kind of numbers are made. */
+/* The kernels of one number format: how matrix products of it are computed. */
 struct ss_tensor_multiplier {
     const char *name; /* "fp32", "int16", "int8", "bf16x3", "bf16" */
     size_t tile_rows, tile_cols;
     size_t word_inputs; /* inputs of a word */
     size_t pad_words;   /* a row's words are filled up to a multiple of this */
-    size_t k_block;     /* inputs per visit of a tile, whole words and groups of 16 */
-    ss_tensor_tile_fn *const *tile;           /* [tile_rows]: for 1, 2, … rows */
-    const struct ss_tensor_grid *grid;        /* of whole numbers; else NULL */
-    const struct ss_tensor_grid *grid_upward; /* the same for inputs that are mostly above 0 */
-    ss_tensor_pack_fn *pack;                  /* of other numbers; else NULL */
+    size_t k_block;     /* inputs per pass over a tile, whole words and groups of 16 */
+    ss_tensor_tile_fn *const *tile;              /* [tile_rows]: for 1, 2, … rows */
+    const struct ss_tensor_quant_scheme *scheme; /* of integers; else NULL */
+    const struct ss_tensor_quant_scheme
+        *scheme_positive;    /* the same for inputs that are mostly above 0 */
+    ss_tensor_pack_fn *pack; /* of other numbers; else NULL */
     void (*finish)(void);   /* a thread calls it after its last tile of a task; NULL: no need */
     size_t block_bytes;     /* of rows that a task packs, at most; 0: what suits floats */
     double embedding_error; /* at most, relative to what fp32 gives; 0: fp32 itself, or not
@@ -149,9 +152,9 @@ static inline void ss_tensor_multiplier_finish(const struct ss_tensor_multiplier
     }
 }
 
-/* The end of a block of sums: out = act(sums + bias) + residual, where bias and residual may be
- * NULL. The residual has the stride of out. */
-struct ss_tensor_block_end {
+/* Epilogue of a block of sums: out = act(sums + bias) + residual, where bias and residual may
+ * be NULL. The residual has the stride of out. */
+struct ss_tensor_block_epilogue {
     size_t n_rows, n_cols;
     const float *sums;
     size_t sums_stride;
@@ -172,8 +175,8 @@ struct ss_tensor_score_tile {
     float *weights;    /* exp(score - row maximum), 0 up to whole groups of 16; may be scores */
     size_t row_step, group_step; /* of weights: between rows, and between groups of 16 keys */
     float *sums;                 /* [n_rows] of the weights */
-    const float *next; /* queries of the head that follows, asked for meanwhile with its keys
-                          and values; NULL: none */
+    const float *next; /* queries of the head that follows, prefetched with its keys and values;
+                          NULL: none */
     size_t next_stride, next_part, head_width;
 };
 
@@ -195,20 +198,20 @@ struct ss_tensor_norm {
     float eps;
 };
 
-/* The heads of one token's query or key, turned in place (struct ss_tensor_rotary). */
-struct ss_tensor_turn {
+/* The heads of one token's query or key, rotated in place (struct ss_tensor_rotary). */
+struct ss_tensor_rotation {
     float *x; /* [n_heads, head_width] */
     size_t n_heads, head_width, half;
     const float *cosines, *sines; /* [half] */
 };
 
-/* Rows of x as whole numbers in the A operand `a`, n_k inputs of one block. */
+/* Rows of x as integers in the A operand `a`, n_k inputs of one block. */
 struct ss_tensor_quantize {
-    const struct ss_tensor_grid *grid;
+    const struct ss_tensor_quant_scheme *scheme;
     const float *x; /* [n_rows, x_stride] */
     size_t x_stride, n_rows, n_k;
     const float *factors; /* [n_k] that x is multiplied by first; NULL: none */
-    float most;           /* what the largest number of a row becomes, or falls below */
+    float max_quantized;  /* what the largest number of a row becomes, or falls below */
     int32_t offset;       /* added to all; if it is not 0, none falls below 1 */
     void *a;
     float *scales; /* [n_rows] */
@@ -219,16 +222,16 @@ struct ss_tensor_quantize {
 struct ss_tensor_quantize_columns {
     const float *x;
     size_t x_stride, n_cols, n_k;
-    float most; /* what the largest number of a column becomes */
+    float max_quantized; /* what the largest number of a column becomes */
     float *panel;
     size_t tile_cols;
     float *scales; /* [tile_cols], those past n_cols 0, as their words */
 };
 
 struct ss_tensor_rows_kernels {
-    void (*end_block)(const struct ss_tensor_block_end *end);
-    void (*find_reaching)(const struct ss_tensor_reach *reach);
-    size_t (*count_reaching)(const float *x, size_t n, float limit);
+    void (*apply_epilogue)(const struct ss_tensor_block_epilogue *epilogue);
+    void (*threshold_masks)(const struct ss_tensor_threshold_test *test);
+    size_t (*count_at_least)(const float *x, size_t n, float limit);
     void (*quantize)(const struct ss_tensor_quantize *rows);
     void (*quantize_columns)(const struct ss_tensor_quantize_columns *columns);
     void (*layer_norm)(const struct ss_tensor_norm *norm);
@@ -238,10 +241,10 @@ struct ss_tensor_rows_kernels {
     void (*max_to)(float *acc, const float *x, size_t n);
     void (*scale)(float *x, float scale, size_t n);
     void (*multiply_by)(float *x, const float *factors, size_t n);
-    void (*turn_heads)(const struct ss_tensor_turn *turn);
+    void (*rotate_heads)(const struct ss_tensor_rotation *rotation);
     void (*softmax)(float *x, size_t n);
-    void (*weigh_scores)(const struct ss_tensor_score_tile *tile);
-    void (*put_context)(const struct ss_tensor_context_block *block);
+    void (*softmax_scores)(const struct ss_tensor_score_tile *tile);
+    void (*store_context)(const struct ss_tensor_context_block *block);
 };
 
 struct ss_tensor_kernels {
@@ -265,11 +268,12 @@ extern ss_tensor_tile_fn *const ss_tensor_tile_int8_reference[],
                                            *const ss_tensor_tile_int8_avx512[],
                                                *const ss_tensor_tile_int8_avx512vnni[];
 
-extern const struct ss_tensor_grid ss_tensor_int8_grid, ss_tensor_int8_grid_upward;
+extern const struct ss_tensor_quant_scheme ss_tensor_int8_scheme,
+    ss_tensor_int8_scheme_positive;
 extern const struct ss_tensor_multiplier ss_tensor_bf16x3_amx, ss_tensor_bf16_amx,
     ss_tensor_int8_amx;
 
-enum { SS_TENSOR_TILE_BLOCK_BYTES = 3 << 19 }; /* three quarters of the second cache */
+enum { SS_TENSOR_TILE_BLOCK_BYTES = 3 << 19 }; /* three quarters of the L2 cache */
 /* The calling thread's tile unit: registers 0 … 3 for the sums of n_rows rows, as tile_amx.inc
  * uses them. It stays so until released. */
 void ss_tensor_tile_unit_set_up(size_t n_rows);

@@ -11,7 +11,7 @@ enum { ROWS = 4, COLS = 16 };
 static inline void tile(size_t n_rows, const struct ss_tensor_tile *t)
 {
     float acc[ROWS][COLS] = {{0}};
-    for (size_t r = 0; r < n_rows && !t->is_first && !t->is_apart; r++) {
+    for (size_t r = 0; r < n_rows && !t->is_first && !t->has_own_sum; r++) {
         memcpy(acc[r], t->c + r * t->c_stride, sizeof acc[r]);
     }
     const float *b = t->b;
@@ -27,7 +27,7 @@ static inline void tile(size_t n_rows, const struct ss_tensor_tile *t)
     for (size_t r = 0; r < n_rows; r++) {
         float *c = t->c + r * t->c_stride;
         for (size_t j = 0; j < COLS; j++) {
-            c[j] = t->is_apart && !t->is_first ? c[j] + acc[r][j] : acc[r][j];
+            c[j] = t->has_own_sum && !t->is_first ? c[j] + acc[r][j] : acc[r][j];
         }
     }
 }

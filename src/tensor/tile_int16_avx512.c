@@ -1,4 +1,4 @@
-/* Matmul tiles of 16-bit whole numbers for AVX-512: 14 rows × 32 outputs.
+/* Matmul tiles of int16 for AVX-512: 14 rows × 32 outputs.
  * Layout     A [K / 32][rows][16 pairs], B [K / 2][32 pairs], as tensor_priv.h says.
  * Registers  28 sums, 2 of B, 1 for broadcasts of A, 1 for products.
  * Bound      multiply-add of pairs and addition: 56 operations for two inputs. */

@@ -1,4 +1,4 @@
-/* Matmul tiles of 16-bit whole numbers for AVX512-VNNI: 14 rows × 32 outputs.
+/* Matmul tiles of int16 for AVX512-VNNI: 14 rows × 32 outputs.
  * Layout     A [K / 32][rows][16 pairs], B [K / 2][32 pairs], as tensor_priv.h says.
  * Registers  28 sums, 2 of B, 1 for broadcasts of A.
  * Bound      vpdpwssd: 28 for two inputs take 14 cycles at two a cycle. */

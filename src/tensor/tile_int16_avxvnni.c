@@ -1,4 +1,4 @@
-/* Matmul tiles of 16-bit whole numbers for AVX-VNNI: 6 rows × 16 outputs.
+/* Matmul tiles of int16 for AVX-VNNI: 6 rows × 16 outputs.
  * Layout     A [K / 32][rows][16 pairs], B [K / 2][16 pairs], as tensor_priv.h says.
  * Registers  12 sums, 2 of B, 1 for broadcasts of A.
  * Bound      vpdpwssd: 12 for two inputs take 6 cycles at two a cycle. */

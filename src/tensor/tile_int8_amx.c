@@ -1,4 +1,4 @@
-/* Matmul tiles of 8-bit whole numbers for AMX: 32 rows × 32 outputs.
+/* Matmul tiles of int8 for AMX: 32 rows × 32 outputs.
  * Layout     A [K / 64][rows][16 fours], B [K / 4][32 fours], as tensor_priv.h says.
  * Registers  4 sums, 2 of A, 2 of B.
  * Bound      tdpbusd: 4 for 64 inputs take 64 cycles. 1024 sums on their way out by the stack
@@ -25,5 +25,5 @@ const struct ss_tensor_multiplier ss_tensor_int8_amx = {
     .tile = tiles,
     .finish = ss_tensor_tile_unit_release,
     .block_bytes = SS_TENSOR_TILE_BLOCK_BYTES,
-    .grid = &ss_tensor_int8_grid,
-    .grid_upward = &ss_tensor_int8_grid_upward};
+    .scheme = &ss_tensor_int8_scheme,
+    .scheme_positive = &ss_tensor_int8_scheme_positive};

@@ -1,4 +1,4 @@
-/* Matmul tiles of 8-bit whole numbers for AVX-512 without VNNI: 12 rows × 32 outputs.
+/* Matmul tiles of int8 for AVX-512 without VNNI: 12 rows × 32 outputs.
  * Layout     A [K / 64][rows][16 fours], B [K / 4][32 fours], as tensor_priv.h says.
  * Registers  24 sums, 1 of ones, 2 for broadcasts of A, 2 for products.
  * Bound      five operations for eight inputs of a sum, two of them multiplications.

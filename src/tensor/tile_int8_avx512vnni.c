@@ -1,4 +1,4 @@
-/* Matmul tiles of 8-bit whole numbers for AVX512-VNNI: 14 rows × 32 outputs.
+/* Matmul tiles of int8 for AVX512-VNNI: 14 rows × 32 outputs.
  * Layout     A [K / 64][rows][16 fours], B [K / 4][32 fours], as tensor_priv.h says.
  * Registers  28 sums, 2 of B, 1 for broadcasts of A.
  * Bound      vpdpbusd: 28 for four inputs take 14 cycles at two a cycle. */

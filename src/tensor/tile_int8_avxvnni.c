@@ -1,4 +1,4 @@
-/* Matmul tiles of 8-bit whole numbers for AVX-VNNI: 6 rows × 16 outputs.
+/* Matmul tiles of int8 for AVX-VNNI: 6 rows × 16 outputs.
  * Layout     A [K / 64][rows][16 fours], B [K / 4][16 fours], as tensor_priv.h says.
  * Registers  12 sums, 2 of B, 1 for broadcasts of A.
  * Bound      vpdpbusd: 12 for four inputs take 6 cycles at two a cycle. */

@@ -1,4 +1,4 @@
-/* Matmul tiles of whole numbers in plain C: 4 rows × 16 outputs. Sums of whole numbers are
+/* Matmul integer tiles in plain C: 4 rows × 16 outputs. Integer sums are
  * exact in any order, and they become floats by the same three roundings as in tile.inc, so
  * these are the bytes of every other instruction set. */
 #include <math.h>
@@ -31,7 +31,7 @@ static int32_t sum_of(const struct ss_tensor_tile *t, size_t n_rows, size_t r, s
                       words_product *product)
 {
     const int32_t *a = t->a, *b = t->b;
-    int32_t sum = t->b_offsets == NULL ? 0 : t->b_offsets[j];
+    int32_t sum = t->b_corrections == NULL ? 0 : t->b_corrections[j];
     for (size_t k = 0; k < t->n_words; k++) {
         const size_t group = k / SS_TENSOR_LANES * n_rows + r;
         sum += product(a + group * SS_TENSOR_LANES + k % SS_TENSOR_LANES, b + k * COLS + j);

@@ -1,14 +1,14 @@
 /* Setting up the tile unit, whose registers have shapes, and releasing it. Setting up takes
- * some 200 cycles, a quarter of a tile's products of bytes, so a thread does it only when the
+ * some 200 cycles, a quarter of a tile's products of int8, so a thread does it only when the
  * number of rows changes. It releases the unit at the end of a task: a thread that kept it
  * would have 8 KB more to save at each switch, and hold back the sleep of its core. */
 #include "tensor/tile_ops_amx.h"
 
-static _Thread_local size_t rows_at_hand; /* 0: released */
+static _Thread_local size_t configured_rows; /* 0: released */
 
 void ss_tensor_tile_unit_set_up(size_t n_rows)
 {
-    if (n_rows == rows_at_hand) {
+    if (n_rows == configured_rows) {
         return;
     }
     const size_t top = n_rows < TILE_ROWS ? n_rows : TILE_ROWS, bottom = n_rows - top;
@@ -20,13 +20,13 @@ void ss_tensor_tile_unit_set_up(size_t n_rows)
         config.row_bytes[i] = rows[i] == 0 ? 0 : TILE_ROW_BYTES;
     }
     tile_configure(&config);
-    rows_at_hand = n_rows;
+    configured_rows = n_rows;
 }
 
 void ss_tensor_tile_unit_release(void)
 {
-    if (rows_at_hand != 0) {
+    if (configured_rows != 0) {
         tile_release();
-        rows_at_hand = 0;
+        configured_rows = 0;
     }
 }

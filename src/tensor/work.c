@@ -19,7 +19,7 @@ struct ss_work {
     void (*release_object)(void *object);
 };
 
-/* Below this a job is done sooner than a sleeping thread wakes. */
+/* Below this a job ends before a sleeping thread would have woken. */
 static const double FEW_FLOPS = 4e5;
 
 ss_status ss_work_new(size_t n_threads, ss_work **out, ss_err *err)
@@ -73,7 +73,7 @@ ss_status ss_tensor_work_check(const ss_work *work, ss_err *err)
     return ss__pool_check(work->pool, err);
 }
 
-void ss_tensor_work_tell_threads(const ss_work *work, const struct ss_log *log)
+void ss_tensor_work_warn_threads(const ss_work *work, const struct ss_log *log)
 {
     const size_t n = ss__pool_n_threads(work->pool), n_wanted = ss__pool_n_wanted(work->pool);
     if (n < n_wanted) {

@@ -18,7 +18,7 @@ static float *make_table(const json_t *table, struct ss_encoder_config *config)
         .n_positions = 8192,
         .rotary_half = (size_t)json_integer_value(json_object_get(table, "half"))};
     config->kinds[0].theta = json_number_value(json_object_get(table, "theta"));
-    config->kinds[0].stretch = json_number_value(json_object_get(table, "factor"));
+    config->kinds[0].scaling_factor = json_number_value(json_object_get(table, "factor"));
     assert_int_equal(ss_encoder_rope_make(config, turns, &err), SS_OK);
     assert_non_null(turns[0]);
     assert_null(turns[1]);

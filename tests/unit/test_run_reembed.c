@@ -52,10 +52,10 @@ static void use_at_high(struct ss_tensor_multiplier numbers, double error)
 /* 11-bit whole numbers. */
 static void use_rough(double error)
 {
-    static const struct ss_tensor_grid grid = {
-        .n_bytes = 2, .most_input = 1023, .most_weight = 1023};
+    static const struct ss_tensor_quant_scheme scheme = {
+        .n_bytes = 2, .max_input = 1023, .max_weight = 1023};
     struct ss_tensor_multiplier numbers = *usual->of[SS_PRECISION_MEDIUM];
-    numbers.grid = &grid;
+    numbers.scheme = &scheme;
     use_at_high(numbers, error);
 }
 

@@ -10,10 +10,10 @@ enum { N_SIZES = sizeof SIZES / sizeof SIZES[0] };
 struct product {
     size_t n_rows, n_out, n_in;
     ss_precision precision; /* zero: high */
-    struct ss_tensor_end end;
+    struct ss_tensor_epilogue end;
     bool has_residual;
     ss_tensor_layout layout;
-    bool is_upward; /* inputs are said to be mostly above 0 */
+    bool expects_positive; /* inputs are said to be mostly above 0 */
     bool is_smoothed;
     struct guarded x, w, bias, gain, shift, residual, sizes;
 };
@@ -22,7 +22,7 @@ struct product {
  * weights of strong ones are weak. */
 static void product_expect(struct product *p, size_t variant)
 {
-    p->is_upward = variant % 5 == 1;
+    p->expects_positive = variant % 5 == 1;
     p->is_smoothed = variant % 5 >= 3;
     for (size_t k = 0; k < p->n_in; k++) {
         const bool is_strong = p->precision == SS_PRECISION_LOW && k % 7 == 2;
@@ -31,7 +31,7 @@ static void product_expect(struct product *p, size_t variant)
     }
     for (size_t i = 0; i < p->x.n; i++) {
         const float size = p->sizes.at[i % p->n_in];
-        p->x.at[i] *= p->is_upward && p->x.at[i] < 0 ? 0.05F : size;
+        p->x.at[i] *= p->expects_positive && p->x.at[i] < 0 ? 0.05F : size;
     }
     for (size_t i = 0; i < p->w.n; i++) {
         const size_t k = p->layout == SS_TENSOR_OUT_BY_IN ? i % p->n_in : i / p->n_out;
@@ -51,7 +51,7 @@ static void product_make(struct product *p, size_t variant)
     p->sizes = guarded_random(p->n_in, 1, 1.0F);
     p->layout = variant % 2 == 0 ? SS_TENSOR_OUT_BY_IN : SS_TENSOR_IN_BY_OUT;
     product_expect(p, variant);
-    p->end = (struct ss_tensor_end){
+    p->end = (struct ss_tensor_epilogue){
         .bias = variant % 3 == 0 ? NULL : p->bias.at,
         .activation = (ss_tensor_activation)(variant % SS_TENSOR_N_ACTIVATIONS),
         .norm_eps = 1e-5F};
@@ -128,8 +128,8 @@ static void expect_inputs(const struct product *p, struct ss_tensor_matrix *matr
             ss_tensor_add_squares_to(&squares[k], &w, 1, 1);
         }
     }
-    if (p->is_upward) {
-        ss_tensor_matrix_expect_upward(matrix);
+    if (p->expects_positive) {
+        ss_tensor_matrix_expect_positive(matrix);
     }
     if (p->is_smoothed) {
         assert_int_equal(ss_tensor_matrix_smooth(matrix, p->sizes.at, squares, &err), SS_OK);
@@ -147,7 +147,7 @@ static struct guarded product_32(const struct product *p, ss_work *work, size_t 
     expect_inputs(p, &matrix);
     ss_tensor_matrix_fill(&matrix, 0, p->n_out, p->w.at, p->layout);
     struct guarded y = guarded_new(n_rows * p->n_out, p->n_in % 4);
-    struct ss_tensor_end end = p->end;
+    struct ss_tensor_epilogue end = p->end;
     if (p->has_residual) {
         memcpy(y.at, p->residual.at, y.n * sizeof *y.at);
         end.residual = y.at;
@@ -178,7 +178,7 @@ static bool has_reference_numbers(ss_precision precision)
     assert_true(ss_tensor_kernels_use("reference"));
     const struct ss_tensor_multiplier *reference = ss_tensor_kernels()->of[precision];
     ss_tensor_kernels_set(kernels);
-    return strcmp(in_use->name, reference->name) == 0 && in_use->grid == reference->grid &&
+    return strcmp(in_use->name, reference->name) == 0 && in_use->scheme == reference->scheme &&
            in_use->k_block == reference->k_block;
 }
 
@@ -186,12 +186,12 @@ static void assert_within_limit(const struct product *p, const struct guarded *y
                                 const double *expected, const char *what)
 {
     for (size_t i = 0; i < sizeof LIMITS / sizeof LIMITS[0]; i++) {
-        if (strcmp(LIMITS[i].numbers, ss_tensor_precision_numbers(p->precision)) == 0) {
+        if (strcmp(LIMITS[i].numbers, ss_tensor_precision_format(p->precision)) == 0) {
             assert_near(y->at, expected, y->n, LIMITS[i].most, what);
             return;
         }
     }
-    assert_string_equal(ss_tensor_precision_numbers(p->precision), "fp32");
+    assert_string_equal(ss_tensor_precision_format(p->precision), "fp32");
     assert_close(y->at, expected, y->n, what);
 }
 
@@ -205,7 +205,7 @@ static void check_product(struct product *p, ss_work *work)
             continue;
         }
         (void)snprintf(what, sizeof what, "%s %s [%zu, %zu] x [%zu], activation %d", KERNELS[i],
-                       ss_tensor_precision_numbers(p->precision), p->n_rows, p->n_in, p->n_out,
+                       ss_tensor_precision_format(p->precision), p->n_rows, p->n_in, p->n_out,
                        (int)p->end.activation);
         struct guarded y = product_32(p, work, p->n_rows);
         assert_within_limit(p, &y, expected, what);
@@ -347,8 +347,8 @@ static void test_largest_numbers(void **state)
     for (size_t variant = 0; variant < 16; variant++) {
         struct product p = {.n_rows = 15, .n_out = 40, .n_in = SS_TENSOR_INT8_BLOCK};
         product_make(&p, 0);
-        p.end = (struct ss_tensor_end){0};
-        p.is_upward = variant / 8 == 1;
+        p.end = (struct ss_tensor_epilogue){0};
+        p.expects_positive = variant / 8 == 1;
         for (size_t i = 0; i < p.x.n; i++) {
             p.x.at[i] = variant % 2 == 0 ? 3.0F : -3.0F;
         }
@@ -381,7 +381,7 @@ static void test_weights_without_numbers(void **state)
             continue;
         }
         product_make(&p, 8);
-        p.end = (struct ss_tensor_end){0};
+        p.end = (struct ss_tensor_epilogue){0};
         for (size_t k = 0; k < p.n_in; k++) {
             p.w.at[4 * p.n_in + k] = k % 2 == 0 ? FLT_MAX : -FLT_MAX;
             p.w.at[1 * p.n_in + k] = NAN;
@@ -431,10 +431,10 @@ static void test_what_is_known_helps(void **state)
             continue;
         }
         product_make(&p, cases[i % 2].variant);
-        p.end = (struct ss_tensor_end){0};
+        p.end = (struct ss_tensor_epilogue){0};
         p.has_residual = false;
         const double with = error_of(&p, work);
-        p.is_smoothed = p.is_upward = false;
+        p.is_smoothed = p.expects_positive = false;
         const double without = error_of(&p, work);
         if (!(with * cases[i % 2].gain < without)) {
             fail_msg("%s: error %.3g, without what is known %.3g", KERNELS[i / 2], with,
@@ -465,7 +465,7 @@ static float times_1(float x, ss_precision precision, ss_work *work)
 {
     struct product p = {.n_rows = 2, .n_out = 3, .n_in = 1, .precision = precision};
     product_make(&p, 0);
-    p.end = (struct ss_tensor_end){0};
+    p.end = (struct ss_tensor_epilogue){0};
     p.x.at[0] = p.w.at[1] = 1.0F;
     p.x.at[1] = x;
     struct guarded y = product_32(&p, work, p.n_rows);
@@ -482,7 +482,7 @@ static void test_roundings_of_bf16(void **state)
     ss_work *work = make_work(1);
     for (size_t level = 0; level < N_KERNELS; level++) {
         if (!use_kernels(KERNELS[level]) ||
-            strcmp(ss_tensor_precision_numbers(SS_PRECISION_MEDIUM), "bf16") != 0) {
+            strcmp(ss_tensor_precision_format(SS_PRECISION_MEDIUM), "bf16") != 0) {
             continue;
         }
         for (size_t i = 0; i < sizeof ROUNDINGS / sizeof ROUNDINGS[0]; i++) {

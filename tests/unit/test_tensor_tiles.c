@@ -137,7 +137,7 @@ static void assert_none_holds(ss_work *work)
     }
 }
 
-static void look_at_none(void *context, const struct ss_tensor_sums *sums)
+static void ignore_tile(void *context, const struct ss_tensor_tile_sums *sums)
 {
     *(size_t *)context += sums->n_rows * sums->n_outputs;
 }
@@ -145,15 +145,16 @@ static void look_at_none(void *context, const struct ss_tensor_sums *sums)
 static void visit_all(const struct ss_tensor_matrix *w, const struct guarded *x, size_t n_rows)
 {
     size_t n_seen = 0;
-    float *scratch = ss__alloc_aligned(ss_tensor_visit_floats(w, n_rows), sizeof *scratch);
+    float *scratch =
+        ss__alloc_aligned(ss_tensor_linear_tiles_floats(w, n_rows), sizeof *scratch);
     assert_non_null(scratch);
-    ss_tensor_linear_visit(&(struct ss_tensor_visit){.w = w,
-                                                     .x = x->at,
-                                                     .n_rows = n_rows,
-                                                     .end = w->n_out,
-                                                     .scratch = scratch,
-                                                     .look = look_at_none,
-                                                     .context = &n_seen});
+    ss_tensor_linear_tiles(&(struct ss_tensor_tile_callback){.w = w,
+                                                             .x = x->at,
+                                                             .n_rows = n_rows,
+                                                             .end = w->n_out,
+                                                             .scratch = scratch,
+                                                             .on_tile = ignore_tile,
+                                                             .context = &n_seen});
     assert_int_equal(n_seen, n_rows * w->n_out);
     ss__free(scratch);
 }

@@ -1,23 +1,23 @@
 /* Products that are looked at: the sums of ss_tensor_linear, bit for bit, on every instruction
  * set and in every precision, each once and in the promised order, in parts as
- * ss_tensor_linear_cut cuts; and the kernels that find what reaches a limit, against plain
- * comparisons. */
+ * ss_tensor_linear_partition cuts; and the kernels that find what reaches a limit, against
+ * plain comparisons. */
 #include "tensor_support.h"
 
-struct look {
+struct on_tile {
     size_t n_rows, n_out;
     size_t from, end;          /* of the part at hand */
     size_t next_row, next_out; /* where the next tile begins */
     float *y;                  /* [n_rows, n_out], of the part's first row */
 };
 
-static void look(void *context, const struct ss_tensor_sums *sums)
+static void on_tile(void *context, const struct ss_tensor_tile_sums *sums)
 {
-    struct look *self = context;
+    struct on_tile *self = context;
     assert_int_equal(sums->row, self->next_row);
     assert_int_equal(sums->output, self->next_out);
-    assert_in_range(sums->n_rows, 1, SS_TENSOR_SUMS_ROWS);
-    assert_in_range(sums->n_outputs, 1, SS_TENSOR_SUMS_OUTPUTS);
+    assert_in_range(sums->n_rows, 1, SS_TENSOR_MAX_TILE_ROWS);
+    assert_in_range(sums->n_outputs, 1, SS_TENSOR_MAX_TILE_OUTPUTS);
     assert_true(sums->output + sums->n_outputs <= self->end);
     for (size_t r = 0; r < sums->n_rows; r++) {
         memcpy(self->y + (sums->row + r) * self->n_out + sums->output,
@@ -37,44 +37,44 @@ struct job {
     const struct ss_tensor_matrix *w;
     const float *x;
     size_t n_rows;
-    struct ss_tensor_cut cut;
+    struct ss_tensor_partition partition;
     struct guarded *y, *scratch; /* the latter by worker */
 };
 
 static void visit_part(void *context, size_t index, size_t worker)
 {
     const struct job *job = context;
-    const struct ss_tensor_cut *cut = &job->cut;
-    const size_t row = index / cut->n_groups * cut->block_rows;
-    const size_t from = index % cut->n_groups * cut->group_outputs;
-    const size_t n_rows = ss__min_size(cut->block_rows, job->n_rows - row);
-    const size_t end = ss__min_size(from + cut->group_outputs, job->w->n_out);
-    struct look looking = {.n_rows = n_rows,
-                           .n_out = job->w->n_out,
-                           .from = from,
-                           .end = end,
-                           .next_out = from,
-                           .y = job->y->at + row * job->w->n_out};
-    ss_tensor_linear_visit(&(struct ss_tensor_visit){.w = job->w,
-                                                     .x = job->x + row * job->w->n_in,
-                                                     .n_rows = n_rows,
-                                                     .from = from,
-                                                     .end = end,
-                                                     .scratch = job->scratch[worker].at,
-                                                     .look = look,
-                                                     .context = &looking});
+    const struct ss_tensor_partition *partition = &job->partition;
+    const size_t row = index / partition->n_groups * partition->block_rows;
+    const size_t from = index % partition->n_groups * partition->group_outputs;
+    const size_t n_rows = ss__min_size(partition->block_rows, job->n_rows - row);
+    const size_t end = ss__min_size(from + partition->group_outputs, job->w->n_out);
+    struct on_tile looking = {.n_rows = n_rows,
+                              .n_out = job->w->n_out,
+                              .from = from,
+                              .end = end,
+                              .next_out = from,
+                              .y = job->y->at + row * job->w->n_out};
+    ss_tensor_linear_tiles(&(struct ss_tensor_tile_callback){.w = job->w,
+                                                             .x = job->x + row * job->w->n_in,
+                                                             .n_rows = n_rows,
+                                                             .from = from,
+                                                             .end = end,
+                                                             .scratch = job->scratch[worker].at,
+                                                             .on_tile = on_tile,
+                                                             .context = &looking});
     assert_int_equal(looking.next_row, 0);
     assert_int_equal(looking.next_out, end);
 }
 
-static void check_cut(const struct ss_tensor_matrix *w, const struct ss_tensor_cut *cut,
-                      size_t n_rows)
+static void check_partition(const struct ss_tensor_matrix *w,
+                            const struct ss_tensor_partition *partition, size_t n_rows)
 {
-    assert_true(cut->block_rows > 0 && cut->group_outputs > 0);
-    assert_true(cut->n_blocks * cut->block_rows >= n_rows);
-    assert_true((cut->n_blocks - 1) * cut->block_rows < n_rows);
-    assert_true(cut->n_groups * cut->group_outputs >= w->n_out);
-    assert_true((cut->n_groups - 1) * cut->group_outputs < w->n_out);
+    assert_true(partition->block_rows > 0 && partition->group_outputs > 0);
+    assert_true(partition->n_blocks * partition->block_rows >= n_rows);
+    assert_true((partition->n_blocks - 1) * partition->block_rows < n_rows);
+    assert_true(partition->n_groups * partition->group_outputs >= w->n_out);
+    assert_true((partition->n_groups - 1) * partition->group_outputs < w->n_out);
 }
 
 static void visit_all(ss_work *work, const struct ss_tensor_matrix *w, const struct guarded *x,
@@ -86,19 +86,19 @@ static void visit_all(ss_work *work, const struct ss_tensor_matrix *w, const str
     struct job job = {.w = w,
                       .x = x->at,
                       .n_rows = n_rows,
-                      .cut = ss_tensor_linear_cut(w, n_rows, n_threads),
+                      .partition = ss_tensor_linear_partition(w, n_rows, n_threads),
                       .y = y,
                       .scratch = scratch};
-    check_cut(w, &job.cut, n_rows);
+    check_partition(w, &job.partition, n_rows);
     for (size_t i = 0; i < n_threads; i++) {
-        scratch[i] = guarded_new(ss_tensor_visit_floats(w, job.cut.block_rows), 0);
+        scratch[i] = guarded_new(ss_tensor_linear_tiles_floats(w, job.partition.block_rows), 0);
         while ((uintptr_t)scratch[i].at % 64 != 0) { /* the guard behind it shrinks */
             scratch[i].at++;
             scratch[i].shift++;
         }
     }
-    ss__pool_run(ss_tensor_work_pool(work), job.cut.n_blocks * job.cut.n_groups, visit_part,
-                 &job);
+    ss__pool_run(ss_tensor_work_pool(work), job.partition.n_blocks * job.partition.n_groups,
+                 visit_part, &job);
     for (size_t i = 0; i < n_threads; i++) {
         unsigned char guard[(GUARD - 16) * sizeof(float)];
         memset(guard, 0xa5, sizeof guard);
@@ -121,7 +121,7 @@ static void check_shape(size_t n_rows, size_t n_out, size_t n_in, ss_precision p
         ss_work *work = make_work(n_threads);
         struct guarded y = guarded_new(n_rows * n_out, n_out % 3);
         if (n_threads == 1) {
-            const struct ss_tensor_end end = {0};
+            const struct ss_tensor_epilogue end = {0};
             assert_int_equal(ss_tensor_linear(work, &w, x.at, n_rows, expected.at, &end, &err),
                              SS_OK);
         }
@@ -184,8 +184,8 @@ static void check_tile(size_t n_rows, size_t n_outputs, bool has_bias, bool has_
     struct guarded at = odd_numbers(n, 1), before = guarded_new(n, 0);
     struct guarded bias = odd_numbers(n_outputs, 2), limits = odd_numbers(n_outputs, 3);
     struct guarded least = odd_numbers(n_rows, 1);
-    uint32_t masks[SS_TENSOR_SUMS_ROWS + 1];
-    const struct ss_tensor_sums sums = {
+    uint32_t masks[SS_TENSOR_MAX_TILE_ROWS + 1];
+    const struct ss_tensor_tile_sums sums = {
         .n_rows = n_rows, .n_outputs = n_outputs, .at = at.at, .stride = stride};
     memcpy(before.at, at.at, n * sizeof(float));
     memset(masks, 0xa5, sizeof masks);
@@ -195,11 +195,12 @@ static void check_tile(size_t n_rows, size_t n_outputs, bool has_bias, bool has_
     for (size_t j = 0; j < n_outputs; j++) {
         limits.at[j] = isnan(limits.at[j]) ? 0 : limits.at[j];
     }
-    ss_tensor_find_reaching(&(struct ss_tensor_reach){.sums = &sums,
-                                                      .bias = has_bias ? bias.at : NULL,
-                                                      .limits = limits.at,
-                                                      .least = has_least ? least.at : NULL,
-                                                      .masks = masks});
+    ss_tensor_threshold_masks(
+        &(struct ss_tensor_threshold_test){.sums = &sums,
+                                           .bias = has_bias ? bias.at : NULL,
+                                           .thresholds = limits.at,
+                                           .row_thresholds = has_least ? least.at : NULL,
+                                           .masks = masks});
     for (size_t r = 0; r < n_rows; r++) {
         uint32_t expected = 0;
         for (size_t j = 0; j < n_outputs; j++) {
@@ -231,9 +232,9 @@ static void limits_are_found(void **state)
             continue;
         }
         seed(5);
-        for (size_t n = 1; n <= SS_TENSOR_SUMS_OUTPUTS; n++) {
+        for (size_t n = 1; n <= SS_TENSOR_MAX_TILE_OUTPUTS; n++) {
             for (size_t variant = 0; variant < 4; variant++) {
-                check_tile(1 + (7 * n) % SS_TENSOR_SUMS_ROWS, n, variant % 2 == 1,
+                check_tile(1 + (7 * n) % SS_TENSOR_MAX_TILE_ROWS, n, variant % 2 == 1,
                            variant / 2 == 1);
             }
         }
@@ -256,7 +257,7 @@ static void what_reaches_is_counted(void **state)
                 for (size_t j = 0; j < n; j++) {
                     expected += x.at[j] >= limits[l];
                 }
-                assert_int_equal(ss_tensor_count_reaching(x.at, n, limits[l]), expected);
+                assert_int_equal(ss_tensor_count_at_least(x.at, n, limits[l]), expected);
             }
             guarded_release(&x);
         }
@@ -273,7 +274,7 @@ static void lists_keep_what_they_hold(void **state)
     assert_non_null(lists);
     for (size_t i = 0; i < 2; i++) {
         assert_null(lists[i].items);
-        assert_true(ss__grow(&lists[i].items, &lists[i].room, 3, sizeof(uint64_t)));
+        assert_true(ss__grow(&lists[i].items, &lists[i].capacity, 3, sizeof(uint64_t)));
         ((uint64_t *)lists[i].items)[2] = 40 + i;
     }
     lists = ss_tensor_work_lists(work, 300);
@@ -281,7 +282,7 @@ static void lists_keep_what_they_hold(void **state)
     assert_true(lists == ss_tensor_work_lists(work, 1));
     for (size_t i = 0; i < 300; i++) {
         assert_true(i < 2 ? ((uint64_t *)lists[i].items)[2] == 40 + i
-                          : lists[i].items == NULL && lists[i].room == 0);
+                          : lists[i].items == NULL && lists[i].capacity == 0);
     }
     ss_work_free(work);
 }

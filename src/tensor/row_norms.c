@@ -1,10 +1,10 @@
-/* Lengths of an output's weights. */
+/* Row L2 norms of a weight matrix. */
 #include <math.h>
 
 #include "base/mem.h"
 #include "tensor/tensor_priv.h"
 
-void ss_tensor_matrix_lengths(const struct ss_tensor_matrix *matrix, float *lengths)
+void ss_tensor_matrix_row_norms(const struct ss_tensor_matrix *matrix, float *norms)
 {
     const size_t cols = matrix->multiplier->tile_cols, n_in = matrix->n_in;
     for (size_t first = 0; first < matrix->n_out; first += cols) {
@@ -18,7 +18,7 @@ void ss_tensor_matrix_lengths(const struct ss_tensor_matrix *matrix, float *leng
             }
         }
         for (size_t j = 0; j < n; j++) {
-            lengths[first + j] = (float)sqrt(sums[j]);
+            norms[first + j] = (float)sqrt(sums[j]);
         }
     }
 }
