@@ -10,21 +10,21 @@ enum { FIRST_BLOCK_BYTES = 4096, ALIGNMENT = 16 };
 
 struct ss__arena_block {
     struct ss__arena_block *next;
-    size_t n_used, n_room;
+    size_t n_used, capacity;
     _Alignas(ALIGNMENT) char bytes[];
 };
 
 static struct ss__arena_block *add_block(struct ss__arena *arena, size_t n_bytes)
 {
-    size_t room = arena->blocks == NULL ? FIRST_BLOCK_BYTES : arena->blocks->n_room * 2;
+    size_t capacity = arena->blocks == NULL ? FIRST_BLOCK_BYTES : arena->blocks->capacity * 2;
     size_t whole = 0;
-    room = ss__max_size(room, n_bytes);
-    if (!ss__add(room, sizeof(struct ss__arena_block), &whole)) {
+    capacity = ss__max_size(capacity, n_bytes);
+    if (!ss__add(capacity, sizeof(struct ss__arena_block), &whole)) {
         return NULL;
     }
     struct ss__arena_block *block = ss__alloc(1, whole);
     if (block != NULL) {
-        block->n_room = room;
+        block->capacity = capacity;
         block->next = arena->blocks;
         arena->blocks = block;
     }
@@ -38,7 +38,7 @@ void *ss__arena_alloc(struct ss__arena *arena, size_t n_bytes)
         return NULL;
     }
     n_bytes = ss__round_up(n_bytes == 0 ? 1 : n_bytes, ALIGNMENT);
-    if (block == NULL || block->n_room - block->n_used < n_bytes) {
+    if (block == NULL || block->capacity - block->n_used < n_bytes) {
         block = add_block(arena, n_bytes);
         if (block == NULL) {
             return NULL;

@@ -37,7 +37,7 @@ static bool decode_group(const char *text, bool is_last, unsigned *word, size_t 
     return (*word & (n_padding == 2 ? 0xFFFFU : n_padding == 1 ? 0xFFU : 0)) == 0;
 }
 
-bool ss__base64_decode(const char *text, size_t n_bytes, uint8_t *out, size_t n_room,
+bool ss__base64_decode(const char *text, size_t n_bytes, uint8_t *out, size_t capacity,
                        size_t *n_out)
 {
     *n_out = 0;
@@ -47,7 +47,7 @@ bool ss__base64_decode(const char *text, size_t n_bytes, uint8_t *out, size_t n_
     for (size_t i = 0; i < n_bytes; i += 4) {
         unsigned word = 0;
         size_t n = 0;
-        if (!decode_group(text + i, i + 4 == n_bytes, &word, &n) || n_room - *n_out < n) {
+        if (!decode_group(text + i, i + 4 == n_bytes, &word, &n) || capacity - *n_out < n) {
             return false;
         }
         for (size_t b = 0; b < n; b++) {

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 
 /* Bytes of base64 text, at most n_room; false if it is not base64. */
-bool ss__base64_decode(const char *text, size_t n_bytes, uint8_t *out, size_t n_room,
+bool ss__base64_decode(const char *text, size_t n_bytes, uint8_t *out, size_t capacity,
                        size_t *n_out);
 /* Append bytes as base64 text. */
 void ss__base64_add(struct ss__buf *out, const void *data, size_t n_bytes);

@@ -11,7 +11,7 @@ void *ss__buf_reserve(struct ss__buf *buf, size_t n_bytes)
     size_t needed = 0;
     void *data = buf->data;
     if (buf->failed || !ss__add(buf->n_bytes, n_bytes, &needed) ||
-        !ss__grow(&data, &buf->n_room, needed, 1)) {
+        !ss__grow(&data, &buf->capacity, needed, 1)) {
         buf->failed = true;
         return NULL;
     }

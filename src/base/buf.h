@@ -10,7 +10,7 @@
 struct ss__buf {
     char *data; /* not terminated unless ss__buf_text was called */
     size_t n_bytes;
-    size_t n_room;
+    size_t capacity;
     bool failed; /* an append ran out of memory; later ones do nothing */
 };
 

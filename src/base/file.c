@@ -134,7 +134,7 @@ ss_status ss__list_folder(const char *path, char ***names, size_t *n, ss_err *er
 {
     ss_status status = SS_OK;
     char **list = NULL;
-    size_t count = 0, room = 0;
+    size_t count = 0, capacity = 0;
     *names = NULL;
     *n = 0;
     DIR *folder = opendir(path);
@@ -153,7 +153,7 @@ ss_status ss__list_folder(const char *path, char ***names, size_t *n, ss_err *er
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
             continue;
         }
-        SS_GROW(list, room, count + 1);
+        SS_GROW(list, capacity, count + 1);
         list[count] = ss__strdup(entry->d_name);
         if (list[count] == NULL) {
             SS_TRY(ss__fail_nomem(err, "a file name"));

@@ -119,12 +119,12 @@ char *ss__strdup(const char *text)
     return ss__strndup(text, strlen(text));
 }
 
-bool ss__grow(void **pointer, size_t *room, size_t needed, size_t size)
+bool ss__grow(void **pointer, size_t *capacity, size_t needed, size_t size)
 {
-    if (needed <= *room) {
+    if (needed <= *capacity) {
         return true;
     }
-    size_t larger = *room < 16 ? 16 : *room + *room / 2;
+    size_t larger = *capacity < 16 ? 16 : *capacity + *capacity / 2;
     if (larger < needed) {
         larger = needed;
     }
@@ -133,6 +133,6 @@ bool ss__grow(void **pointer, size_t *room, size_t needed, size_t size)
         return false;
     }
     *pointer = grown;
-    *room = larger;
+    *capacity = larger;
     return true;
 }

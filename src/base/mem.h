@@ -67,13 +67,13 @@ char *ss__strdup(const char *text);
     } while (0)
 
 /* *pointer grows to hold at least `needed` elements of `size` bytes; *room is its capacity. */
-SS_MUST_USE bool ss__grow(void **pointer, size_t *room, size_t needed, size_t size);
+SS_MUST_USE bool ss__grow(void **pointer, size_t *capacity, size_t needed, size_t size);
 
 /* SS_GROW(array, room, needed): ss__grow with the element size, failing to `out`. */
-#define SS_GROW(pointer, room, needed)                                                         \
+#define SS_GROW(pointer, capacity, needed)                                                     \
     do {                                                                                       \
         void *grown_ = (pointer);                                                              \
-        if (!ss__grow(&grown_, &(room), (needed), sizeof *(pointer))) {                        \
+        if (!ss__grow(&grown_, &(capacity), (needed), sizeof *(pointer))) {                    \
             status = ss__fail_nomem(err, #pointer);                                            \
             goto out;                                                                          \
         }                                                                                      \
@@ -81,10 +81,10 @@ SS_MUST_USE bool ss__grow(void **pointer, size_t *room, size_t needed, size_t si
     } while (0)
 
 /* The same where nothing is owned; needs `err`. */
-#define SS_GROW_OR_RETURN(pointer, room, needed)                                               \
+#define SS_GROW_OR_RETURN(pointer, capacity, needed)                                           \
     do {                                                                                       \
         void *grown_ = (pointer);                                                              \
-        if (!ss__grow(&grown_, &(room), (needed), sizeof *(pointer))) {                        \
+        if (!ss__grow(&grown_, &(capacity), (needed), sizeof *(pointer))) {                    \
             return ss__fail_nomem(err, #pointer);                                              \
         }                                                                                      \
         (pointer) = grown_;                                                                    \

@@ -39,19 +39,19 @@ void ss__locale_leave(void *previous)
     }
 }
 
-int ss__vsnprintf(char *out, size_t n_room, const char *format, va_list arguments)
+int ss__vsnprintf(char *out, size_t capacity, const char *format, va_list arguments)
 {
     void *previous = ss__locale_enter();
-    const int length = vsnprintf(out, n_room, format, arguments);
+    const int length = vsnprintf(out, capacity, format, arguments);
     ss__locale_leave(previous);
     return length;
 }
 
-int ss__snprintf(char *out, size_t n_room, const char *format, ...)
+int ss__snprintf(char *out, size_t capacity, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    const int length = ss__vsnprintf(out, n_room, format, arguments);
+    const int length = ss__vsnprintf(out, capacity, format, arguments);
     va_end(arguments);
     return length;
 }
@@ -151,11 +151,11 @@ static void shortest_decimal(double magnitude, struct decimal *out)
     decimal_trim(out);
 }
 
-static size_t write_fixed(const struct decimal *number, char *out, size_t n_room)
+static size_t write_fixed(const struct decimal *number, char *out, size_t capacity)
 {
     char *at = out;
     if (number->exponent < 0) {
-        return (size_t)snprintf(out, n_room, "0.%.*s%s", -number->exponent - 1, "0000",
+        return (size_t)snprintf(out, capacity, "0.%.*s%s", -number->exponent - 1, "0000",
                                 number->digits);
     }
     for (int i = 0; i <= number->exponent || i < number->n_digits; i++) {
@@ -172,10 +172,10 @@ static size_t write_fixed(const struct decimal *number, char *out, size_t n_room
     return (size_t)(at - out);
 }
 
-static size_t write_scientific(const struct decimal *number, char *out, size_t n_room)
+static size_t write_scientific(const struct decimal *number, char *out, size_t capacity)
 {
     const int exponent = number->exponent;
-    return (size_t)snprintf(out, n_room, "%c%s%se%c%02d", number->digits[0],
+    return (size_t)snprintf(out, capacity, "%c%s%se%c%02d", number->digits[0],
                             number->n_digits > 1 ? "." : "", number->digits + 1,
                             exponent < 0 ? '-' : '+', abs(exponent));
 }
@@ -188,14 +188,14 @@ size_t ss__format_double(double value, char out[SS__DOUBLE_TEXT_BYTES])
         out[n_sign++] = '-';
     }
     char *at = out + n_sign;
-    const size_t n_room = SS__DOUBLE_TEXT_BYTES - n_sign;
+    const size_t capacity = SS__DOUBLE_TEXT_BYTES - n_sign;
     if (!isfinite(value) || value == 0) {
         const char *word = isnan(value) ? "NaN" : value == 0 ? "0.0" : "Infinity";
-        return n_sign + (size_t)snprintf(at, n_room, "%s", word);
+        return n_sign + (size_t)snprintf(at, capacity, "%s", word);
     }
     shortest_decimal(fabs(value), &number);
     const bool fixed = number.exponent >= -4 && number.exponent < 16;
-    return n_sign + (fixed ? write_fixed : write_scientific)(&number, at, n_room);
+    return n_sign + (fixed ? write_fixed : write_scientific)(&number, at, capacity);
 }
 
 /* [+-] digits [. digits] [e [+-] digits], with a digit before or after the point. */

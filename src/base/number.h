@@ -28,9 +28,9 @@ enum { SS__COUNTED_TEXT_BYTES = 64 };
 const char *ss__format_counted(uint64_t n, const char *noun, char out[SS__COUNTED_TEXT_BYTES]);
 
 /* vsnprintf and snprintf with a decimal point, whatever locale the program has set. */
-int ss__vsnprintf(char *out, size_t n_room, const char *format, va_list arguments)
+int ss__vsnprintf(char *out, size_t capacity, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
-int ss__snprintf(char *out, size_t n_room, const char *format, ...)
+int ss__snprintf(char *out, size_t capacity, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* The "C" locale for the calling thread, around calls into libraries that read or write numbers

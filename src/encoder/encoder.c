@@ -16,8 +16,8 @@ ss_status ss_encoder_add_file(ss_encoder *encoder, const char *path,
     if (facts == NULL && ss__file_facts_at(path, &now)) {
         facts = &now;
     }
-    SS_GROW_OR_RETURN(encoder->facts, encoder->n_facts_room, encoder->n_files + 1);
-    SS_GROW_OR_RETURN(encoder->files, encoder->n_files_room, encoder->n_files + 1);
+    SS_GROW_OR_RETURN(encoder->facts, encoder->facts_capacity, encoder->n_files + 1);
+    SS_GROW_OR_RETURN(encoder->files, encoder->files_capacity, encoder->n_files + 1);
     const char *kept = ss__arena_strndup(&encoder->arena, path, strlen(path));
     if (kept == NULL) {
         return ss__fail_nomem(err, "a path");

@@ -494,8 +494,7 @@ struct ss_encoder_batch {
     const int32_t *ids;
     const size_t *offsets;
     size_t n_sequences;
-    float *
-        squares; /* [n_layers, SS_ENCODER_N_MEASURED_INPUTS, D]: squares of the layers'
+    float *squares; /* [n_layers, SS_ENCODER_N_MEASURED_INPUTS, D]: squares of the layers'
                        inputs are added; or NULL */
 };
 
@@ -587,7 +586,7 @@ struct ss_encoder {
     const char *path, *name, *source, *commit, *prompt, *pooling_name;
     const char **files;
     struct ss__file_facts *facts; /* of them, when they were read */
-    size_t n_files, n_files_room, n_facts_room;
+    size_t n_files, files_capacity, facts_capacity;
     struct ss_encoder_config config;
     struct ss_tokenizer *tokenizer;
     struct ss_tokenizer *mask_tokenizer; /* for masks; often the same */

@@ -37,8 +37,8 @@ static ss_status add_words(const ss_encoder *encoder, struct ss_tokenizer_tokens
         ss__min_size(ss_tokenizer_n_vocab(encoder->tokenizer), encoder->config.n_vocab);
     const size_t n = ss__min_size(N_WORDS, encoder->max_tokens);
     const size_t begin = ss_tokenizer_tokens_n_ids(tokens);
-    SS_GROW_OR_RETURN(tokens->ids, tokens->n_ids_room, begin + n);
-    SS_GROW_OR_RETURN(tokens->offsets, tokens->n_offsets_room, tokens->n_texts + 2);
+    SS_GROW_OR_RETURN(tokens->ids, tokens->ids_capacity, begin + n);
+    SS_GROW_OR_RETURN(tokens->offsets, tokens->offsets_capacity, tokens->n_texts + 2);
     for (size_t i = 0; i < n; i++) {
         tokens->ids[begin + i] = (int32_t)(n_vocab * i / n);
     }

@@ -28,7 +28,7 @@ struct ss_net_cached_repo {
     struct ss_net_hub_name name;
     const char *path, *folder; /* whole, and its name in the cache */
     struct ss_net_cached_file *files;
-    size_t n, n_room, n_revisions;
+    size_t n, capacity, n_revisions;
     bool is_partially_scanned; /* a folder is a link or too deep, so a blob may have unseen
                                   names */
     struct ss__arena arena;

@@ -55,7 +55,7 @@ static ss_status add_file(struct ss_net_cached_repo *repo, ss_net_cached_kind ki
 {
     const bool is_link = S_ISLNK(facts->st_mode);
     const bool is_pointer = kind == SS_NET_CACHED_POINTER;
-    SS_GROW_OR_RETURN(repo->files, repo->n_room, repo->n + 1);
+    SS_GROW_OR_RETURN(repo->files, repo->capacity, repo->n + 1);
     struct ss_net_cached_file *file = &repo->files[repo->n];
     *file = (struct ss_net_cached_file){
         .kind = kind_of(kind, below),

@@ -24,7 +24,7 @@ enum { YOUNG_SECONDS = 3600 };
 
 struct listing {
     struct ss_cache_list *out;
-    size_t n_room;
+    size_t capacity;
     struct ss__arena *arena;
 };
 
@@ -48,7 +48,7 @@ static ss_status add_to_list(void *user, struct ss_net_cached_repo *repo, ss_err
 {
     static const char *const kinds[SS_NET_HUB_N_KINDS] = {"model", "dataset", "space"};
     struct listing *listing = user;
-    SS_GROW_OR_RETURN(listing->out->repos, listing->n_room, listing->out->n_repos + 1);
+    SS_GROW_OR_RETURN(listing->out->repos, listing->capacity, listing->out->n_repos + 1);
     struct ss_cache_repo *row = &listing->out->repos[listing->out->n_repos];
     *row = (struct ss_cache_repo){
         .kind = kinds[repo->name.kind],

@@ -137,7 +137,7 @@ struct ss_net_hub_entry {
 struct ss_net_hub_tree {
     char commit[SS_NET_HUB_COMMIT_BYTES];
     struct ss_net_hub_entry *entries;
-    size_t n, n_room;
+    size_t n, capacity;
 };
 
 /* List the files of name->revision below name->path ("" for all), with the commit that the

@@ -96,13 +96,13 @@ static int hex_value(char c)
 }
 
 /* Copy with %XX read; false if it does not fit. */
-static bool unquote(const char *text, size_t n, char *out, size_t n_room)
+static bool unquote(const char *text, size_t n, char *out, size_t capacity)
 {
     size_t at = 0;
     for (size_t i = 0; i < n; i++, at++) {
         const bool is_quoted = text[i] == '%' && i + 2 < n && hex_value(text[i + 1]) >= 0 &&
                                hex_value(text[i + 2]) >= 0;
-        if (at + 1 >= n_room) {
+        if (at + 1 >= capacity) {
             return false;
         }
         out[at] =

@@ -32,7 +32,7 @@ static ss_status add_entry(struct ss_net_hub_tree *tree, const char *path, uint6
                         "the repository holds more than %d files; name a folder in it",
                         MAX_ENTRIES);
     }
-    SS_GROW_OR_RETURN(tree->entries, tree->n_room, tree->n + 1);
+    SS_GROW_OR_RETURN(tree->entries, tree->capacity, tree->n + 1);
     char *copy = ss__strdup(path);
     if (copy == NULL) {
         return ss__fail_nomem(err, "a file name");

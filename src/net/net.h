@@ -119,7 +119,7 @@ struct ss_net_response {
     char *url;      /* the last that was asked, after redirects */
     char *location; /* absolute; of a redirect that was not followed, else NULL */
     struct ss_net_header *headers;
-    size_t n_headers, n_headers_room;
+    size_t n_headers, headers_capacity;
     struct ss__buf body; /* without a sink; of an error response the first 64 KiB */
 };
 

@@ -45,7 +45,7 @@ bool ss_net_response_add_header(struct ss_net_response *response, const char *li
         return false;
     }
     void *headers = response->headers;
-    if (!ss__grow(&headers, &response->n_headers_room, response->n_headers + 1,
+    if (!ss__grow(&headers, &response->headers_capacity, response->n_headers + 1,
                   sizeof *response->headers)) {
         return false;
     }

@@ -22,8 +22,8 @@ ss_status ss_run_tokens_append(struct ss_tokenizer_tokens *to,
                                const struct ss_tokenizer_tokens *from, ss_err *err)
 {
     const size_t n_before = ss_tokenizer_tokens_n_ids(to), n = ss_tokenizer_tokens_n_ids(from);
-    SS_GROW_OR_RETURN(to->ids, to->n_ids_room, n_before + n);
-    SS_GROW_OR_RETURN(to->offsets, to->n_offsets_room, to->n_texts + 2);
+    SS_GROW_OR_RETURN(to->ids, to->ids_capacity, n_before + n);
+    SS_GROW_OR_RETURN(to->offsets, to->offsets_capacity, to->n_texts + 2);
     if (n > 0) {
         memcpy(to->ids + n_before, from->ids, n * sizeof *to->ids);
     }

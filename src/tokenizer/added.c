@@ -39,7 +39,7 @@ ss_status ss_tokenizer_added_add(struct ss_tokenizer_added *added,
         return ss__fail(err, SS_E_LIMIT, "more than %d added tokens",
                         SS_TOKENIZER_MAX_ADDED_TOKENS);
     }
-    SS_GROW_OR_RETURN(added->tokens, added->n_tokens_room, added->n_tokens + 1);
+    SS_GROW_OR_RETURN(added->tokens, added->tokens_capacity, added->n_tokens + 1);
     SS_RETURN_IF_ERROR(ss_tokenizer_trie_add(&added->by_text, token->text, token->n_bytes,
                                              (int32_t)added->n_tokens, err));
     text = ss__arena_strndup(&added->texts, token->text, token->n_bytes);
@@ -261,7 +261,7 @@ bool ss_tokenizer_added_next(struct ss_tokenizer_added_walk *walk,
         const struct ss_tokenizer_added_token *token = &walk->added->tokens[index];
         const size_t stop = start + length;
         walk->at = stop;
-        if ((token->special && walk->added->passes_special) ||
+        if ((token->special && walk->added->splits_special_tokens) ||
             (token->single_word && !stands_alone(walk, start, stop))) {
             continue;
         }

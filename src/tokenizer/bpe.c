@@ -179,12 +179,12 @@ static ss_status make_symbols(struct making *making, const struct ss_text *word,
     struct ss_tokenizer_token_scratch *scratch = making->scratch;
     const bool direct = has_plain_bytes(bpe);
     const size_t n_more = strlen(bpe->prefix) + 2; /* a byte as text can fall back to two */
-    size_t n_room = 0;
+    size_t capacity = 0;
     if (word->n_bytes >= SS_TOKENIZER_NO_SYMBOL / n_more - strlen(bpe->suffix)) {
         return ss__fail(err, SS_E_LIMIT, "a word of %zu bytes is too long", word->n_bytes);
     }
-    n_room = word->n_bytes * n_more + strlen(bpe->suffix) + 1;
-    SS_GROW_OR_RETURN(scratch->symbols, scratch->n_symbols_room, n_room);
+    capacity = word->n_bytes * n_more + strlen(bpe->suffix) + 1;
+    SS_GROW_OR_RETURN(scratch->symbols, scratch->symbols_capacity, capacity);
     for (size_t at = 0; at < word->n_bytes;) {
         const int32_t id = direct ? bpe->byte_ids[(uint8_t)word->data[at]] : -1;
         char place[4];
@@ -256,15 +256,15 @@ static ss_status add_word(const struct ss_tokenizer *self,
         return SS_OK;
     }
     SS_RETURN_IF_ERROR(ss_tokenizer_bpe_merge(&self->bpe, scratch, making.n, err));
-    SS_GROW_OR_RETURN(scratch->ids, scratch->n_ids_room, scratch->n_ids + making.n);
+    SS_GROW_OR_RETURN(scratch->ids, scratch->ids_capacity, scratch->n_ids + making.n);
     for (uint32_t at = 0; at != SS_TOKENIZER_NO_SYMBOL; at = scratch->symbols[at].next) {
         scratch->ids[scratch->n_ids++] = scratch->symbols[at].id;
     }
     return SS_OK;
 }
 
-const struct ss_tokenizer_piece_kind ss_tokenizer_bpe_kind = {
-    .name = "BPE",
-    .add_raw = ss_tokenizer_add_words_raw,
-    .add_normalized = ss_tokenizer_add_words,
-    .add_word = add_word};
+const struct ss_tokenizer_model ss_tokenizer_bpe_model = {.name = "BPE",
+                                                          .add_raw = ss_tokenizer_add_words_raw,
+                                                          .add_normalized =
+                                                              ss_tokenizer_add_words,
+                                                          .add_word = add_word};

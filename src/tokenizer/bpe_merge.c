@@ -204,7 +204,7 @@ ss_status ss_tokenizer_bpe_merge(const struct ss_tokenizer_bpe *bpe,
                                  ss_err *err)
 {
     struct ss_tokenizer_symbol *symbols = scratch->symbols;
-    SS_GROW_OR_RETURN(scratch->candidates, scratch->n_candidates_room,
+    SS_GROW_OR_RETURN(scratch->candidates, scratch->candidates_capacity,
                       3 * n); /* one, and two a merge */
     scratch->n_candidates = 0;
     symbols[0].previous = SS_TOKENIZER_NO_SYMBOL;

@@ -54,7 +54,7 @@ static bool add_mapped(const struct ss_tokenizer_charsmap *map, const char *text
     }
     const size_t n = strnlen(map->text + start, map->n_text - start);
     void *grown = out->data;
-    if (!ss__grow(&grown, &out->n_room, out->n + n, sizeof *out->data)) {
+    if (!ss__grow(&grown, &out->capacity, out->n + n, sizeof *out->data)) {
         *status = ss__fail_nomem(err, "a text");
         return true;
     }
@@ -122,7 +122,7 @@ static ss_status map_cluster(const struct ss_tokenizer_charsmap *map, const uint
         before = out->n;
         const size_t n_point = ss__utf8_encode(points[i], bytes);
         if (!add_mapped(map, bytes, n_point, out, &status, err)) {
-            SS_GROW(out->data, out->n_room, out->n + 1);
+            SS_GROW(out->data, out->capacity, out->n + 1);
             out->data[out->n++] = points[i];
         }
         follow(start, 1, before, out);
@@ -141,7 +141,7 @@ ss_status ss_tokenizer_charsmap_run(const struct ss_tokenizer_charsmap *map,
         const uint32_t c = in->data[at];
         const bool is_alone = at + 1 == in->n || in->data[at + 1] < 0x80;
         if (c < 0x80 && map->keeps[c] && is_alone) {
-            SS_GROW_OR_RETURN(out->data, out->n_room, out->n + 1);
+            SS_GROW_OR_RETURN(out->data, out->capacity, out->n + 1);
             out->data[out->n++] = c;
             follow(&start, 1, out->n - 1, out);
             at++;

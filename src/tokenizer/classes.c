@@ -42,25 +42,25 @@ enum {
 #define AROUND .begin = "cls_token", .end = "sep_token"
 static const struct ss_tokenizer_class classes[] = {
     [GENERIC] = {.name = "TokenizersBackend"},
-    [BERT] = {"BertTokenizer", &ss_tokenizer_bert_kind, SS_TOKENIZER_ROLES_BERT, AROUND},
+    [BERT] = {"BertTokenizer", &ss_tokenizer_bert_model, SS_TOKENIZER_ROLES_BERT, AROUND},
     /* without tokenizer.json it is BERT */
     [BERT_FROM_JSON] = {"ConvBertTokenizer", NULL, SS_TOKENIZER_ROLES_BERT, AROUND},
-    [DPR] = {"DPRContextEncoderTokenizer", &ss_tokenizer_bert_kind, SS_TOKENIZER_ROLES_BERT,
+    [DPR] = {"DPRContextEncoderTokenizer", &ss_tokenizer_bert_model, SS_TOKENIZER_ROLES_BERT,
              AROUND, .always_lowers = true},
-    [SPLINTER] = {"SplinterTokenizer", &ss_tokenizer_bert_kind, SS_TOKENIZER_ROLES_BERT, AROUND,
-                  .own_key = "question_token", .own_text = "[QUESTION]"},
-    [FUNNEL] = {"FunnelTokenizer", &ss_tokenizer_bert_kind, SS_TOKENIZER_ROLES_FUNNEL, AROUND,
+    [SPLINTER] = {"SplinterTokenizer", &ss_tokenizer_bert_model, SS_TOKENIZER_ROLES_BERT,
+                  AROUND, .own_key = "question_token", .own_text = "[QUESTION]"},
+    [FUNNEL] = {"FunnelTokenizer", &ss_tokenizer_bert_model, SS_TOKENIZER_ROLES_FUNNEL, AROUND,
                 .has_clean_text = true, .begin_type = 2},
-    [MPNET] = {"MPNetTokenizer", &ss_tokenizer_bert_kind, SS_TOKENIZER_ROLES_MPNET, AROUND,
+    [MPNET] = {"MPNetTokenizer", &ss_tokenizer_bert_model, SS_TOKENIZER_ROLES_MPNET, AROUND,
                .mask_lstrip = true},
-    [ROBERTA] = {"RobertaTokenizer", &ss_tokenizer_bpe_kind, SS_TOKENIZER_ROLES_ROBERTA,
+    [ROBERTA] = {"RobertaTokenizer", &ss_tokenizer_bpe_model, SS_TOKENIZER_ROLES_ROBERTA,
                  AROUND},
-    [XLM_ROBERTA] = {"XLMRobertaTokenizer", &ss_tokenizer_unigram_kind,
+    [XLM_ROBERTA] = {"XLMRobertaTokenizer", &ss_tokenizer_unigram_model,
                      SS_TOKENIZER_ROLES_ROBERTA, .begin = "bos_token", .end = "eos_token",
                      .unknown_piece = 3, .first_pieces = xlm_roberta_pieces, .n_replaced = 3},
-    [CAMEMBERT] = {"CamembertTokenizer", &ss_tokenizer_unigram_kind, SS_TOKENIZER_ROLES_ROBERTA,
-                   .mask_lstrip = true, .begin = "bos_token", .end = "eos_token",
-                   .unknown_piece = -1, .more_tokens = camembert_tokens,
+    [CAMEMBERT] = {"CamembertTokenizer", &ss_tokenizer_unigram_model,
+                   SS_TOKENIZER_ROLES_ROBERTA, .mask_lstrip = true, .begin = "bos_token",
+                   .end = "eos_token", .unknown_piece = -1, .more_tokens = camembert_tokens,
                    .first_pieces = camembert_pieces, .n_replaced = 1},
 };
 
@@ -309,7 +309,7 @@ ss_status ss_tokenizer_choose_class(struct ss_tokenizer_loading *loading, ss_err
     if (loading->class == &classes[BERT_FROM_JSON] && loading->tokenizer.root == NULL) {
         loading->class = &classes[BERT];
     }
-    if (loading->class->kind == NULL && loading->tokenizer.root == NULL) {
+    if (loading->class->model == NULL && loading->tokenizer.root == NULL) {
         return ss__fail_file(
             err, loading->tokenizer.path, SS_E_NOINPUT,
             "the file is missing, and the tokenizer class (%s) is not one that "

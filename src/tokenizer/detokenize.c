@@ -57,7 +57,7 @@ static void join_wordpiece(const struct ss_tokenizer_decoder *decoder, struct ss
                            struct ss_text token, bool first)
 {
     const size_t from = buf->n_bytes;
-    const bool continues = !first && decoder->joining == SS_TOKENIZER_JOIN_WORDPIECE &&
+    const bool continues = !first && decoder->kind == SS_TOKENIZER_DECODER_WORDPIECE &&
                            (decoder->affix[0] == '\0' || begins_with(&token, decoder->affix));
     const size_t n_left_out = continues ? strlen(decoder->affix) : 0;
     if (!first && !continues) {
@@ -86,8 +86,8 @@ static void join_bytes(struct ss__buf *buf, struct ss_text token)
     }
 }
 
-static void join_marks(const struct ss_tokenizer_decoder *decoder, struct ss__buf *buf,
-                       struct ss_text token, bool first)
+static void join_metaspace(const struct ss_tokenizer_decoder *decoder, struct ss__buf *buf,
+                           struct ss_text token, bool first)
 {
     const size_t n = strlen(decoder->affix);
     while (token.n_bytes > 0) {
@@ -122,19 +122,19 @@ static void join_suffix(const struct ss_tokenizer_decoder *decoder, struct ss__b
 static void add_token(const struct ss_tokenizer_decoder *decoder, struct ss__buf *buf,
                       struct ss_text token, bool first, bool last)
 {
-    switch (decoder->joining) {
-    case SS_TOKENIZER_JOIN_BYTES:
+    switch (decoder->kind) {
+    case SS_TOKENIZER_DECODER_BYTES:
         join_bytes(buf, token);
         break;
-    case SS_TOKENIZER_JOIN_MARKS:
-        join_marks(decoder, buf, token, first);
+    case SS_TOKENIZER_DECODER_METASPACE:
+        join_metaspace(decoder, buf, token, first);
         break;
-    case SS_TOKENIZER_JOIN_SUFFIX:
+    case SS_TOKENIZER_DECODER_SUFFIX:
         join_suffix(decoder, buf, token, last);
         break;
-    case SS_TOKENIZER_JOIN_SPACES:
-    case SS_TOKENIZER_JOIN_WORDPIECE:
-    case SS_TOKENIZER_JOIN_UNKNOWN:
+    case SS_TOKENIZER_DECODER_SPACES:
+    case SS_TOKENIZER_DECODER_WORDPIECE:
+    case SS_TOKENIZER_DECODER_UNKNOWN:
     default:
         join_wordpiece(decoder, buf, token, first);
     }
@@ -184,7 +184,7 @@ ss_status ss_tokenizer_detokenize(const struct ss_tokenizer *self, const int32_t
     struct ss_text token = {NULL, 0}; /* held back until it is known whether it is the last */
     bool first = true;
     *out = NULL;
-    if (self->decoder.joining == SS_TOKENIZER_JOIN_UNKNOWN) {
+    if (self->decoder.kind == SS_TOKENIZER_DECODER_UNKNOWN) {
         SS_FAIL(SS_E_UNSUPPORTED,
                 "the tokenizer's decoder '%.40s' is not supported; WordPiece, ByteLevel, "
                 "Metaspace and BPEDecoder are",

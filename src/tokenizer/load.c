@@ -21,12 +21,12 @@ static const double ABSURD_LENGTH = 1e9; /* "no limit" is written as 10^30 */
 
 /* The files that a kind of model has its vocabulary in where there is no tokenizer.json. */
 static const struct {
-    const struct ss_tokenizer_piece_kind *kind;
+    const struct ss_tokenizer_model *model;
     const char *vocab, *merges;
 } vocab_files[] = {
-    {&ss_tokenizer_bert_kind, "vocab.txt", NULL},
-    {&ss_tokenizer_bpe_kind, "vocab.json", "merges.txt"},
-    {&ss_tokenizer_unigram_kind, "sentencepiece.bpe.model", NULL},
+    {&ss_tokenizer_bert_model, "vocab.txt", NULL},
+    {&ss_tokenizer_bpe_model, "vocab.json", "merges.txt"},
+    {&ss_tokenizer_unigram_model, "sentencepiece.bpe.model", NULL},
 };
 enum { N_VOCAB_FILES = sizeof vocab_files / sizeof vocab_files[0] };
 
@@ -88,10 +88,10 @@ static ss_status find_file(const struct ss_tokenizer_loading *loading, const cha
 /* Where there is no tokenizer.json: the vocabulary of the class. */
 static ss_status find_vocab(struct ss_tokenizer_loading *loading, ss_err *err)
 {
-    const struct ss_tokenizer_piece_kind *kind = loading->class->kind;
+    const struct ss_tokenizer_model *model = loading->class->model;
     bool has_vocab = false, has_merges = true;
     for (size_t i = 0; loading->tokenizer.root == NULL && i < N_VOCAB_FILES; i++) {
-        if (vocab_files[i].kind != kind) {
+        if (vocab_files[i].model != model) {
             continue;
         }
         SS_RETURN_IF_ERROR(
@@ -188,7 +188,7 @@ static ss_status read_settings(struct ss_tokenizer_loading *loading, ss_err *err
     SS_RETURN_IF_ERROR(ss__json_bool(config->path, config->root, "clean_up_tokenization_spaces",
                                      &loading->self->decoder.cleans_text, err));
     SS_RETURN_IF_ERROR(ss__json_bool(config->path, config->root, "split_special_tokens",
-                                     &loading->self->added.passes_special, err));
+                                     &loading->self->added.splits_special_tokens, err));
     loading->self->has_types = loading->class->begin_type != 0;
     return SS_OK;
 }
@@ -229,7 +229,7 @@ static uint64_t fingerprint_of(const struct ss_tokenizer *self)
     for (size_t i = 0; i < self->normalizer.n_steps; i++) {
         const struct ss_tokenizer_normal_step *step = &self->normalizer.steps[i];
         const uint64_t parts[] = {steps,
-                                  (uint64_t)step->kind,
+                                  (uint64_t)step->model,
                                   ss__hash64(step->from, step->n_from * sizeof *step->from),
                                   ss__hash64(step->to, step->n_to * sizeof *step->to),
                                   ss__hash64(map->units, map->n_units * sizeof *map->units),
@@ -265,7 +265,7 @@ static ss_status check_roles(const struct ss_tokenizer_loading *loading, ss_err 
                                        "eos_token", "mask_token", "pad_token"};
     const struct ss_tokenizer_class *class = loading->class;
     for (size_t i = 0; class->begin != NULL && i < sizeof keys / sizeof keys[0]; i++) {
-        const bool needs = class->kind == &ss_tokenizer_unigram_kind || i == 0 ||
+        const bool needs = class->model == &ss_tokenizer_unigram_model || i == 0 ||
                            strcmp(keys[i], class->begin) == 0 ||
                            strcmp(keys[i], class->end) == 0;
         if (needs && ss_tokenizer_load_role_text(loading, keys[i]) == NULL) {
@@ -283,17 +283,18 @@ static ss_status fill(struct ss_tokenizer_loading *loading, ss_err *err)
     SS_RETURN_IF_ERROR(read_settings(loading, err));
     SS_RETURN_IF_ERROR(check_roles(loading, err));
     SS_RETURN_IF_ERROR(ss_tokenizer_load_model(loading, err));
-    if (loading->class->kind == NULL) {
+    if (loading->class->model == NULL) {
         SS_RETURN_IF_ERROR(ss_tokenizer_load_generic_pipeline(loading, err));
     } else {
-        SS_RETURN_IF_ERROR(ss_tokenizer_load_known_pipeline(loading, err));
+        SS_RETURN_IF_ERROR(ss_tokenizer_load_supported_pipeline(loading, err));
     }
     SS_RETURN_IF_ERROR(ss_tokenizer_load_added(loading, err));
     if (loading->class->begin == NULL) {
         SS_RETURN_IF_ERROR(ss_tokenizer_load_template(loading, err));
     }
     SS_RETURN_IF_ERROR(index_added(self, err));
-    if (self->kind == &ss_tokenizer_bert_kind || self->kind == &ss_tokenizer_wordpiece_kind) {
+    if (self->model == &ss_tokenizer_bert_model ||
+        self->model == &ss_tokenizer_wordpiece_model) {
         SS_RETURN_IF_ERROR(ss_tokenizer_wordpiece_prepare(self, err));
     }
     ss_tokenizer_bpe_prepare(&self->bpe, &self->vocab);

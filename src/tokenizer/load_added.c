@@ -29,7 +29,7 @@ struct entry {
 };
 struct entries {
     struct entry *data;
-    size_t n, n_room;
+    size_t n, capacity;
 };
 
 /* ---- reading one token ---- */
@@ -67,7 +67,7 @@ static ss_status keep(struct entries *entries, int64_t id,
         return ss__fail(err, SS_E_LIMIT, "more than %d added tokens",
                         SS_TOKENIZER_MAX_ADDED_TOKENS);
     }
-    SS_GROW_OR_RETURN(entries->data, entries->n_room, entries->n + 1);
+    SS_GROW_OR_RETURN(entries->data, entries->capacity, entries->n + 1);
     entries->data[entries->n] = (struct entry){.id = id, .order = entries->n, .token = *token};
     entries->n++;
     return SS_OK;
@@ -237,7 +237,7 @@ static ss_status add_listed(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
     struct entries entries = {0};
-    if (loading->class->kind == NULL) { /* the list in its own order comes first */
+    if (loading->class->model == NULL) { /* the list in its own order comes first */
         SS_TRY(read_added_list(&loading->tokenizer, &entries, err));
         for (size_t i = 0; i < entries.n; i++) {
             SS_TRY(ss_tokenizer_added_add(&loading->self->added, &loading->self->vocab,

@@ -147,9 +147,9 @@ ss_status ss_tokenizer_load_bpe(struct ss_tokenizer_loading *loading,
     ss_status status = SS_OK;
     const struct ss__json *merges = ss__json_get(model, "merges");
     struct adding adding = {.self = loading->self, .path = loading->tokenizer.path};
-    loading->self->kind = &ss_tokenizer_bpe_kind;
+    loading->self->model = &ss_tokenizer_bpe_model;
     SS_TRY(ss_tokenizer_load_ids(loading, adding.path, ss__json_get(model, "vocab"), err));
-    if (loading->class->kind == NULL) {
+    if (loading->class->model == NULL) {
         SS_TRY(read_settings(loading, model, err));
     }
     if (!ss__json_is_array(merges)) {

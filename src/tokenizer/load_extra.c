@@ -31,7 +31,7 @@ static ss_status put(struct ss_tokenizer_loading *loading, const char *key,
         i++;
     }
     if (i == loading->n_own) {
-        SS_GROW_OR_RETURN(loading->own, loading->n_own_room, loading->n_own + 1);
+        SS_GROW_OR_RETURN(loading->own, loading->own_capacity, loading->n_own + 1);
         loading->n_own++;
     }
     loading->own[i] = (struct ss_tokenizer_own_token){key, text, value};

@@ -57,9 +57,9 @@ static ss_status read_wordpiece(struct ss_tokenizer_loading *loading,
     ss_status status = SS_OK;
     struct ss_tokenizer *self = loading->self;
     const char *path = loading->tokenizer.path, *prefix = "##";
-    self->kind = &ss_tokenizer_bert_kind;
+    self->model = &ss_tokenizer_bert_model;
     SS_TRY(ss_tokenizer_load_ids(loading, path, ss__json_get(model, "vocab"), err));
-    if (loading->class->kind == NULL) {
+    if (loading->class->model == NULL) {
         loading->unknown_text = "[UNK]";
         SS_TRY(ss__json_text(path, model, "unk_token", &loading->unknown_text, err));
         SS_TRY(ss__json_text(path, model, "continuing_subword_prefix", &prefix, err));
@@ -78,7 +78,7 @@ static ss_status read_wordlevel(struct ss_tokenizer_loading *loading,
                                 const struct ss__json *model, ss_err *err)
 {
     const char *path = loading->tokenizer.path;
-    loading->self->kind = &ss_tokenizer_wordlevel_kind;
+    loading->self->model = &ss_tokenizer_wordlevel_model;
     loading->unknown_text = "<unk>";
     SS_RETURN_IF_ERROR(ss_tokenizer_load_ids(loading, path, ss__json_get(model, "vocab"), err));
     return ss__json_text(path, model, "unk_token", &loading->unknown_text, err);
@@ -134,20 +134,20 @@ out:
 /* ---- all kinds ---- */
 
 static const struct {
-    const struct ss_tokenizer_piece_kind *kind;
+    const struct ss_tokenizer_model *model;
     ss_status (*read)(struct ss_tokenizer_loading *, const struct ss__json *, ss_err *);
 } readers[] = {
-    {&ss_tokenizer_bert_kind, read_wordpiece},
-    {&ss_tokenizer_wordlevel_kind, read_wordlevel},
-    {&ss_tokenizer_bpe_kind, ss_tokenizer_load_bpe},
-    {&ss_tokenizer_unigram_kind, ss_tokenizer_load_unigram},
+    {&ss_tokenizer_bert_model, read_wordpiece},
+    {&ss_tokenizer_wordlevel_model, read_wordlevel},
+    {&ss_tokenizer_bpe_model, ss_tokenizer_load_bpe},
+    {&ss_tokenizer_unigram_model, ss_tokenizer_load_unigram},
 };
 
 static ss_status read_model(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     const char *path = loading->tokenizer.path;
     const struct ss__json *model = ss__json_get(loading->tokenizer.root, "model");
-    const struct ss_tokenizer_piece_kind *wanted = loading->class->kind;
+    const struct ss_tokenizer_model *wanted = loading->class->model;
     if (!ss__json_is_object(model)) {
         return ss__fail_file(err, path, SS_E_DATA, "key 'model' is missing or not an object");
     }
@@ -158,7 +158,7 @@ static ss_status read_model(struct ss_tokenizer_loading *loading, ss_err *err)
                              loading->class->name, wanted->name);
     }
     for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) {
-        if (strcmp(readers[i].kind->name, name) == 0) {
+        if (strcmp(readers[i].model->name, name) == 0) {
             return readers[i].read(loading, model, err);
         }
     }
@@ -172,18 +172,18 @@ static ss_status read_model(struct ss_tokenizer_loading *loading, ss_err *err)
 ss_status ss_tokenizer_load_model(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     struct ss_tokenizer *self = loading->self;
-    self->max_word_points = SS_TOKENIZER_KNOWN_MAX_WORD_POINTS;
+    self->max_word_points = SS_TOKENIZER_DEFAULT_MAX_WORD_POINTS;
     self->prefix = "##";
     self->bpe.prefix = self->bpe.suffix = "";
     self->bpe.unknown = self->unigram.unknown = self->unknown = -1;
-    self->kind = loading->class->kind;
+    self->model = loading->class->model;
     if (loading->tokenizer.root != NULL) {
         return read_model(loading, err);
     }
-    if (self->kind == &ss_tokenizer_bpe_kind) {
+    if (self->model == &ss_tokenizer_bpe_model) {
         return ss_tokenizer_load_bpe_files(loading, err);
     }
-    return self->kind == &ss_tokenizer_unigram_kind
+    return self->model == &ss_tokenizer_unigram_model
                ? ss_tokenizer_load_sentencepiece(loading, err)
                : read_text_vocab(loading, err);
 }

@@ -28,7 +28,7 @@ static ss_status compare_pipeline(const struct ss_tokenizer_loading *loading,
     const struct ss__json *model = ss__json_get(loading->tokenizer.root, "model");
     const char *unknown = loading->unknown_text, *prefix = loading->self->prefix;
     struct ss_tokenizer_bert_settings other;
-    size_t max_points = SS_TOKENIZER_KNOWN_MAX_WORD_POINTS;
+    size_t max_points = SS_TOKENIZER_DEFAULT_MAX_WORD_POINTS;
     SS_RETURN_IF_ERROR(ss__json_text(path, model, "unk_token", &unknown, err));
     SS_RETURN_IF_ERROR(ss__json_text(path, model, "continuing_subword_prefix", &prefix, err));
     SS_RETURN_IF_ERROR(
@@ -36,7 +36,7 @@ static ss_status compare_pipeline(const struct ss_tokenizer_loading *loading,
     warn_setting(loading, "unknown token", strcmp(unknown, loading->unknown_text) != 0);
     warn_setting(loading, "prefix of continuing pieces",
                  strcmp(prefix, loading->self->prefix) != 0);
-    warn_setting(loading, "longest word", max_points != SS_TOKENIZER_KNOWN_MAX_WORD_POINTS);
+    warn_setting(loading, "longest word", max_points != SS_TOKENIZER_DEFAULT_MAX_WORD_POINTS);
     if (!ss_tokenizer_json_is_type(normalizer, "BertNormalizer")) {
         warn_setting(loading, "normalizer", true);
         return SS_OK;
@@ -74,7 +74,7 @@ static ss_status load_bert(struct ss_tokenizer_loading *loading, ss_err *err)
             ss_tokenizer_normalizer_push(&self->normalizer, SS_TOKENIZER_STEP_LOWER, err));
     }
     SS_RETURN_IF_ERROR(ss_tokenizer_push_bert(&self->normalizer, &settings, err));
-    self->decoder.joining = SS_TOKENIZER_JOIN_WORDPIECE;
+    self->decoder.kind = SS_TOKENIZER_DECODER_WORDPIECE;
     self->decoder.affix = "##";
     self->decoder.cleans = true;
     loading->unknown_text = ss_tokenizer_load_role_text(loading, "unk_token");
@@ -105,7 +105,7 @@ static ss_status load_roberta(struct ss_tokenizer_loading *loading, ss_err *err)
             ss_tokenizer_normalizer_push(&self->normalizer, SS_TOKENIZER_STEP_LOWER, err));
     }
     SS_RETURN_IF_ERROR(ss_tokenizer_add_byte_splitter(self, space_first, err));
-    self->decoder.joining = SS_TOKENIZER_JOIN_BYTES;
+    self->decoder.kind = SS_TOKENIZER_DECODER_BYTES;
     warn_normalizer(loading, "");
     return SS_OK;
 }
@@ -114,28 +114,29 @@ static ss_status load_xlm_roberta(struct ss_tokenizer_loading *loading, ss_err *
 {
     const struct ss_tokenizer_json_file *config = &loading->config;
     struct ss_tokenizer *self = loading->self;
-    bool mark_first = true;
+    bool prepend_first = true;
     SS_RETURN_IF_ERROR(
-        ss__json_bool(config->path, config->root, "add_prefix_space", &mark_first, err));
+        ss__json_bool(config->path, config->root, "add_prefix_space", &prepend_first, err));
     if (loading->options->lower_case_first) {
         SS_RETURN_IF_ERROR(
             ss_tokenizer_normalizer_push(&self->normalizer, SS_TOKENIZER_STEP_LOWER, err));
     }
     SS_RETURN_IF_ERROR(ss_tokenizer_load_charsmap(loading, err));
-    SS_RETURN_IF_ERROR(ss_tokenizer_add_mark_splitters(self, mark_first, err));
-    self->decoder.joining = SS_TOKENIZER_JOIN_MARKS;
+    SS_RETURN_IF_ERROR(ss_tokenizer_add_metaspace_splitters(self, prepend_first, err));
+    self->decoder.kind = SS_TOKENIZER_DECODER_METASPACE;
     self->decoder.affix = "\xE2\x96\x81";
-    self->decoder.keeps_first = !mark_first;
+    self->decoder.keeps_first = !prepend_first;
     warn_normalizer(loading, "Precompiled");
     return SS_OK;
 }
 
-ss_status ss_tokenizer_load_known_pipeline(struct ss_tokenizer_loading *loading, ss_err *err)
+ss_status ss_tokenizer_load_supported_pipeline(struct ss_tokenizer_loading *loading,
+                                               ss_err *err)
 {
     struct ss_tokenizer *self = loading->self;
-    if (self->kind == &ss_tokenizer_bpe_kind) {
+    if (self->model == &ss_tokenizer_bpe_model) {
         SS_RETURN_IF_ERROR(load_roberta(loading, err));
-    } else if (self->kind == &ss_tokenizer_unigram_kind) {
+    } else if (self->model == &ss_tokenizer_unigram_model) {
         SS_RETURN_IF_ERROR(load_xlm_roberta(loading, err));
     } else {
         SS_RETURN_IF_ERROR(load_bert(loading, err));
@@ -156,13 +157,13 @@ static ss_status read_decoder(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     static const struct {
         const char *type;
-        ss_tokenizer_joining joining;
+        ss_tokenizer_decoder_kind kind;
         const char *key, *affix; /* of the affix, and what it is if the key is absent */
     } kinds[] = {
-        {"WordPiece", SS_TOKENIZER_JOIN_WORDPIECE, "prefix", "##"},
-        {"ByteLevel", SS_TOKENIZER_JOIN_BYTES, NULL, ""},
-        {"Metaspace", SS_TOKENIZER_JOIN_MARKS, "replacement", "\xE2\x96\x81"},
-        {"BPEDecoder", SS_TOKENIZER_JOIN_SUFFIX, "suffix", "</w>"},
+        {"WordPiece", SS_TOKENIZER_DECODER_WORDPIECE, "prefix", "##"},
+        {"ByteLevel", SS_TOKENIZER_DECODER_BYTES, NULL, ""},
+        {"Metaspace", SS_TOKENIZER_DECODER_METASPACE, "replacement", "\xE2\x96\x81"},
+        {"BPEDecoder", SS_TOKENIZER_DECODER_SUFFIX, "suffix", "</w>"},
     };
     const char *path = loading->tokenizer.path, *scheme = "always";
     struct ss_tokenizer_decoder *decoder = &loading->self->decoder;
@@ -171,11 +172,11 @@ static ss_status read_decoder(struct ss_tokenizer_loading *loading, ss_err *err)
     if (object == NULL || ss__json_is_null(object)) {
         return SS_OK;
     }
-    decoder->joining = SS_TOKENIZER_JOIN_UNKNOWN;
+    decoder->kind = SS_TOKENIZER_DECODER_UNKNOWN;
     const char *affix = ss_tokenizer_json_type(object);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (ss_tokenizer_json_is_type(object, kinds[i].type)) {
-            decoder->joining = kinds[i].joining;
+            decoder->kind = kinds[i].kind;
             affix = kinds[i].affix;
             if (kinds[i].key != NULL) {
                 SS_RETURN_IF_ERROR(ss__json_text(path, object, kinds[i].key, &affix, err));
@@ -183,7 +184,7 @@ static ss_status read_decoder(struct ss_tokenizer_loading *loading, ss_err *err)
         }
     }
     SS_RETURN_IF_ERROR(keep_affix(loading, affix, err));
-    decoder->cleans = decoder->joining == SS_TOKENIZER_JOIN_WORDPIECE;
+    decoder->cleans = decoder->kind == SS_TOKENIZER_DECODER_WORDPIECE;
     SS_RETURN_IF_ERROR(ss__json_bool(path, object, "cleanup", &decoder->cleans, err));
     SS_RETURN_IF_ERROR(ss__json_text(path, object, "prepend_scheme", &scheme, err));
     SS_RETURN_IF_ERROR(ss__json_bool(path, object, "add_prefix_space", &prefixes, err));
@@ -195,7 +196,7 @@ static ss_status read_decoder(struct ss_tokenizer_loading *loading, ss_err *err)
 static bool is_bert_like(const struct ss_tokenizer_loading *loading)
 {
     const struct ss__json *words = ss__json_get(loading->tokenizer.root, "pre_tokenizer");
-    return loading->self->kind == &ss_tokenizer_bert_kind &&
+    return loading->self->model == &ss_tokenizer_bert_model &&
            ss_tokenizer_json_is_type(words, "BertPreTokenizer") &&
            loading->self->normalizer.ascii != SS_TOKENIZER_ASCII_REWRITTEN;
 }
@@ -204,10 +205,10 @@ ss_status ss_tokenizer_load_generic_pipeline(struct ss_tokenizer_loading *loadin
 {
     struct ss_tokenizer *self = loading->self;
     SS_RETURN_IF_ERROR(ss_tokenizer_load_normalizer(loading, err));
-    if (self->kind == &ss_tokenizer_bert_kind && !is_bert_like(loading)) {
-        self->kind = &ss_tokenizer_wordpiece_kind;
+    if (self->model == &ss_tokenizer_bert_model && !is_bert_like(loading)) {
+        self->model = &ss_tokenizer_wordpiece_model;
     }
-    if (self->kind != &ss_tokenizer_bert_kind) {
+    if (self->model != &ss_tokenizer_bert_model) {
         SS_RETURN_IF_ERROR(ss_tokenizer_load_splitters(loading, err));
     }
     SS_RETURN_IF_ERROR(read_decoder(loading, err));

@@ -6,7 +6,7 @@
 #include "tokenizer/tokenizer_priv.h"
 
 enum {
-    SS_TOKENIZER_KNOWN_MAX_WORD_POINTS = 100
+    SS_TOKENIZER_DEFAULT_MAX_WORD_POINTS = 100
 }; /* of known classes, whatever tokenizer.json says */
 
 /* A JSON file of the folder. */
@@ -37,7 +37,7 @@ struct ss_tokenizer_own_token {
  * vocabulary and the added tokens from tokenizer.json; the generic one takes all from there. */
 struct ss_tokenizer_class {
     const char *name;
-    const struct ss_tokenizer_piece_kind *kind; /* NULL: generic, as tokenizer.json says */
+    const struct ss_tokenizer_model *model; /* NULL: generic, as tokenizer.json says */
     enum {
         SS_TOKENIZER_ROLES_NONE,
         SS_TOKENIZER_ROLES_BERT,
@@ -68,10 +68,10 @@ struct ss_tokenizer_loading {
     const char *unknown_text;
     struct ss_tokenizer_kept_token
         *kept; /* of a SentencePiece file: instead of the config's list */
-    size_t n_kept, n_kept_room;
+    size_t n_kept, kept_capacity;
     bool has_kept;
     struct ss_tokenizer_own_token *own; /* with names of their own */
-    size_t n_own, n_own_room;
+    size_t n_own, own_capacity;
     struct ss_tokenizer *self; /* being filled */
 };
 
@@ -105,7 +105,7 @@ SS_MUST_USE ss_status ss_tokenizer_unigram_add(struct ss_tokenizer *tokenizer,
                                                ss_err *err);
 SS_MUST_USE ss_status ss_tokenizer_unigram_prepare(struct ss_tokenizer *tokenizer,
                                                    int64_t unknown, ss_err *err);
-int64_t ss_tokenizer_known_unknown(const struct ss_tokenizer_loading *loading);
+int64_t ss_tokenizer_unknown_id(const struct ss_tokenizer_loading *loading);
 /* vocab.json and merges.txt. */
 SS_MUST_USE ss_status ss_tokenizer_load_bpe_files(struct ss_tokenizer_loading *loading,
                                                   ss_err *err);
@@ -135,8 +135,8 @@ SS_MUST_USE ss_status ss_tokenizer_load_charsmap(struct ss_tokenizer_loading *lo
 /* The splitters of the known byte-level and sentence-piece classes. */
 SS_MUST_USE ss_status ss_tokenizer_add_byte_splitter(struct ss_tokenizer *tokenizer,
                                                      bool space_first, ss_err *err);
-SS_MUST_USE ss_status ss_tokenizer_add_mark_splitters(struct ss_tokenizer *tokenizer,
-                                                      bool mark_first, ss_err *err);
+SS_MUST_USE ss_status ss_tokenizer_add_metaspace_splitters(struct ss_tokenizer *tokenizer,
+                                                           bool prepend_first, ss_err *err);
 
 /* The BERT normaliser. */
 struct ss_tokenizer_bert_settings {
@@ -155,8 +155,8 @@ SS_MUST_USE ss_status ss_tokenizer_read_strip_accents(const char *path,
                                                       ss_err *err);
 
 /* What the known classes do, from tokenizer_config.json. */
-SS_MUST_USE ss_status ss_tokenizer_load_known_pipeline(struct ss_tokenizer_loading *loading,
-                                                       ss_err *err);
+SS_MUST_USE ss_status ss_tokenizer_load_supported_pipeline(struct ss_tokenizer_loading *loading,
+                                                           ss_err *err);
 
 /* Added and special tokens of all files, in the reference's order; fills the ids with a role
  * and, for the known classes, begin and end. */

@@ -45,17 +45,17 @@ static ss_status next_splitter(const struct reading *reading,
     return take_splitter(reading, out, err);
 }
 
-static ss_status set_mark(const struct reading *reading, const char *text,
-                          struct ss_tokenizer_splitter *splitter, ss_err *err)
+static ss_status set_replacement(const struct reading *reading, const char *text,
+                                 struct ss_tokenizer_splitter *splitter, ss_err *err)
 {
     const size_t n = strlen(text);
-    if (n == 0 || n > SS_TOKENIZER_MAX_MARK_BYTES) {
+    if (n == 0 || n > SS_TOKENIZER_MAX_REPLACEMENT_BYTES) {
         return ss__fail_file(err, reading->path, SS_E_UNSUPPORTED,
                              "a pre-tokenizer splits at a text of %zu bytes; 1 to %d are read",
-                             n, SS_TOKENIZER_MAX_MARK_BYTES);
+                             n, SS_TOKENIZER_MAX_REPLACEMENT_BYTES);
     }
-    memcpy(splitter->mark, text, n);
-    splitter->n_mark = (uint8_t)n;
+    memcpy(splitter->replacement, text, n);
+    splitter->n_replacement = (uint8_t)n;
     return SS_OK;
 }
 
@@ -101,9 +101,9 @@ static ss_status read_metaspace(const struct reading *reading, const struct ss__
     static const struct {
         const char *name;
         ss_tokenizer_edit edit;
-    } schemes[] = {{"always", SS_TOKENIZER_EDIT_MARK_ALWAYS},
-                   {"first", SS_TOKENIZER_EDIT_MARK_FIRST},
-                   {"never", SS_TOKENIZER_EDIT_MARK}};
+    } schemes[] = {{"always", SS_TOKENIZER_EDIT_METASPACE_ALWAYS},
+                   {"first", SS_TOKENIZER_EDIT_METASPACE_FIRST},
+                   {"never", SS_TOKENIZER_EDIT_METASPACE}};
     struct ss_tokenizer_splitter *splitter = NULL;
     const char *mark = "\xE2\x96\x81", *scheme = NULL;
     bool splits = true, prefixes = true;
@@ -116,7 +116,7 @@ static ss_status read_metaspace(const struct reading *reading, const struct ss__
         scheme = prefixes ? "always" : "never";
     }
     SS_RETURN_IF_ERROR(next_splitter(reading, &splitter, err));
-    SS_RETURN_IF_ERROR(set_mark(reading, mark, splitter, err));
+    SS_RETURN_IF_ERROR(set_replacement(reading, mark, splitter, err));
     splitter->find = splits ? ss_tokenizer_find_text : NULL;
     splitter->behavior = SS_TOKENIZER_MERGED_WITH_NEXT;
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
@@ -144,7 +144,7 @@ static ss_status read_split(const struct reading *reading, const struct ss__json
         ss__json_bool(reading->path, object, "invert", &splitter->inverted, err));
     if (text != NULL) {
         splitter->find = ss_tokenizer_find_text;
-        SS_RETURN_IF_ERROR(set_mark(reading, text, splitter, err));
+        SS_RETURN_IF_ERROR(set_replacement(reading, text, splitter, err));
     } else if (regex == NULL) {
         return ss__fail_file(err, reading->path, SS_E_DATA,
                              "the pre-tokenizer Split has no pattern");
@@ -197,7 +197,7 @@ static ss_status read_delimiter(const struct reading *reading, const struct ss__
     SS_RETURN_IF_ERROR(ss__json_text(reading->path, object, "delimiter", &text, err));
     SS_RETURN_IF_ERROR(
         add_splitter(reading, ss_tokenizer_find_text, SS_TOKENIZER_REMOVED, &splitter, err));
-    return set_mark(reading, text, splitter, err);
+    return set_replacement(reading, text, splitter, err);
 }
 
 static ss_status read_white_space(const struct reading *reading, const struct ss__json *object,
@@ -306,7 +306,7 @@ ss_status ss_tokenizer_load_splitters(struct ss_tokenizer_loading *loading, ss_e
     if (object != NULL && !ss__json_is_null(object)) {
         SS_RETURN_IF_ERROR(read_any(&reading, object, 0, err));
     }
-    if (loading->self->kind != &ss_tokenizer_bpe_kind) {
+    if (loading->self->model != &ss_tokenizer_bpe_model) {
         SS_RETURN_IF_ERROR(write_bytes(&reading, err));
     }
     return SS_OK;
@@ -324,8 +324,8 @@ ss_status ss_tokenizer_add_byte_splitter(struct ss_tokenizer *self, bool space_f
     return SS_OK;
 }
 
-ss_status ss_tokenizer_add_mark_splitters(struct ss_tokenizer *self, bool mark_first,
-                                          ss_err *err)
+ss_status ss_tokenizer_add_metaspace_splitters(struct ss_tokenizer *self, bool prepend_first,
+                                               ss_err *err)
 {
     const struct reading reading = {self, ""};
     struct ss_tokenizer_splitter *splitter = NULL;
@@ -333,7 +333,8 @@ ss_status ss_tokenizer_add_mark_splitters(struct ss_tokenizer *self, bool mark_f
                                     SS_TOKENIZER_REMOVED, &splitter, err));
     SS_RETURN_IF_ERROR(add_splitter(&reading, ss_tokenizer_find_text,
                                     SS_TOKENIZER_MERGED_WITH_NEXT, &splitter, err));
-    SS_RETURN_IF_ERROR(set_mark(&reading, "\xE2\x96\x81", splitter, err));
-    splitter->edit = mark_first ? SS_TOKENIZER_EDIT_MARK_ALWAYS : SS_TOKENIZER_EDIT_MARK;
+    SS_RETURN_IF_ERROR(set_replacement(&reading, "\xE2\x96\x81", splitter, err));
+    splitter->edit =
+        prepend_first ? SS_TOKENIZER_EDIT_METASPACE_ALWAYS : SS_TOKENIZER_EDIT_METASPACE;
     return SS_OK;
 }

@@ -67,7 +67,7 @@ ss_status ss_tokenizer_unigram_add(struct ss_tokenizer *self, const char *piece,
         return ss__fail(err, SS_E_DATA, "the score of piece %zu is not a number", id);
     }
     SS_RETURN_IF_ERROR(ss_tokenizer_vocab_add(&self->vocab, piece, n_bytes, (int64_t)id, err));
-    SS_GROW_OR_RETURN(unigram->scores, unigram->n_scores_room, id + 1);
+    SS_GROW_OR_RETURN(unigram->scores, unigram->scores_capacity, id + 1);
     unigram->scores[id] = score;
     self->vocab.n_texts = id + 1; /* a piece that comes twice counts twice */
     return SS_OK;
@@ -95,7 +95,7 @@ ss_status ss_tokenizer_unigram_prepare(struct ss_tokenizer *self, int64_t unknow
 }
 
 /* The unknown piece of a known class: a fixed one, or the one with the text of that role. */
-int64_t ss_tokenizer_known_unknown(const struct ss_tokenizer_loading *loading)
+int64_t ss_tokenizer_unknown_id(const struct ss_tokenizer_loading *loading)
 {
     const char *text = ss_tokenizer_load_role_text(loading, "unk_token");
     const int32_t id = ss_tokenizer_trie_find(&loading->self->vocab.trie, text, strlen(text));
@@ -110,10 +110,10 @@ ss_status ss_tokenizer_load_unigram(struct ss_tokenizer_loading *loading,
 {
     struct ss_tokenizer *self = loading->self;
     const char *path = loading->tokenizer.path;
-    const bool generic = loading->class->kind == NULL;
+    const bool generic = loading->class->model == NULL;
     const struct ss__json *vocab = ss__json_get(model, "vocab");
     const struct ss__json *unknown = ss__json_get(model, "unk_id");
-    self->kind = &ss_tokenizer_unigram_kind;
+    self->model = &ss_tokenizer_unigram_model;
     for (size_t i = 0; i < ss__json_count(vocab); i++) {
         const struct ss__json *item = ss__json_at(vocab, i);
         const struct ss__json *text = ss__json_at(item, 0), *score = ss__json_at(item, 1);
@@ -132,6 +132,6 @@ ss_status ss_tokenizer_load_unigram(struct ss_tokenizer_loading *loading,
                                          &self->unigram.falls_back_to_bytes, err));
     }
     const int64_t id = ss__json_is_integer(unknown) ? ss__json_integer(unknown) : -1;
-    return ss_tokenizer_unigram_prepare(
-        self, generic ? id : ss_tokenizer_known_unknown(loading), err);
+    return ss_tokenizer_unigram_prepare(self, generic ? id : ss_tokenizer_unknown_id(loading),
+                                        err);
 }

@@ -127,7 +127,7 @@ static ss_status sort_long_run(struct ss_tokenizer_points *spare, uint32_t *run,
                                ss_err *err)
 {
     size_t starts[N_COMBINING_CLASSES + 1] = {0};
-    SS_GROW_OR_RETURN(spare->data, spare->n_room, n);
+    SS_GROW_OR_RETURN(spare->data, spare->capacity, n);
     for (size_t i = 0; i < n; i++) {
         starts[combining_class(run[i]) + 1]++;
     }
@@ -204,8 +204,8 @@ static ss_status run_changes(change_fn *change, struct ss_tokenizer_normal_scrat
     size_t n_start = 0;
     out->n = 0;
     for (size_t i = 0; i < in->n; i++) {
-        if (out->n_room - out->n < SS_TOKENIZER_CHAR_MAX_EXPANSION) {
-            SS_GROW_OR_RETURN(out->data, out->n_room,
+        if (out->capacity - out->n < SS_TOKENIZER_CHAR_MAX_EXPANSION) {
+            SS_GROW_OR_RETURN(out->data, out->capacity,
                               out->n + in->n - i + SS_TOKENIZER_CHAR_MAX_EXPANSION);
         }
         const size_t n = change(in->data[i], out->data + out->n);
@@ -223,7 +223,7 @@ static ss_status put(struct ss_tokenizer_normal_scratch *scratch, const uint32_t
                      size_t n, ss_err *err)
 {
     struct ss_tokenizer_points *out = &scratch->other;
-    SS_GROW_OR_RETURN(out->data, out->n_room, out->n + n);
+    SS_GROW_OR_RETURN(out->data, out->capacity, out->n + n);
     for (size_t i = 0; i < n; i++) {
         out->data[out->n + i] = from[i];
     }
@@ -450,7 +450,7 @@ ss_status ss_tokenizer_normalize_whole(const struct ss_tokenizer_normalizer *nor
                                        ss_err *err)
 {
     struct ss_tokenizer_points *points = &scratch->points;
-    SS_GROW_OR_RETURN(points->data, points->n_room, n_bytes);
+    SS_GROW_OR_RETURN(points->data, points->capacity, n_bytes);
     points->n = 0;
     for (size_t at = 0; at < n_bytes; points->n++) {
         points->data[points->n] = SS__REPLACEMENT;

@@ -169,7 +169,7 @@ static ss_status keep_token(struct ss_tokenizer_loading *loading, const struct p
                             ss_err *err)
 {
     const size_t n = piece->text.n_bytes;
-    SS_GROW_OR_RETURN(loading->kept, loading->n_kept_room, loading->n_kept + 1);
+    SS_GROW_OR_RETURN(loading->kept, loading->kept_capacity, loading->n_kept + 1);
     const char *text = ss__arena_strndup(&loading->self->texts, piece->text.data, n);
     if (text == NULL) {
         return ss__fail_nomem(err, "a token");
@@ -287,7 +287,7 @@ ss_status ss_tokenizer_load_sentencepiece(struct ss_tokenizer_loading *loading, 
     }
     SS_TRY(add_text(loading, ss_tokenizer_load_role_text(loading, "mask_token"), 0, err));
     SS_TRY(
-        ss_tokenizer_unigram_prepare(loading->self, ss_tokenizer_known_unknown(loading), err));
+        ss_tokenizer_unigram_prepare(loading->self, ss_tokenizer_unknown_id(loading), err));
 out:
     ss__map_release(&map);
     return status;

@@ -27,14 +27,15 @@ uint8_t ss_tokenizer_split_class_of_long(const char *text, size_t n_bytes, size_
 bool ss_tokenizer_find_text(const struct ss_tokenizer_splitter *splitter,
                             const struct ss_text *text, size_t at, size_t *start, size_t *stop)
 {
-    const char *found = at < text->n_bytes ? memmem(text->data + at, text->n_bytes - at,
-                                                    splitter->mark, splitter->n_mark)
-                                           : NULL;
+    const char *found = at < text->n_bytes
+                            ? memmem(text->data + at, text->n_bytes - at, splitter->replacement,
+                                     splitter->n_replacement)
+                            : NULL;
     if (found == NULL) {
         return false;
     }
     *start = (size_t)(found - text->data);
-    *stop = *start + splitter->n_mark;
+    *stop = *start + splitter->n_replacement;
     return true;
 }
 
@@ -128,39 +129,39 @@ static void add_marked(struct ss__buf *buf, const struct ss_tokenizer_splitter *
         const size_t stop = space == NULL ? text->n_bytes : (size_t)(space - text->data);
         ss__buf_add(buf, text->data + at, stop - at);
         if (space != NULL) {
-            ss__buf_add(buf, splitter->mark, splitter->n_mark);
+            ss__buf_add(buf, splitter->replacement, splitter->n_replacement);
         }
         at = stop + 1;
     }
 }
 
 /* Change a piece as its splitter asks; a changed text lives in the buffer of the level. */
-static void add_bytes(struct ss__buf *buf, struct ss_tokenizer_piece *piece)
+static void add_bytes(struct ss__buf *buf, struct ss_tokenizer_span *span)
 {
-    const struct ss_text *text = &piece->text;
-    const size_t n_start = piece->n_start;
+    const struct ss_text *text = &span->text;
+    const size_t n_start = span->n_start;
     for (size_t i = 0; i < text->n_bytes; i++) {
         char place[4];
         ss__buf_add(buf, place, ss_tokenizer_byte_text((uint8_t)text->data[i], place));
-        piece->n_start = i < n_start ? buf->n_bytes : piece->n_start;
+        span->n_start = i < n_start ? buf->n_bytes : span->n_start;
     }
 }
 
 /* A space that becomes a mark, and a mark or space in front, belong to what was there. */
 static size_t marked_start(const struct ss_tokenizer_splitter *splitter,
-                           const struct ss_tokenizer_piece *piece)
+                           const struct ss_tokenizer_span *span)
 {
-    size_t n = piece->n_start;
-    for (size_t i = 0; i < piece->n_start && i < piece->text.n_bytes; i++) {
-        n += piece->text.data[i] == ' ' ? (size_t)splitter->n_mark - 1 : 0;
+    size_t n = span->n_start;
+    for (size_t i = 0; i < span->n_start && i < span->text.n_bytes; i++) {
+        n += span->text.data[i] == ' ' ? (size_t)splitter->n_replacement - 1 : 0;
     }
     return n;
 }
 
 static ss_status edit(const struct ss_tokenizer_splitter *splitter, struct ss__buf *buf,
-                      struct ss_tokenizer_piece *piece, ss_err *err)
+                      struct ss_tokenizer_span *span, ss_err *err)
 {
-    const struct ss_text *text = &piece->text;
+    const struct ss_text *text = &span->text;
     const bool space_first = splitter->edit == SS_TOKENIZER_EDIT_SPACE_FIRST;
     if (splitter->edit == SS_TOKENIZER_EDIT_NONE ||
         (space_first && begins_with(text, " ", 1))) {
@@ -169,25 +170,25 @@ static ss_status edit(const struct ss_tokenizer_splitter *splitter, struct ss__b
     buf->n_bytes = 0;
     buf->failed = false;
     if (splitter->edit == SS_TOKENIZER_EDIT_BYTES) {
-        add_bytes(buf, piece);
+        add_bytes(buf, span);
     } else if (space_first) {
         ss__buf_add_byte(buf, ' ');
-        piece->n_start += piece->n_start > 0;
+        span->n_start += span->n_start > 0;
         ss__buf_add(buf, text->data, text->n_bytes);
     } else {
-        const bool marked =
-            begins_with(text, " ", 1) || begins_with(text, splitter->mark, splitter->n_mark);
-        const bool at_start = piece->n_start > 0;
-        piece->n_start = marked_start(splitter, piece);
-        if (!marked && (splitter->edit == SS_TOKENIZER_EDIT_MARK_ALWAYS ||
-                        (splitter->edit == SS_TOKENIZER_EDIT_MARK_FIRST && at_start))) {
-            ss__buf_add(buf, splitter->mark, splitter->n_mark);
-            piece->n_start += at_start ? splitter->n_mark : 0;
+        const bool marked = begins_with(text, " ", 1) ||
+                            begins_with(text, splitter->replacement, splitter->n_replacement);
+        const bool at_start = span->n_start > 0;
+        span->n_start = marked_start(splitter, span);
+        if (!marked && (splitter->edit == SS_TOKENIZER_EDIT_METASPACE_ALWAYS ||
+                        (splitter->edit == SS_TOKENIZER_EDIT_METASPACE_FIRST && at_start))) {
+            ss__buf_add(buf, splitter->replacement, splitter->n_replacement);
+            span->n_start += at_start ? splitter->n_replacement : 0;
         }
         add_marked(buf, splitter, text);
     }
     ss_tokenizer_pad_text(buf);
-    piece->text = (struct ss_text){buf->data, buf->n_bytes};
+    span->text = (struct ss_text){buf->data, buf->n_bytes};
     return ss__buf_check(buf, err);
 }
 
@@ -215,16 +216,16 @@ struct cut {
     const struct ss_tokenizer *tokenizer;
     struct ss_tokenizer_token_scratch *scratch;
     size_t level;
-    struct ss_tokenizer_piece piece;
+    struct ss_tokenizer_span span;
     size_t start, stop; /* the part that is held back */
     bool is_match;
 };
 
 static ss_status emit(struct cut *cut, ss_err *err)
 {
-    const struct ss_tokenizer_piece part = {
-        .text = {cut->piece.text.data + cut->start, cut->stop - cut->start},
-        .n_start = cut->piece.n_start - ss__min_size(cut->start, cut->piece.n_start)};
+    const struct ss_tokenizer_span part = {
+        .text = {cut->span.text.data + cut->start, cut->stop - cut->start},
+        .n_start = cut->span.n_start - ss__min_size(cut->start, cut->span.n_start)};
     return part.text.n_bytes == 0
                ? SS_OK
                : ss_tokenizer_split(cut->tokenizer, cut->scratch, cut->level + 1, part, err);
@@ -289,7 +290,7 @@ static ss_status add_matches(const struct ss_tokenizer *tokenizer,
                 return SS_OK;
             }
             const struct ss_text word = {text->data + at, stop - at};
-            SS_RETURN_IF_ERROR(ss_tokenizer_add_known_word(tokenizer, scratch, &word, err));
+            SS_RETURN_IF_ERROR(ss_tokenizer_add_cached_word(tokenizer, scratch, &word, err));
             at = stop;
             cuts &= cuts - 1;
         } while (cuts != 0);
@@ -299,28 +300,28 @@ static ss_status add_matches(const struct ss_tokenizer *tokenizer,
 
 ss_status ss_tokenizer_split(const struct ss_tokenizer *tokenizer,
                              struct ss_tokenizer_token_scratch *scratch, size_t level,
-                             struct ss_tokenizer_piece piece, ss_err *err)
+                             struct ss_tokenizer_span span, ss_err *err)
 {
     if (level == tokenizer->n_splitters) {
-        return ss_tokenizer_add_known_word(tokenizer, scratch, &piece.text, err);
+        return ss_tokenizer_add_cached_word(tokenizer, scratch, &span.text, err);
     }
     const struct ss_tokenizer_splitter *splitter = &tokenizer->splitters[level];
-    SS_RETURN_IF_ERROR(edit(splitter, &scratch->edited[level], &piece, err));
+    SS_RETURN_IF_ERROR(edit(splitter, &scratch->edited[level], &span, err));
     if (splitter->find == NULL) {
-        return ss_tokenizer_split(tokenizer, scratch, level + 1, piece, err);
+        return ss_tokenizer_split(tokenizer, scratch, level + 1, span, err);
     }
     const struct pattern *pattern = pattern_of(splitter->find);
     if (pattern != NULL && level + 1 == tokenizer->n_splitters &&
         splitter->behavior == SS_TOKENIZER_ISOLATED && !splitter->inverted) {
-        return add_matches(tokenizer, scratch, pattern, splitter, &piece.text, err);
+        return add_matches(tokenizer, scratch, pattern, splitter, &span.text, err);
     }
-    struct cut cut = {tokenizer, scratch, level, piece, 0, 0, false};
-    const size_t n_bytes = piece.text.n_bytes;
+    struct cut cut = {tokenizer, scratch, level, span, 0, 0, false};
+    const size_t n_bytes = span.text.n_bytes;
     for (size_t at = 0, start = 0, stop = 0; at < n_bytes; at = stop) {
         if (scratch->n_ids >= scratch->max_ids) {
             return SS_OK;
         }
-        if (!splitter->find(splitter, &piece.text, at, &start, &stop)) {
+        if (!splitter->find(splitter, &span.text, at, &start, &stop)) {
             start = stop = n_bytes;
         }
         SS_RETURN_IF_ERROR(add_part(&cut, at, start, false, err));

@@ -13,7 +13,7 @@ struct ss_tokenizer;
 struct ss_tokenizer_token_scratch;
 struct ss_tokenizer_splitter;
 
-enum { SS_TOKENIZER_MAX_SPLITTERS = 16, SS_TOKENIZER_MAX_MARK_BYTES = 32 };
+enum { SS_TOKENIZER_MAX_SPLITTERS = 16, SS_TOKENIZER_MAX_REPLACEMENT_BYTES = 32 };
 
 /* What the patterns of pre-tokenizers ask about a character. */
 enum {
@@ -57,10 +57,10 @@ typedef enum ss_tokenizer_behavior {
 /* What is done to a text before it is cut. */
 typedef enum ss_tokenizer_edit {
     SS_TOKENIZER_EDIT_NONE,
-    SS_TOKENIZER_EDIT_SPACE_FIRST, /* a space in front unless there is one */
-    SS_TOKENIZER_EDIT_MARK,        /* spaces become the mark */
-    SS_TOKENIZER_EDIT_MARK_ALWAYS, /* and one stands in front */
-    SS_TOKENIZER_EDIT_MARK_FIRST,  /* in front only where the whole text begins */
+    SS_TOKENIZER_EDIT_SPACE_FIRST,      /* a space in front unless there is one */
+    SS_TOKENIZER_EDIT_METASPACE,        /* Metaspace: spaces become the replacement character */
+    SS_TOKENIZER_EDIT_METASPACE_ALWAYS, /* prepend_scheme "always" */
+    SS_TOKENIZER_EDIT_METASPACE_FIRST,  /* prepend_scheme "first" */
     SS_TOKENIZER_EDIT_BYTES /* every byte becomes the character that byte-level models write */
 } ss_tokenizer_edit;
 
@@ -69,23 +69,23 @@ struct ss_tokenizer_splitter {
     ss_tokenizer_behavior behavior;
     ss_tokenizer_edit edit;
     bool inverted; /* matches are what `find` does not match */
-    uint8_t n_mark, n_max_digits;
-    size_t length;                          /* of a piece, in code points */
-    char mark[SS_TOKENIZER_MAX_MARK_BYTES]; /* of Metaspace, or the text that
+    uint8_t n_replacement, n_max_digits;
+    size_t length;                                        /* of a piece, in code points */
+    char replacement[SS_TOKENIZER_MAX_REPLACEMENT_BYTES]; /* of Metaspace, or the text that
                                                ss_tokenizer_find_text looks for */
 };
 
-/* A run of text on its way through the splitters. */
-struct ss_tokenizer_piece {
+/* A span of text between two splitters. */
+struct ss_tokenizer_span {
     struct ss_text text;
     size_t n_start; /* bytes at its beginning that the whole text's first character became */
 };
 
-/* Cut a piece by the tokenizer's splitters from number `level` on; the words go to its model.
+/* Split a span by the tokenizer's splitters from number `level` on; the words go to its model.
  */
 SS_MUST_USE ss_status ss_tokenizer_split(const struct ss_tokenizer *tokenizer,
                                          struct ss_tokenizer_token_scratch *scratch,
-                                         size_t level, struct ss_tokenizer_piece piece,
+                                         size_t level, struct ss_tokenizer_span span,
                                          ss_err *err);
 
 /* Single characters or texts (split.c). */
@@ -97,12 +97,13 @@ ss_tokenizer_find_fn ss_tokenizer_find_script, ss_tokenizer_find_length;
 ss_tokenizer_find_fn ss_tokenizer_find_gpt2, ss_tokenizer_find_gpt4, ss_tokenizer_find_gpt4o;
 
 /* Where the words at the beginning of a stretch end, the first of which begins at `at`: bit i
- * stands for at + i, i > 0. No bit: the finder must look for the next word.
+ * stands for at + i, i > 0. No bit: the splitter function finds the next word.
  * SS_TOKENIZER_BLOCK_BYTES can be read from `at` on. */
 typedef uint64_t ss_tokenizer_cut_fn(const struct ss_text *text, size_t at);
 ss_tokenizer_cut_fn ss_tokenizer_cut_gpt2;
 
-/* The finder of a regular expression, with n_max_digits set; false for one that is not known.
+/* The splitter function of a regular expression, with n_max_digits set; false for one that is
+ * not known.
  */
 bool ss_tokenizer_find_pattern(const char *pattern, struct ss_tokenizer_splitter *splitter);
 

@@ -1,4 +1,4 @@
-/* Text to ids: added tokens are cut out of the raw text, then out of the normalised text; what
+/* Text to ids: added tokens are matched in the raw text, then out of the normalised text; what
  * is left between them goes to the kind of pieces. */
 #include <string.h>
 
@@ -16,8 +16,8 @@ ss_status ss_tokenizer_token_scratch_new(struct ss_tokenizer_token_scratch **out
     struct ss_tokenizer_token_scratch *scratch = NULL;
     *out = NULL;
     SS_ALLOC(scratch, 1);
-    SS_GROW(scratch->ids, scratch->n_ids_room, FIRST_IDS);
-    SS_TRY(ss_tokenizer_known_init(&scratch->known, err));
+    SS_GROW(scratch->ids, scratch->ids_capacity, FIRST_IDS);
+    SS_TRY(ss_tokenizer_word_cache_init(&scratch->cache, err));
     *out = scratch;
     scratch = NULL;
 out:
@@ -30,7 +30,7 @@ void ss_tokenizer_token_scratch_free(struct ss_tokenizer_token_scratch *scratch)
     if (scratch == NULL) {
         return;
     }
-    ss_tokenizer_known_release(&scratch->known);
+    ss_tokenizer_word_cache_release(&scratch->cache);
     ss__free(scratch->ids);
     ss_tokenizer_normal_scratch_release(&scratch->normal);
     ss__buf_release(&scratch->raw);
@@ -41,23 +41,23 @@ void ss_tokenizer_token_scratch_free(struct ss_tokenizer_token_scratch *scratch)
     }
     ss__free(scratch->symbols);
     ss__free(scratch->candidates);
-    ss__free(scratch->ends);
+    ss__free(scratch->lattice);
     ss__free(scratch);
 }
 
 size_t ss_tokenizer_token_scratch_bytes(const struct ss_tokenizer_token_scratch *scratch)
 {
     size_t n = sizeof *scratch +
-               SS_TOKENIZER_N_SHORT_WORDS * sizeof(struct ss_tokenizer_short_word) +
-               SS_TOKENIZER_N_LONG_WORDS * sizeof(struct ss_tokenizer_long_word);
-    n += scratch->n_ids_room * sizeof *scratch->ids + scratch->raw.n_room +
-         scratch->segment.n_room + scratch->normalized.n_room;
-    n += scratch->n_symbols_room * sizeof *scratch->symbols +
-         scratch->n_candidates_room * sizeof *scratch->candidates +
-         scratch->n_ends_room * sizeof *scratch->ends +
-         scratch->normal.points.n_room * sizeof *scratch->normal.points.data;
+               SS_TOKENIZER_N_SHORT_ENTRIES * sizeof(struct ss_tokenizer_short_entry) +
+               SS_TOKENIZER_N_LONG_ENTRIES * sizeof(struct ss_tokenizer_long_entry);
+    n += scratch->ids_capacity * sizeof *scratch->ids + scratch->raw.capacity +
+         scratch->segment.capacity + scratch->normalized.capacity;
+    n += scratch->symbols_capacity * sizeof *scratch->symbols +
+         scratch->candidates_capacity * sizeof *scratch->candidates +
+         scratch->lattice_capacity * sizeof *scratch->lattice +
+         scratch->normal.points.capacity * sizeof *scratch->normal.points.data;
     for (size_t i = 0; i < SS_TOKENIZER_MAX_SPLITTERS; i++) {
-        n += scratch->edited[i].n_room;
+        n += scratch->edited[i].capacity;
     }
     return n;
 }
@@ -65,7 +65,7 @@ size_t ss_tokenizer_token_scratch_bytes(const struct ss_tokenizer_token_scratch 
 ss_status ss_tokenizer_scratch_push(struct ss_tokenizer_token_scratch *scratch,
                                     const int32_t *ids, size_t n, ss_err *err)
 {
-    SS_GROW_OR_RETURN(scratch->ids, scratch->n_ids_room, scratch->n_ids + n);
+    SS_GROW_OR_RETURN(scratch->ids, scratch->ids_capacity, scratch->n_ids + n);
     for (size_t i = 0; i < n; i++) {
         scratch->ids[scratch->n_ids + i] = ids[i];
     }
@@ -77,9 +77,9 @@ ss_status ss_tokenizer_scratch_push(struct ss_tokenizer_token_scratch *scratch,
 static void begin_text(const struct ss_tokenizer *self,
                        struct ss_tokenizer_token_scratch *scratch)
 {
-    if (scratch->known_for != self->fingerprint) {
-        ss_tokenizer_known_forget(&scratch->known);
-        scratch->known_for = self->fingerprint;
+    if (scratch->cache_fingerprint != self->fingerprint) {
+        ss_tokenizer_word_cache_clear(&scratch->cache);
+        scratch->cache_fingerprint = self->fingerprint;
     }
     scratch->n_ids = 0;
     scratch->raw.failed = false;
@@ -146,7 +146,7 @@ static ss_status add_with_normalized(const struct ss_tokenizer *self,
 {
     if (ss_tokenizer_normalizer_keeps(&self->normalizer, text, n_bytes)) {
         return add_between(self, scratch, &self->added.normalized,
-                           (struct ss_text){text, n_bytes}, self->kind->add_normalized, err);
+                           (struct ss_text){text, n_bytes}, self->model->add_normalized, err);
     }
     scratch->segment.n_bytes = 0;
     SS_RETURN_IF_ERROR(ss_tokenizer_normalize(&self->normalizer, &scratch->normal, text,
@@ -154,7 +154,7 @@ static ss_status add_with_normalized(const struct ss_tokenizer *self,
     scratch->n_segment_start = text == scratch->text_start ? scratch->normal.n_start_bytes : 0;
     const struct ss_text normalized = {scratch->segment.data, scratch->segment.n_bytes};
     return add_between(self, scratch, &self->added.normalized, normalized,
-                       self->kind->add_normalized, err);
+                       self->model->add_normalized, err);
 }
 
 /* Copy what the limit leaves, between begin and end. */
@@ -164,8 +164,8 @@ static ss_status append_text(const struct ss_tokenizer *self,
 {
     size_t at = ss_tokenizer_tokens_n_ids(tokens);
     const size_t n_skipped = self->truncates_left ? scratch->n_ids - n_kept : 0;
-    SS_GROW_OR_RETURN(tokens->offsets, tokens->n_offsets_room, tokens->n_texts + 2);
-    SS_GROW_OR_RETURN(tokens->ids, tokens->n_ids_room,
+    SS_GROW_OR_RETURN(tokens->offsets, tokens->offsets_capacity, tokens->n_texts + 2);
+    SS_GROW_OR_RETURN(tokens->ids, tokens->ids_capacity,
                       at + self->n_begin + n_kept + self->n_end);
     tokens->offsets[tokens->n_texts] = at;
     for (size_t i = 0; i < self->n_begin; i++) {
@@ -200,6 +200,6 @@ ss_status ss_tokenizer_tokenize(const struct ss_tokenizer *self,
     scratch->text_start = text.data;
     SS_RETURN_IF_ERROR(add_between(
         self, scratch, &self->added.raw, text,
-        self->added.normalized.n_tokens > 0 ? add_with_normalized : self->kind->add_raw, err));
+        self->added.normalized.n_tokens > 0 ? add_with_normalized : self->model->add_raw, err));
     return append_text(self, scratch, ss__min_size(scratch->n_ids, limit), tokens, err);
 }

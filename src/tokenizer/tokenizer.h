@@ -49,7 +49,7 @@ struct ss_tokenizer_tokens {
     int32_t *ids;
     size_t *offsets; /* [n_texts + 1]; NULL while empty */
     size_t n_texts;
-    size_t n_ids_room, n_offsets_room;
+    size_t ids_capacity, offsets_capacity;
 };
 void ss_tokenizer_tokens_reset(struct ss_tokenizer_tokens *tokens);
 void ss_tokenizer_tokens_release(struct ss_tokenizer_tokens *tokens);

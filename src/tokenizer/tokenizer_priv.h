@@ -1,20 +1,21 @@
 /* What the files of this room share: the loaded tokenizer, the scratch memory of a call, and
- * the stages that a text passes: added tokens, normaliser, words, pieces. */
+ * the stages of a text: added tokens, normaliser, words, tokens. */
 #ifndef SS_TOKENIZER_PRIV_H
 #define SS_TOKENIZER_PRIV_H
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "tokenizer/ascii64.h"
-#include "tokenizer/known.h"
 #include "tokenizer/split.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/trie.h"
+#include "tokenizer/word_cache.h"
 
 enum {
     SS_TOKENIZER_MAX_VOCAB_ID = (1 << 22) - 1, /* the largest known vocabularies have 262,144 */
     SS_TOKENIZER_MAX_ADDED_TOKENS = 1 << 16,
-    SS_TOKENIZER_MAX_ADDED_TOKEN_BYTES = 1 << 12, /* bounds the work at one place of a text */
+    SS_TOKENIZER_MAX_ADDED_TOKEN_BYTES = 1
+                                         << 12, /* bounds the work at one position of a text */
     SS_TOKENIZER_MAX_ADDED_STARTS = 4,
     SS_TOKENIZER_MAX_TEMPLATE_IDS = 16,
     SS_TOKENIZER_MAX_STEPS = 32
@@ -25,11 +26,11 @@ enum {
 /* Texts by id. Zeroed is empty. */
 struct ss_tokenizer_vocab {
     char *bytes;
-    size_t n_bytes, n_bytes_room;
+    size_t n_bytes, bytes_capacity;
     struct ss_tokenizer_vocab_text {
         uint32_t start, length; /* length SS_TOKENIZER_NO_TEXT where no text has this id */
     } * texts;
-    size_t n_ids, n_texts_room;    /* n_ids: largest id + 1 */
+    size_t n_ids, texts_capacity;  /* n_ids: largest id + 1 */
     size_t n_texts;                /* how many different texts there are */
     struct ss_tokenizer_trie trie; /* text to id */
 };
@@ -72,12 +73,13 @@ struct ss_tokenizer_added_set {
 
 struct ss_tokenizer_added {
     struct ss_tokenizer_added_token *tokens; /* in the order they were added */
-    size_t n_tokens, n_tokens_room;
+    size_t n_tokens, tokens_capacity;
     size_t end_id; /* largest id + 1 */
     struct ss_tokenizer_trie by_text;
     struct ss__arena texts;
     struct ss_tokenizer_added_set raw, normalized;
-    bool passes_special; /* special tokens are not looked for in texts */
+    bool splits_special_tokens; /* `split_special_tokens`: special tokens are not matched in
+                                   texts */
 };
 
 /* Add a token as the reference does: it takes the id of its text in the vocabulary, else the id
@@ -181,7 +183,7 @@ struct ss_tokenizer_normalizer {
 
 struct ss_tokenizer_points {
     uint32_t *data;
-    size_t n, n_room;
+    size_t n, capacity;
 };
 
 /* data is borrowed. */
@@ -229,27 +231,29 @@ ss_tokenizer_normalize_whole(const struct ss_tokenizer_normalizer *normalizer,
 
 /* ---- the loaded tokenizer ---- */
 
-/* How tokens become text again. */
-typedef enum ss_tokenizer_joining {
-    SS_TOKENIZER_JOIN_SPACES,    /* no decoder: a space between tokens */
-    SS_TOKENIZER_JOIN_WORDPIECE, /* a space but before continuing pieces, which lose their
+/* Decoders of tokenizer.json: how tokens become text. */
+typedef enum ss_tokenizer_decoder_kind {
+    SS_TOKENIZER_DECODER_SPACES,    /* no decoder: a space between tokens */
+    SS_TOKENIZER_DECODER_WORDPIECE, /* a space but before continuing pieces, which lose their
                                     prefix */
-    SS_TOKENIZER_JOIN_BYTES,     /* tokens are bytes as text */
-    SS_TOKENIZER_JOIN_MARKS,     /* a mark is a space, none in the first token */
-    SS_TOKENIZER_JOIN_SUFFIX,    /* a suffix is a space, none at the end */
-    SS_TOKENIZER_JOIN_UNKNOWN    /* a decoder that is not read */
-} ss_tokenizer_joining;
+    SS_TOKENIZER_DECODER_BYTES,     /* tokens are bytes as text */
+    SS_TOKENIZER_DECODER_METASPACE, /* Metaspace: the replacement becomes a space, but not in
+                                       the first token */
+    SS_TOKENIZER_DECODER_SUFFIX,    /* a suffix is a space, none at the end */
+    SS_TOKENIZER_DECODER_UNKNOWN    /* a decoder that is not read */
+} ss_tokenizer_decoder_kind;
 
 struct ss_tokenizer_decoder {
-    ss_tokenizer_joining joining;
-    bool cleans;       /* token by token, as the WordPiece decoder */
-    bool cleans_text;  /* the whole text again: `clean_up_tokenization_spaces` */
-    bool keeps_first;  /* a mark in the first token is a space too */
-    const char *affix; /* prefix, mark or suffix; of SS_TOKENIZER_JOIN_UNKNOWN its name */
+    ss_tokenizer_decoder_kind kind;
+    bool cleans;      /* token by token, as the WordPiece decoder */
+    bool cleans_text; /* the whole text again: `clean_up_tokenization_spaces` */
+    bool keeps_first; /* the replacement becomes a space in the first token, too */
+    const char
+        *affix; /* prefix, replacement or suffix; of SS_TOKENIZER_DECODER_UNKNOWN its name */
 };
 
-/* A kind of pieces: how a plain stretch of text, raw or normalised, becomes ids. */
-struct ss_tokenizer_piece_kind {
+/* A model of tokenizer.json: how text between added tokens, raw or normalised, becomes ids. */
+struct ss_tokenizer_model {
     const char *name; /* as tokenizer.json names the model */
     SS_MUST_USE ss_status (*add_raw)(const struct ss_tokenizer *,
                                      struct ss_tokenizer_token_scratch *, const char *text,
@@ -263,8 +267,8 @@ struct ss_tokenizer_piece_kind {
                                       const struct ss_text *word, ss_err *err);
 };
 /* WordPiece with the BERT pre-tokenizer, and models behind a list of splitters. */
-extern const struct ss_tokenizer_piece_kind ss_tokenizer_bert_kind, ss_tokenizer_wordpiece_kind,
-    ss_tokenizer_wordlevel_kind, ss_tokenizer_bpe_kind, ss_tokenizer_unigram_kind;
+extern const struct ss_tokenizer_model ss_tokenizer_bert_model, ss_tokenizer_wordpiece_model,
+    ss_tokenizer_wordlevel_model, ss_tokenizer_bpe_model, ss_tokenizer_unigram_model;
 
 /* Byte-pair encoding: pairs of ids that may be merged, by rank. */
 struct ss_tokenizer_bpe {
@@ -282,28 +286,30 @@ struct ss_tokenizer_bpe {
     int32_t fallback_ids[256]; /* of "<0x00>" … */
 };
 
-/* Unigram: the pieces of the best total score. */
+/* Unigram: the segmentation with the best total score. */
 struct ss_tokenizer_unigram {
     double *scores; /* [n_ids] */
-    size_t n_scores_room;
+    size_t scores_capacity;
     double unknown_score;
     int32_t unknown; /* -1 if there is none */
     bool falls_back_to_bytes;
     int32_t fallback_ids[256];
 };
 
-/* Tokenizers whose words are a mark and then a stretch without white space, as long as the text
- * itself does not hold the mark; their words are remembered without it. */
-typedef enum ss_tokenizer_marking {
-    SS_TOKENIZER_MARKS_NOT,
-    SS_TOKENIZER_MARKS_WORDS,       /* between white space */
-    SS_TOKENIZER_MARKS_SPACES,      /* behind every space, and the first word */
-    SS_TOKENIZER_MARKS_SPACES_FIRST /* the same, but the first word only where the text begins
-                                     */
-} ss_tokenizer_marking;
+/* Metaspace tokenizers: a word is the replacement character (U+2581) and a run without white
+ * space, as long as the text itself does not contain the replacement. Words are cached without
+ * it. */
+typedef enum ss_tokenizer_metaspace {
+    SS_TOKENIZER_METASPACE_NONE,
+    SS_TOKENIZER_METASPACE_WORDS,       /* between white space */
+    SS_TOKENIZER_METASPACE_SPACES,      /* behind every space, and the first word */
+    SS_TOKENIZER_METASPACE_SPACES_FIRST /* the same, but the first word only where the text
+                                         * begins
+                                         */
+} ss_tokenizer_metaspace;
 
 struct ss_tokenizer {
-    const struct ss_tokenizer_piece_kind *kind;
+    const struct ss_tokenizer_model *model;
     struct ss_tokenizer_vocab vocab;
     struct ss_tokenizer_added added;
     struct ss_tokenizer_normalizer normalizer;
@@ -318,9 +324,9 @@ struct ss_tokenizer {
     bool truncates_left;
     bool has_types; /* some token of a text has another type than 0 */
     struct ss_tokenizer_splitter
-        splitters[SS_TOKENIZER_MAX_SPLITTERS]; /* not of ss_tokenizer_bert_kind */
+        splitters[SS_TOKENIZER_MAX_SPLITTERS]; /* not of ss_tokenizer_bert_model */
     size_t n_splitters;
-    ss_tokenizer_marking marking;
+    ss_tokenizer_metaspace metaspace;
     struct ss_tokenizer_bpe bpe;
     struct ss_tokenizer_unigram unigram;
     /* WordPiece */
@@ -336,11 +342,12 @@ struct ss_tokenizer {
 SS_MUST_USE ss_status ss_tokenizer_scratch_push(struct ss_tokenizer_token_scratch *scratch,
                                                 const int32_t *ids, size_t n, ss_err *err);
 
-/* The ids of a word through the memory of the words that were met before. */
-SS_MUST_USE ss_status ss_tokenizer_add_known_word(const struct ss_tokenizer *tokenizer,
-                                                  struct ss_tokenizer_token_scratch *scratch,
-                                                  const struct ss_text *word, ss_err *err);
-/* Find out whether words are known by their mark, when the splitters are there. */
+/* Append the ids of a word, from the word cache or else from the model. */
+SS_MUST_USE ss_status ss_tokenizer_add_cached_word(const struct ss_tokenizer *tokenizer,
+                                                   struct ss_tokenizer_token_scratch *scratch,
+                                                   const struct ss_text *word, ss_err *err);
+/* Choose how words of Metaspace tokenizers are cached; to be called when the splitters are set.
+ */
 void ss_tokenizer_words_prepare(struct ss_tokenizer *tokenizer);
 /* add_raw and add_normalized of a kind with splitters. */
 SS_MUST_USE ss_status ss_tokenizer_add_words_raw(const struct ss_tokenizer *tokenizer,
@@ -382,7 +389,7 @@ SS_MUST_USE ss_status ss_tokenizer_wordpiece_prepare(struct ss_tokenizer *tokeni
 
 /* ---- scratch ---- */
 
-/* What merging a word needs, and the best paths through one. */
+/* The symbols of a word while BPE merges them, and the lattice of Unigram. */
 struct ss_tokenizer_symbol {
     int32_t id; /* -1: merged into the one before */
     uint32_t previous, next;
@@ -391,18 +398,18 @@ struct ss_tokenizer_candidate {
     uint32_t rank, at;
     int32_t id;
 };
-struct ss_tokenizer_best_end {
+struct ss_tokenizer_lattice_node {
     double score;
     size_t start;
     int32_t id; /* -1: not reached */
 };
 
 struct ss_tokenizer_token_scratch {
-    struct ss_tokenizer_known known;
-    uint64_t known_for; /* fingerprint of the tokenizer that these words belong to */
+    struct ss_tokenizer_word_cache cache;
+    uint64_t cache_fingerprint; /* fingerprint of the tokenizer that these words belong to */
     int32_t *ids;
-    size_t n_ids, n_ids_room;
-    size_t max_ids; /* enough: more would be cut off */
+    size_t n_ids, ids_capacity;
+    size_t max_ids; /* ids beyond this would be truncated */
     struct ss_tokenizer_normal_scratch normal;
     /* Texts that words are cut from can be read SS_TOKENIZER_BLOCK_BYTES beyond their end. */
     struct ss__buf raw;        /* the text, with valid UTF-8 */
@@ -412,33 +419,34 @@ struct ss_tokenizer_token_scratch {
     size_t n_segment_start; /* bytes at its beginning that the text's first character became */
     struct ss__buf edited[SS_TOKENIZER_MAX_SPLITTERS];
     struct ss_tokenizer_symbol *symbols;
-    size_t n_symbols_room;
+    size_t symbols_capacity;
     struct ss_tokenizer_candidate *candidates; /* a heap, the lowest rank first */
-    size_t n_candidates, n_candidates_room;
-    struct ss_tokenizer_best_end *ends;
-    size_t n_ends_room;
+    size_t n_candidates, candidates_capacity;
+    struct ss_tokenizer_lattice_node *lattice;
+    size_t lattice_capacity;
 };
 
-/* Append the ids of a word if they are remembered. */
-static inline bool ss_tokenizer_scratch_push_known(struct ss_tokenizer_token_scratch *scratch,
-                                                   const struct ss_text *word)
+/* Append the ids of a word if it is cached. */
+static inline bool ss_tokenizer_scratch_push_cached(struct ss_tokenizer_token_scratch *scratch,
+                                                    const struct ss_text *word)
 {
-    if (scratch->n_ids_room - scratch->n_ids <=
-        SS_TOKENIZER_KNOWN_IDS) { /* the slow way makes room */
+    if (scratch->ids_capacity - scratch->n_ids <=
+        SS_TOKENIZER_CACHED_IDS) { /* the general path grows the buffer */
         return false;
     }
-    const int n = ss_tokenizer_known_find(&scratch->known, word, scratch->ids + scratch->n_ids);
+    const int n =
+        ss_tokenizer_word_cache_find(&scratch->cache, word, scratch->ids + scratch->n_ids);
     scratch->n_ids += (size_t)(n < 0 ? 0 : n);
     return n >= 0;
 }
 
-/* Remember a word by its ids, those from number n_before on, unless they were cut short. */
-static inline void ss_tokenizer_scratch_keep(struct ss_tokenizer_token_scratch *scratch,
-                                             const struct ss_text *word, size_t n_before)
+/* Cache a word with its ids, those from number n_before on, unless they were truncated. */
+static inline void ss_tokenizer_scratch_cache_word(struct ss_tokenizer_token_scratch *scratch,
+                                                   const struct ss_text *word, size_t n_before)
 {
     if (scratch->n_ids < scratch->max_ids) {
-        ss_tokenizer_known_keep(&scratch->known, word, scratch->ids + n_before,
-                                scratch->n_ids - n_before);
+        ss_tokenizer_word_cache_add(&scratch->cache, word, scratch->ids + n_before,
+                                    scratch->n_ids - n_before);
     }
 }
 

@@ -48,7 +48,7 @@ static ss_status add_node(struct ss_tokenizer_trie *trie, uint32_t *node, ss_err
         return ss__fail(err, SS_E_LIMIT, "the vocabulary needs more than %d nodes",
                         SS_TOKENIZER_TRIE_MAX_NODES);
     }
-    SS_GROW_OR_RETURN(trie->values, trie->n_values_room, trie->n_nodes + 1);
+    SS_GROW_OR_RETURN(trie->values, trie->values_capacity, trie->n_nodes + 1);
     trie->values[trie->n_nodes] = -1;
     *node = (uint32_t)trie->n_nodes++;
     return grow_edges(trie, err);

@@ -13,7 +13,7 @@ struct ss_tokenizer_trie {
     uint64_t *edges; /* [n_slots] parent << 32 | byte << 24 | child, 0 while free */
     size_t n_slots;  /* a power of two */
     int32_t *values; /* [n_nodes], -1 where no text ends; node 0 is the root */
-    size_t n_nodes, n_values_room;
+    size_t n_nodes, values_capacity;
 };
 
 enum { SS_TOKENIZER_TRIE_ROOT = 0, SS_TOKENIZER_TRIE_MAX_NODES = 1 << 24 };

@@ -8,18 +8,18 @@
 #include "tokenizer/tokenizer_priv.h"
 
 /* Come to `stop` by a piece from `start`, if that is better. */
-static void reach(struct ss_tokenizer_best_end *ends, size_t start, size_t stop, int32_t id,
+static void reach(struct ss_tokenizer_lattice_node *ends, size_t start, size_t stop, int32_t id,
                   double score)
 {
-    struct ss_tokenizer_best_end *end = &ends[stop];
+    struct ss_tokenizer_lattice_node *end = &ends[stop];
     const double total = score + ends[start].score;
     if (end->id < 0 || total > end->score) {
-        *end = (struct ss_tokenizer_best_end){total, start, id};
+        *end = (struct ss_tokenizer_lattice_node){total, start, id};
     }
 }
 
 /* All pieces that start at a place; a character that is none gets the unknown one. */
-static void reach_from(const struct ss_tokenizer *self, struct ss_tokenizer_best_end *ends,
+static void reach_from(const struct ss_tokenizer *self, struct ss_tokenizer_lattice_node *ends,
                        const struct ss_text *word, size_t start, size_t n_point)
 {
     const struct ss_tokenizer_unigram *unigram = &self->unigram;
@@ -70,13 +70,13 @@ static ss_status add_unknown(const struct ss_tokenizer *self,
 }
 
 /* Turn the chain of best ends round, so that each start has its piece and where that ends. */
-static void turn(struct ss_tokenizer_best_end *ends, size_t n)
+static void turn(struct ss_tokenizer_lattice_node *ends, size_t n)
 {
-    struct ss_tokenizer_best_end piece = ends[n];
+    struct ss_tokenizer_lattice_node piece = ends[n];
     for (size_t stop = n; stop > 0;) {
         const size_t start = piece.start;
-        const struct ss_tokenizer_best_end before = ends[start];
-        ends[start] = (struct ss_tokenizer_best_end){.start = stop, .id = piece.id};
+        const struct ss_tokenizer_lattice_node before = ends[start];
+        ends[start] = (struct ss_tokenizer_lattice_node){.start = stop, .id = piece.id};
         stop = start;
         piece = before;
     }
@@ -87,10 +87,10 @@ static ss_status add_word(const struct ss_tokenizer *self,
                           const struct ss_text *word, ss_err *err)
 {
     const size_t n = word->n_bytes;
-    SS_GROW_OR_RETURN(scratch->ends, scratch->n_ends_room, n + 1);
-    struct ss_tokenizer_best_end *ends = scratch->ends;
+    SS_GROW_OR_RETURN(scratch->lattice, scratch->lattice_capacity, n + 1);
+    struct ss_tokenizer_lattice_node *ends = scratch->lattice;
     for (size_t i = 0; i <= n; i++) {
-        ends[i] = (struct ss_tokenizer_best_end){.id = -1};
+        ends[i] = (struct ss_tokenizer_lattice_node){.id = -1};
     }
     for (size_t at = 0; at < n;) {
         uint32_t c = 0;
@@ -115,7 +115,7 @@ static ss_status add_word(const struct ss_tokenizer *self,
     return SS_OK;
 }
 
-const struct ss_tokenizer_piece_kind ss_tokenizer_unigram_kind = {
+const struct ss_tokenizer_model ss_tokenizer_unigram_model = {
     .name = "Unigram",
     .add_raw = ss_tokenizer_add_words_raw,
     .add_normalized = ss_tokenizer_add_words,

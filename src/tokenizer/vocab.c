@@ -7,7 +7,7 @@
 /* Make all ids up to `id` known, without texts. */
 static ss_status reach(struct ss_tokenizer_vocab *vocab, size_t id, ss_err *err)
 {
-    SS_GROW_OR_RETURN(vocab->texts, vocab->n_texts_room, id + 1);
+    SS_GROW_OR_RETURN(vocab->texts, vocab->texts_capacity, id + 1);
     for (; vocab->n_ids <= id; vocab->n_ids++) {
         vocab->texts[vocab->n_ids] =
             (struct ss_tokenizer_vocab_text){.length = SS_TOKENIZER_NO_TEXT};
@@ -35,7 +35,7 @@ ss_status ss_tokenizer_vocab_add(struct ss_tokenizer_vocab *vocab, const char *t
         return ss__fail(err, SS_E_LIMIT, "the vocabulary has more than 4 GiB of text");
     }
     SS_RETURN_IF_ERROR(reach(vocab, index, err));
-    SS_GROW_OR_RETURN(vocab->bytes, vocab->n_bytes_room,
+    SS_GROW_OR_RETURN(vocab->bytes, vocab->bytes_capacity,
                       vocab->n_bytes + n_bytes + 1); /* never NULL */
     SS_RETURN_IF_ERROR(ss_tokenizer_trie_add(&vocab->trie, text, n_bytes, (int32_t)id, err));
     memcpy(vocab->bytes + vocab->n_bytes, text, n_bytes);

@@ -52,7 +52,7 @@ static ss_status add_word(const struct ss_tokenizer *self,
     const size_t n_before = scratch->n_ids;
     uint32_t node = SS_TOKENIZER_TRIE_ROOT;
     bool fits = n_points <= self->max_word_points;
-    SS_GROW_OR_RETURN(scratch->ids, scratch->n_ids_room, n_before + n_bytes);
+    SS_GROW_OR_RETURN(scratch->ids, scratch->ids_capacity, n_before + n_bytes);
     for (size_t at = 0; at < n_bytes && fits;) {
         size_t n_matched = 0;
         const int32_t id =
@@ -145,12 +145,12 @@ static ss_status add_known(const struct ss_tokenizer *self,
                            const struct ss_text *text, bool slow, ss_err *err)
 {
     const size_t n_before = scratch->n_ids;
-    if (ss_tokenizer_scratch_push_known(scratch, text)) {
+    if (ss_tokenizer_scratch_push_cached(scratch, text)) {
         return SS_OK;
     }
     const ss_status status = add_stretch(self, scratch, text->data, text->n_bytes, slow, err);
     if (status == SS_OK) {
-        ss_tokenizer_scratch_keep(scratch, text, n_before);
+        ss_tokenizer_scratch_cache_word(scratch, text, n_before);
     }
     return status;
 }
@@ -204,16 +204,16 @@ static ss_status add_whole_word(const struct ss_tokenizer *self,
     return ss_tokenizer_scratch_push(scratch, id < 0 ? &self->unknown : &id, 1, err);
 }
 
-const struct ss_tokenizer_piece_kind ss_tokenizer_wordlevel_kind = {
+const struct ss_tokenizer_model ss_tokenizer_wordlevel_model = {
     .name = "WordLevel",
     .add_raw = ss_tokenizer_add_words_raw,
     .add_normalized = ss_tokenizer_add_words,
     .add_word = add_whole_word};
-const struct ss_tokenizer_piece_kind ss_tokenizer_bert_kind = {.name = "WordPiece",
-                                                               .add_raw = add_raw,
-                                                               .add_normalized = add_normalized,
-                                                               .add_word = add_split_word};
-const struct ss_tokenizer_piece_kind ss_tokenizer_wordpiece_kind = {
+const struct ss_tokenizer_model ss_tokenizer_bert_model = {.name = "WordPiece",
+                                                           .add_raw = add_raw,
+                                                           .add_normalized = add_normalized,
+                                                           .add_word = add_split_word};
+const struct ss_tokenizer_model ss_tokenizer_wordpiece_model = {
     .name = "WordPiece",
     .add_raw = ss_tokenizer_add_words_raw,
     .add_normalized = ss_tokenizer_add_words,

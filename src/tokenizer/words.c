@@ -1,82 +1,86 @@
-/* Plain stretches of text through normaliser, splitters and model, word by word. */
+/* Text between added tokens through normaliser, splitters and model, word by word. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "tokenizer/tokenizer_priv.h"
 
-/* The model's part of a word, which is remembered by `known`. */
-static ss_status add_new_word(const struct ss_tokenizer *self,
-                              struct ss_tokenizer_token_scratch *scratch,
-                              const struct ss_text *known, const struct ss_text *word,
-                              ss_err *err)
+/* Run the model on a word and cache the result under `key`. */
+static ss_status add_uncached_word(const struct ss_tokenizer *self,
+                                   struct ss_tokenizer_token_scratch *scratch,
+                                   const struct ss_text *key, const struct ss_text *word,
+                                   ss_err *err)
 {
     const size_t n_before = scratch->n_ids;
-    const ss_status status = self->kind->add_word(self, scratch, word, err);
+    const ss_status status = self->model->add_word(self, scratch, word, err);
     if (status == SS_OK) {
-        ss_tokenizer_scratch_keep(scratch, known, n_before);
+        ss_tokenizer_scratch_cache_word(scratch, key, n_before);
     }
     return status;
 }
 
-ss_status ss_tokenizer_add_known_word(const struct ss_tokenizer *self,
-                                      struct ss_tokenizer_token_scratch *scratch,
-                                      const struct ss_text *word, ss_err *err)
+ss_status ss_tokenizer_add_cached_word(const struct ss_tokenizer *self,
+                                       struct ss_tokenizer_token_scratch *scratch,
+                                       const struct ss_text *word, ss_err *err)
 {
-    if (self->marking != SS_TOKENIZER_MARKS_NOT) { /* words are remembered in another way */
-        return self->kind->add_word(self, scratch, word, err);
+    if (self->metaspace != SS_TOKENIZER_METASPACE_NONE) { /* words are cached without their
+                                                             replacement character */
+        return self->model->add_word(self, scratch, word, err);
     }
-    return ss_tokenizer_scratch_push_known(scratch, word)
+    return ss_tokenizer_scratch_push_cached(scratch, word)
                ? SS_OK
-               : add_new_word(self, scratch, word, word, err);
+               : add_uncached_word(self, scratch, word, word, err);
 }
 
-/* ---- words that begin with a mark ---- */
+/* ---- Metaspace words ---- */
 
 void ss_tokenizer_words_prepare(struct ss_tokenizer *self)
 {
     const struct ss_tokenizer_splitter *spaces = self->splitters;
-    const struct ss_tokenizer_splitter *marks = &self->splitters[self->n_splitters == 2];
-    uint32_t mark = 0; /* one code point, so that no mark is made of a word's end and a mark */
-    const bool cuts_at_marks =
+    const struct ss_tokenizer_splitter *splitter = &self->splitters[self->n_splitters == 2];
+    uint32_t replacement = 0; /* one code point, so that a word's last bytes and a replacement
+                                 cannot form another one */
+    const bool splits_at_replacement =
         self->n_splitters > 0 && self->n_splitters <= 2 &&
-        marks->find == ss_tokenizer_find_text && !marks->inverted &&
-        marks->behavior == SS_TOKENIZER_MERGED_WITH_NEXT &&
-        ss__utf8_decode(marks->mark, marks->n_mark, &mark) == marks->n_mark;
-    const bool cuts_at_spaces = self->n_splitters == 2 &&
-                                spaces->find == ss_tokenizer_find_white_space &&
-                                !spaces->inverted && spaces->behavior == SS_TOKENIZER_REMOVED &&
-                                spaces->edit == SS_TOKENIZER_EDIT_NONE;
-    self->marking = SS_TOKENIZER_MARKS_NOT;
-    if (cuts_at_marks && marks->edit == SS_TOKENIZER_EDIT_MARK_ALWAYS) {
-        self->marking = cuts_at_spaces           ? SS_TOKENIZER_MARKS_WORDS
-                        : self->n_splitters == 1 ? SS_TOKENIZER_MARKS_SPACES
-                                                 : SS_TOKENIZER_MARKS_NOT;
-    } else if (cuts_at_marks && marks->edit == SS_TOKENIZER_EDIT_MARK_FIRST &&
+        splitter->find == ss_tokenizer_find_text && !splitter->inverted &&
+        splitter->behavior == SS_TOKENIZER_MERGED_WITH_NEXT &&
+        ss__utf8_decode(splitter->replacement, splitter->n_replacement, &replacement) ==
+            splitter->n_replacement;
+    const bool splits_at_spaces =
+        self->n_splitters == 2 && spaces->find == ss_tokenizer_find_white_space &&
+        !spaces->inverted && spaces->behavior == SS_TOKENIZER_REMOVED &&
+        spaces->edit == SS_TOKENIZER_EDIT_NONE;
+    self->metaspace = SS_TOKENIZER_METASPACE_NONE;
+    if (splits_at_replacement && splitter->edit == SS_TOKENIZER_EDIT_METASPACE_ALWAYS) {
+        self->metaspace = splits_at_spaces         ? SS_TOKENIZER_METASPACE_WORDS
+                          : self->n_splitters == 1 ? SS_TOKENIZER_METASPACE_SPACES
+                                                   : SS_TOKENIZER_METASPACE_NONE;
+    } else if (splits_at_replacement && splitter->edit == SS_TOKENIZER_EDIT_METASPACE_FIRST &&
                self->n_splitters == 1) {
-        self->marking = SS_TOKENIZER_MARKS_SPACES_FIRST;
+        self->metaspace = SS_TOKENIZER_METASPACE_SPACES_FIRST;
     }
 }
 
-/* The mark and then `rest`, by which they are known. */
-static ss_status add_marked_word(const struct ss_tokenizer *self,
-                                 struct ss_tokenizer_token_scratch *scratch,
-                                 const struct ss_text *rest, ss_err *err)
+/* The replacement character and then `rest`, which is the cache key. */
+static ss_status add_metaspace_word(const struct ss_tokenizer *self,
+                                    struct ss_tokenizer_token_scratch *scratch,
+                                    const struct ss_text *rest, ss_err *err)
 {
     const struct ss_tokenizer_splitter *splitter = &self->splitters[self->n_splitters - 1];
     struct ss__buf *buf = &scratch->edited[0];
-    if (ss_tokenizer_scratch_push_known(scratch, rest)) {
+    if (ss_tokenizer_scratch_push_cached(scratch, rest)) {
         return SS_OK;
     }
     buf->n_bytes = 0;
     buf->failed = false;
-    ss__buf_add(buf, splitter->mark, splitter->n_mark);
+    ss__buf_add(buf, splitter->replacement, splitter->n_replacement);
     ss__buf_add(buf, rest->data, rest->n_bytes);
     SS_RETURN_IF_ERROR(ss__buf_check(buf, err));
-    return add_new_word(self, scratch, rest, &(struct ss_text){buf->data, buf->n_bytes}, err);
+    return add_uncached_word(self, scratch, rest, &(struct ss_text){buf->data, buf->n_bytes},
+                             err);
 }
 
-/* A walk over the places of a text that words end at. */
+/* An iterator over the positions at which words end. */
 struct space_walk {
     const struct ss_tokenizer *self;
     const struct ss_text *text;
@@ -90,7 +94,7 @@ static uint64_t spaces_in(const struct space_walk *walk, size_t block)
     const char *text = walk->text->data + block;
     uint64_t spaces = ss_tokenizer_block_equal(text, ' ');
     for (unsigned i = 0;
-         walk->self->marking == SS_TOKENIZER_MARKS_WORDS && i < SS_TOKENIZER_BLOCK_BYTES;
+         walk->self->metaspace == SS_TOKENIZER_METASPACE_WORDS && i < SS_TOKENIZER_BLOCK_BYTES;
          i += 16) {
         const ss_tokenizer_bytes16 x = ss_tokenizer_bytes16_load(text + i);
         spaces |= (ss_tokenizer_bytes16_among(x, 0, '\t', 5) |
@@ -126,13 +130,13 @@ static size_t next_space(struct space_walk *walk, size_t at, size_t *length)
     }
 }
 
-/* What the splitters would cut a text into that does not hold the mark. Between white space
- * there is nothing, between two spaces an empty word. */
-static ss_status add_marked_words(const struct ss_tokenizer *self,
-                                  struct ss_tokenizer_token_scratch *scratch,
-                                  const struct ss_text *text, ss_err *err)
+/* The words into which the splitters would split a text that does not contain the replacement.
+ * Between white space there is no word, between two spaces an empty one. */
+static ss_status add_metaspace_words(const struct ss_tokenizer *self,
+                                     struct ss_tokenizer_token_scratch *scratch,
+                                     const struct ss_text *text, ss_err *err)
 {
-    const bool has_empty = self->marking != SS_TOKENIZER_MARKS_WORDS;
+    const bool has_empty = self->metaspace != SS_TOKENIZER_METASPACE_WORDS;
     const size_t n = text->n_bytes;
     struct space_walk walk = {.self = self, .text = text};
     size_t at = 0, length = 0;
@@ -143,21 +147,22 @@ static ss_status add_marked_words(const struct ss_tokenizer *self,
             break;
         }
         if (at > start || has_empty) {
-            SS_RETURN_IF_ERROR(add_marked_word(
+            SS_RETURN_IF_ERROR(add_metaspace_word(
                 self, scratch, &(struct ss_text){text->data + start, at - start}, err));
         }
     }
     return SS_OK;
 }
 
-static bool has_mark(const struct ss_tokenizer *self, const struct ss_text *text)
+static bool has_replacement(const struct ss_tokenizer *self, const struct ss_text *text)
 {
     const struct ss_tokenizer_splitter *splitter = &self->splitters[self->n_splitters - 1];
-    return memchr(text->data, splitter->mark[0], text->n_bytes) != NULL &&
-           memmem(text->data, text->n_bytes, splitter->mark, splitter->n_mark) != NULL;
+    return memchr(text->data, splitter->replacement[0], text->n_bytes) != NULL &&
+           memmem(text->data, text->n_bytes, splitter->replacement, splitter->n_replacement) !=
+               NULL;
 }
 
-/* ---- stretches ---- */
+/* ---- segments between added tokens ---- */
 
 /* Bytes at the beginning of a stretch that the text's first character became. */
 static size_t start_of(const struct ss_tokenizer_token_scratch *scratch, const char *text,
@@ -180,17 +185,17 @@ ss_status ss_tokenizer_add_words(const struct ss_tokenizer *self,
                                  size_t n_bytes, ss_err *err)
 {
     const size_t n_start = start_of(scratch, text, n_bytes);
-    const struct ss_tokenizer_piece piece = {.text = {text, n_bytes}, .n_start = n_start};
-    const bool begins_marked = n_start > 0 ||
-                               self->marking != SS_TOKENIZER_MARKS_SPACES_FIRST ||
-                               (n_bytes > 0 && text[0] == ' ');
+    const struct ss_tokenizer_span span = {.text = {text, n_bytes}, .n_start = n_start};
+    const bool begins_with_replacement =
+        n_start > 0 || self->metaspace != SS_TOKENIZER_METASPACE_SPACES_FIRST ||
+        (n_bytes > 0 && text[0] == ' ');
     if (n_bytes == 0) {
         return SS_OK;
     }
-    return self->marking != SS_TOKENIZER_MARKS_NOT && begins_marked &&
-                   !has_mark(self, &piece.text)
-               ? add_marked_words(self, scratch, &piece.text, err)
-               : ss_tokenizer_split(self, scratch, 0, piece, err);
+    return self->metaspace != SS_TOKENIZER_METASPACE_NONE && begins_with_replacement &&
+                   !has_replacement(self, &span.text)
+               ? add_metaspace_words(self, scratch, &span.text, err)
+               : ss_tokenizer_split(self, scratch, 0, span, err);
 }
 
 ss_status ss_tokenizer_add_words_raw(const struct ss_tokenizer *self,

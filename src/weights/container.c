@@ -12,7 +12,7 @@ ss_status ss_weights_add(struct ss_weights *self, const struct ss_weights_tensor
         return ss__fail_file(err, self->source.file, SS_E_LIMIT, "holds more than %d tensors",
                              SS_WEIGHTS_MAX_TENSORS);
     }
-    SS_GROW_OR_RETURN(self->tensors, self->n_room, self->n + 1);
+    SS_GROW_OR_RETURN(self->tensors, self->capacity, self->n + 1);
     self->tensors[self->n++] = *tensor;
     return SS_OK;
 }
@@ -24,7 +24,7 @@ ss_status ss_weights_add_metadata(struct ss_weights *self, const char *key, cons
         return ss__fail_file(err, self->source.file, SS_E_LIMIT,
                              "holds more than %d metadata strings", SS_WEIGHTS_MAX_METADATA);
     }
-    SS_GROW_OR_RETURN(self->metadata, self->n_metadata_room, self->n_metadata + 1);
+    SS_GROW_OR_RETURN(self->metadata, self->metadata_capacity, self->n_metadata + 1);
     self->metadata[self->n_metadata++] = (struct ss_weights_pair){.key = key, .value = value};
     return SS_OK;
 }

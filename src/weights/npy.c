@@ -352,7 +352,7 @@ static ss_status need_content(struct ss_weights *self, const struct ss_source_zi
         *out = record->packed;
         return SS_OK;
     }
-    SS_GROW_OR_RETURN(self->inflated, self->n_inflated_room, self->n_inflated + 1);
+    SS_GROW_OR_RETURN(self->inflated, self->inflated_capacity, self->n_inflated + 1);
     SS_ALLOC_ALIGNED_OR_RETURN(content, (size_t)record->n_bytes);
     self->inflated[self->n_inflated++] = content;
     SS_RETURN_IF_ERROR(

@@ -162,7 +162,7 @@ static ss_status do_mark(struct ss_weights_pickle *self, size_t argument, ss_err
     if (self->n_marks == MAX_MARKS) {
         return ss_weights_pickle_bad(self, "too many marks", err);
     }
-    SS_GROW_OR_RETURN(self->marks, self->n_marks_room, self->n_marks + 1);
+    SS_GROW_OR_RETURN(self->marks, self->marks_capacity, self->n_marks + 1);
     self->marks[self->n_marks++] = self->n_stack;
     return SS_OK;
 }
@@ -262,7 +262,7 @@ static ss_status put(struct ss_weights_pickle *self, uint64_t index, ss_err *err
     if (ss_weights_pickle_n_above(self) == 0 || index >= MAX_OPCODES) {
         return ss_weights_pickle_bad(self, "the memo is used wrongly", err);
     }
-    SS_GROW_OR_RETURN(self->memo, self->n_memo_room, (size_t)index + 1);
+    SS_GROW_OR_RETURN(self->memo, self->memo_capacity, (size_t)index + 1);
     for (; self->n_memo <= index; self->n_memo++) {
         self->memo[self->n_memo] = NULL;
     }

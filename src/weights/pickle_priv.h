@@ -79,7 +79,7 @@ struct ss_weights_pickle_node {
     ss_weights_pickle_kind kind;
     uint32_t depth; /* of what it holds */
     uint32_t n;     /* items; a dictionary has two per entry; bytes of a text */
-    uint32_t n_room;
+    uint32_t capacity;
     bool takes_state; /* a dictionary of the attributes that BUILD gives */
     union {
         int64_t integer;
@@ -98,13 +98,13 @@ struct ss_weights_pickle {
     size_t at;
     struct ss__arena arena;
     struct ss_weights_pickle_node **stack;
-    size_t n_stack, n_stack_room;
+    size_t n_stack, stack_capacity;
     size_t *marks; /* heights of the stack */
-    size_t n_marks, n_marks_room;
+    size_t n_marks, marks_capacity;
     struct ss_weights_pickle_node **memo;
-    size_t n_memo, n_memo_room;
+    size_t n_memo, memo_capacity;
     struct ss_weights_pickle_storage **storages; /* one per mention */
-    size_t n_storages, n_storages_room;
+    size_t n_storages, storages_capacity;
     uint64_t n_file_bytes; /* of the whole file, which bounds memory */
     const struct ss_weights_pickle_node *root;
 };

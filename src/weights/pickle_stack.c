@@ -76,7 +76,7 @@ ss_status ss_weights_pickle_new(struct ss_weights_pickle *self, ss_weights_pickl
 
 ss_status ss_weights_pickle_push(struct ss_weights_pickle *self, node *value, ss_err *err)
 {
-    SS_GROW_OR_RETURN(self->stack, self->n_stack_room, self->n_stack + 1);
+    SS_GROW_OR_RETURN(self->stack, self->stack_capacity, self->n_stack + 1);
     self->stack[self->n_stack++] = value;
     return SS_OK;
 }
@@ -128,11 +128,11 @@ ss_status ss_weights_pickle_need_top(const struct ss_weights_pickle *self,
 ss_status ss_weights_pickle_add_items(struct ss_weights_pickle *self, node *to,
                                       node *const *items, size_t n, ss_err *err)
 {
-    if (n > to->n_room - to->n) {
-        const size_t room = ss__max_size(to->n + n, (size_t)to->n * 2);
+    if (n > to->capacity - to->n) {
+        const size_t capacity = ss__max_size(to->n + n, (size_t)to->n * 2);
         void *grown = NULL;
         const ss_status status =
-            ss_weights_pickle_alloc(self, room * sizeof(node *), &grown, err);
+            ss_weights_pickle_alloc(self, capacity * sizeof(node *), &grown, err);
         if (status != SS_OK) {
             return status;
         }
@@ -140,7 +140,7 @@ ss_status ss_weights_pickle_add_items(struct ss_weights_pickle *self, node *to,
             memcpy(grown, to->as.items, to->n * sizeof(node *));
         }
         to->as.items = grown;
-        to->n_room = (uint32_t)room;
+        to->capacity = (uint32_t)capacity;
     }
     for (size_t i = 0; i < n; i++) {
         to->as.items[to->n++] = items[i];

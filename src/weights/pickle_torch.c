@@ -62,10 +62,10 @@ static ss_status check_view(const struct ss_weights_pickle *self,
                             const struct ss_weights_pickle_tensor *tensor, ss_err *err)
 {
     const struct ss_weights_tensor *view = &tensor->view;
-    const uint64_t n_room = tensor->storage->n_bytes / ss_weights_dtype_bytes(view->dtype);
+    const uint64_t capacity = tensor->storage->n_bytes / ss_weights_dtype_bytes(view->dtype);
     uint64_t last = tensor->offset, n_bytes = 0;
     if (view->n_elements == 0) {
-        return last <= n_room
+        return last <= capacity
                    ? SS_OK
                    : ss_weights_pickle_bad(self, "a tensor starts behind its storage", err);
     }
@@ -76,15 +76,16 @@ static ss_status check_view(const struct ss_weights_pickle *self,
             return ss_weights_pickle_bad(self, "a tensor's strides are impossible", err);
         }
     }
-    if (last >= n_room) {
+    if (last >= capacity) {
         return ss_weights_pickle_bad(self, "a tensor reaches beyond its storage", err);
     }
-    if (view->n_elements > n_room &&
+    if (view->n_elements > capacity &&
         (!ss__mul_u64(view->n_elements, ss_weights_dtype_bytes(view->dtype), &n_bytes) ||
          n_bytes > SS_WEIGHTS_SPARE_BYTES + 2 * self->n_file_bytes)) {
         return ss__fail_file(err, self->source.file, SS_E_LIMIT,
                              "a tensor of %llu elements repeats a storage of %llu",
-                             (unsigned long long)view->n_elements, (unsigned long long)n_room);
+                             (unsigned long long)view->n_elements,
+                             (unsigned long long)capacity);
     }
     return SS_OK;
 }
@@ -230,7 +231,7 @@ ss_status ss_weights_pickle_load_persistent(struct ss_weights_pickle *self, cons
                      &storage->n_bytes)) {
         return ss_weights_pickle_bad(self, "a storage has an impossible size", err);
     }
-    SS_GROW_OR_RETURN(self->storages, self->n_storages_room, self->n_storages + 1);
+    SS_GROW_OR_RETURN(self->storages, self->storages_capacity, self->n_storages + 1);
     self->storages[self->n_storages++] = storage;
     SS_RETURN_IF_ERROR(ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_STORAGE, out, err));
     (*out)->as.storage = storage;

@@ -60,7 +60,7 @@ struct reader {
     const char *text; /* the header, n bytes, read up to `at` */
     size_t n, at;
     struct span *spans; /* one per tensor */
-    size_t n_spans_room;
+    size_t spans_capacity;
     bool has_metadata;
 };
 
@@ -350,7 +350,7 @@ static ss_status read_entry(struct reader *reader, const char *name, ss_err *err
         SS_RETURN_IF_ERROR(read_separator(reader, '}', &more, err));
     }
     SS_RETURN_IF_ERROR(check_entry(reader, &entry, err));
-    SS_GROW_OR_RETURN(reader->spans, reader->n_spans_room, reader->self->n + 1);
+    SS_GROW_OR_RETURN(reader->spans, reader->spans_capacity, reader->self->n + 1);
     reader->spans[reader->self->n] = (struct span){
         .begin = entry.offsets[0], .end = entry.offsets[1], .tensor = reader->self->n};
     return ss_weights_add(reader->self, &entry.tensor, err);

@@ -192,7 +192,7 @@ static ss_status keep_bytes(struct walk *walk, const struct ss_weights_pickle_st
         return ss__fail_file(err, source->file, SS_E_LIMIT,
                              "its numpy arrays hold more bytes than the file has");
     }
-    SS_GROW_OR_RETURN(weights->inflated, weights->n_inflated_room, weights->n_inflated + 1);
+    SS_GROW_OR_RETURN(weights->inflated, weights->inflated_capacity, weights->n_inflated + 1);
     SS_ALLOC_ALIGNED_OR_RETURN(copy, ss__max_size((size_t)storage->n_bytes, 1));
     weights->inflated[weights->n_inflated++] = copy;
     if (storage->n_bytes > 0) {

@@ -20,14 +20,14 @@ struct ss_weights {
     struct ss_source_bytes source;
     struct ss__arena arena; /* names and metadata */
     struct ss_weights_tensor *tensors;
-    size_t n, n_room;
+    size_t n, capacity;
     const struct ss_weights_tensor **by_name; /* [n], sorted by bytes */
     struct ss_weights_pair *metadata;
-    size_t n_metadata, n_metadata_room;
+    size_t n_metadata, metadata_capacity;
     bool has_plain_values;   /* metadata are a pickle's values, whose names may clash */
     bool lacks_plain_values; /* there were too many; the rest was left out */
     void **inflated;         /* content of deflated entries */
-    size_t n_inflated, n_inflated_room;
+    size_t n_inflated, inflated_capacity;
     struct ss_weights **parts; /* shards, which own what the tensors point to */
     size_t n_parts;
 };
