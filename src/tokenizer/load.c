@@ -229,7 +229,7 @@ static uint64_t fingerprint_of(const struct ss_tokenizer *self)
     for (size_t i = 0; i < self->normalizer.n_steps; i++) {
         const struct ss_tokenizer_normal_step *step = &self->normalizer.steps[i];
         const uint64_t parts[] = {steps,
-                                  (uint64_t)step->model,
+                                  (uint64_t)step->kind,
                                   ss__hash64(step->from, step->n_from * sizeof *step->from),
                                   ss__hash64(step->to, step->n_to * sizeof *step->to),
                                   ss__hash64(map->units, map->n_units * sizeof *map->units),
