@@ -157,9 +157,9 @@ enum { SS_ENCODER_MAX_LAYERS = 1024, SS_ENCODER_N_LAYER_KINDS = 2 };
 
 /* Layers of one model may differ in these. */
 struct ss_encoder_layer_kind {
-    double theta,
-        scaling_factor; /* pair i of a head is rotated by position / (theta^(i / half) * scaling_factor) */
-    size_t window; /* keys nearer than this count; 0: all */
+    double theta, scaling_factor; /* pair i of a head is rotated by
+                                     position / (theta^(i / half) * scaling_factor) */
+    size_t window;                /* keys nearer than this count; 0: all */
 };
 
 struct ss_encoder_config {
@@ -494,8 +494,8 @@ struct ss_encoder_batch {
     const int32_t *ids;
     const size_t *offsets;
     size_t n_sequences;
-    float *squares; /* [n_layers, SS_ENCODER_N_MEASURED_INPUTS, D]: squares of the layers'
-                       inputs are added; or NULL */
+    float *squares; /* [n_layers, SS_ENCODER_N_MEASURED_INPUTS, D]: the squares of the
+                       layers' inputs are added to it; or NULL */
 };
 
 /* Last hidden states of a batch whose offsets begin with 0; *hidden [S, D] is scratch of `work`
