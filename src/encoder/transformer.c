@@ -11,8 +11,7 @@ enum { N_BUCKETS = 32, N_DISTANCES = 2 * SS_ENCODER_MAX_DISTANCE + 1, NAME_BYTES
 /* ---- the distance bias ---- */
 
 /* Buckets of distances from 8 on: the first distance of each (docs/spec/encoders.md 2.2). Kept
- * as whole numbers, since the logarithm they come from is exact at powers of two only in
- * theory. */
+ * as integers, since the logarithm they come from is exact at powers of two only in theory. */
 static const size_t bucket_begins[] = {8, 12, 16, 23, 32, 46, 64, 91};
 
 static size_t bucket(long distance)
