@@ -75,8 +75,9 @@ struct ss_tensor_matrix {
     void *panels;                                  /* layout known to the kernels only */
     /* Of integer formats; else NULL: */
     const struct ss_tensor_quant_scheme *scheme;
-    float *scales;    /* of outputs by block of inputs */
-    int32_t *corrections; /* the same: -zero point · sum of weights; NULL where inputs are signed */
+    float *scales; /* of outputs by block of inputs */
+    int32_t
+        *corrections; /* the same: -zero point · sum of weights; NULL where inputs are signed */
     float *factors;   /* [2, K] that inputs and weights are multiplied by; NULL: not smoothed */
 };
 

@@ -286,8 +286,7 @@ ss_status ss_tokenizer_load_sentencepiece(struct ss_tokenizer_loading *loading, 
                      building.n_pieces, loading->class->name);
     }
     SS_TRY(add_text(loading, ss_tokenizer_load_role_text(loading, "mask_token"), 0, err));
-    SS_TRY(
-        ss_tokenizer_unigram_prepare(loading->self, ss_tokenizer_unknown_id(loading), err));
+    SS_TRY(ss_tokenizer_unigram_prepare(loading->self, ss_tokenizer_unknown_id(loading), err));
 out:
     ss__map_release(&map);
     return status;
