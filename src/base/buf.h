@@ -21,7 +21,7 @@ void ss__buf_add_text(struct ss__buf *buf, const char *text);
 void ss__buf_add_byte(struct ss__buf *buf, char byte);
 void ss__buf_printf(struct ss__buf *buf, const char *format, ...) SS_PRINTF(2, 3);
 
-/* Begin item i of the n in a list within a sentence: put ", " between items, and true. Where
+/* Begin item i of the n in a list within a message: put ", " between items, and true. Where
  * the list has grown long, one " and 12 more" for what is left of it, and false. */
 bool ss__buf_begin_item(struct ss__buf *list, size_t i, size_t n);
 

@@ -162,24 +162,24 @@ void ss__err_append(ss_err *err, const char *text)
 
 void ss__err_in_file(ss_err *err, const char *file)
 {
-    char sentence[sizeof err->message];
+    char message[sizeof err->message];
     if (err == NULL || err->file[0] != '\0') {
         return;
     }
     snprintf(err->file, sizeof err->file, "%s", file);
-    snprintf(sentence, sizeof sentence, "%.500s: %.500s", err->file, err->message);
-    memcpy(err->message, sentence, sizeof sentence);
+    snprintf(message, sizeof message, "%.500s: %.500s", err->file, err->message);
+    memcpy(err->message, message, sizeof message);
 }
 
 void ss__log(const struct ss_log *log, ss_level level, const char *format, ...)
 {
-    char sentence[1024];
+    char message[1024];
     va_list arguments;
     if (log == NULL || log->fn == NULL) {
         return;
     }
     va_start(arguments, format);
-    ss__vsnprintf(sentence, sizeof sentence, format, arguments);
+    ss__vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    log->fn(log->user, level, sentence);
+    log->fn(log->user, level, message);
 }

@@ -58,12 +58,12 @@
         goto out;                                                                              \
     } while (0)
 
-/* Fill `err` (nullable) with a sentence and return `code`. Messages name an option by its id
+/* Fill `err` (nullable) with a message and return `code`. Messages name an option by its id
  * between grave accents, "say which with `text_column`", and no flag: what a user calls it is
  * the program's matter. The first one is err->option, too. */
 ss_status ss__fail(ss_err *err, ss_status code, const char *format, ...) SS_PRINTF(3, 4);
 
-/* As ss__fail, with "FILE: " before the sentence and err->file set. */
+/* As ss__fail, with "FILE: " before the message and err->file set. */
 ss_status ss__fail_file(ss_err *err, const char *file, ss_status code, const char *format, ...)
     SS_PRINTF(4, 5);
 
@@ -82,10 +82,10 @@ void ss__err_about(ss_err *err, const char *item);
 /* Add to the end of its message, such as a way out: "; `on_bad_row` skip leaves it out". */
 void ss__err_append(ss_err *err, const char *text);
 
-/* Put "FILE: " before the sentence of an error that has no file yet. */
+/* Put "FILE: " before the message of an error that has no file yet. */
 void ss__err_in_file(ss_err *err, const char *file);
 
-/* Send a sentence to a log; does nothing where there is none. */
+/* Send a message to a log; does nothing where there is none. */
 void ss__log(const struct ss_log *log, ss_level level, const char *format, ...) SS_PRINTF(3, 4);
 
 #endif

@@ -23,7 +23,7 @@ static ss__path_kind kind_of(const struct stat *facts)
     return S_ISDIR(facts->st_mode) ? SS__PATH_FOLDER : SS__PATH_OTHER;
 }
 
-ss__path_kind ss__path_look(const char *path)
+ss__path_kind ss__path_stat(const char *path)
 {
     struct stat facts;
     if (stat(path, &facts) != 0) {
@@ -39,7 +39,7 @@ ss__path_kind ss__path_look_in(const char *folder, const char *name)
     char path[PATH_MAX];
     const int n =
         snprintf(path, sizeof path, "%s%s%s", folder, *folder == '\0' ? "" : "/", name);
-    return n > 0 && (size_t)n < sizeof path ? ss__path_look(path) : SS__PATH_NONE;
+    return n > 0 && (size_t)n < sizeof path ? ss__path_stat(path) : SS__PATH_NONE;
 }
 
 ss_status ss__path_check(const char *path, ss__path_kind *kind, bool *is_link, ss_err *err)

@@ -20,7 +20,7 @@ typedef enum ss__path_kind {
                        access */
 } ss__path_kind;
 
-ss__path_kind ss__path_look(const char *path); /* NONE on other errors */
+ss__path_kind ss__path_stat(const char *path); /* NONE on other errors */
 
 /* The same for FOLDER/NAME; needs no memory, so that "not there" never means that it ran out.
  */

@@ -12,7 +12,7 @@
 
 /* Objects of up to FEW_MEMBERS are searched member by member. Keys that were chosen to collide
  * are refused after MOST_PROBES. */
-enum { FEW_MEMBERS = 8, MOST_PROBES = 4096 };
+enum { FEW_MEMBERS = 8, MAX_PROBES = 4096 };
 
 /* ---- objects ---- */
 
@@ -26,7 +26,7 @@ static uint32_t *find_slot(const struct ss__json_object *object, const char *key
                            size_t n_bytes)
 {
     uint32_t at = (uint32_t)ss__hash64(key, n_bytes) & object->mask;
-    for (size_t probe = 0; probe < MOST_PROBES; probe++) {
+    for (size_t probe = 0; probe < MAX_PROBES; probe++) {
         uint32_t *slot = &object->slots[at];
         if (*slot == 0 || same_key(&object->members[*slot - 1].key, key, n_bytes)) {
             return slot;
@@ -231,7 +231,7 @@ out:
 
 ss_status ss__json_load_optional(const char *path, struct ss__json **out, ss_err *err)
 {
-    const ss__path_kind kind = ss__path_look(path);
+    const ss__path_kind kind = ss__path_stat(path);
     *out = NULL;
     return kind == SS__PATH_NONE     ? SS_OK
            : kind == SS__PATH_BROKEN ? ss__fail_broken(err, path)

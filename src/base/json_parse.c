@@ -9,7 +9,7 @@
 #include "base/number.h"
 #include "base/utf8.h"
 
-enum { MOST_NUMBER_BYTES = 500 };
+enum { MAX_NUMBER_BYTES = 500 };
 
 static const char out_of_memory[] = "out of memory";
 
@@ -229,7 +229,7 @@ static bool parse_number(struct parser *self, struct ss__json *out)
         return wrong(self, or_end(self, "expected a JSON value"));
     }
     const size_t n_bytes = (size_t)(self->at - from);
-    if (n_bytes > MOST_NUMBER_BYTES) {
+    if (n_bytes > MAX_NUMBER_BYTES) {
         return wrong(self, "a number has too many digits");
     }
     const char *text = ss__arena_strndup(self->arena, from, n_bytes);

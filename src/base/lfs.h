@@ -17,7 +17,7 @@ enum { SS__LFS_MAX_BYTES = 1024 };
 /* Whether these bytes, a whole file, are such a pointer. */
 bool ss__lfs_is_pointer(const void *data, size_t n_bytes);
 
-/* Fail with SS_E_DATA and a sentence that says so, if they are. */
+/* Fail with SS_E_DATA and a message that says so, if they are. */
 SS_MUST_USE ss_status ss__lfs_check(const char *file, const void *data, size_t n_bytes,
                                     ss_err *err);
 

@@ -171,9 +171,9 @@ ss_status ss__file_map(const char *path, struct ss__map *out, ss_err *err)
 ss_status ss__file_reserve(const char *path, struct ss__map *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    SS_TRY(open_map(path, SS__MAP_PARTS, out, err));
+    SS_TRY(open_map(path, SS__MAP_PARTIAL, out, err));
     if (out->n_bytes < SS__LFS_MAX_BYTES) {
-        SS_TRY(ss__map_need(out, 0, out->n_bytes, path, err));
+        SS_TRY(ss__map_populate(out, 0, out->n_bytes, path, err));
         SS_TRY(ss__lfs_check(path, out->data, out->n_bytes, err));
     }
 out:
@@ -203,7 +203,7 @@ ss_status ss__map_again(const struct ss__map *map, const char *name, struct ss__
     *out = (struct ss__map){.kind = SS__MAP_NONE, .facts = map->facts};
     const int copy = fcntl(map->handle - 1, F_DUPFD_CLOEXEC, 0);
     return copy < 0 ? ss__fail_errno(err, name, "map", errno)
-                    : make_map(copy, name, SS__MAP_PARTS, out, err);
+                    : make_map(copy, name, SS__MAP_PARTIAL, out, err);
 }
 
 ss_status ss__file_load(const char *path, struct ss__map *out, ss_err *err)
@@ -211,7 +211,7 @@ ss_status ss__file_load(const char *path, struct ss__map *out, ss_err *err)
     ss_status status = SS_OK;
     SS_TRY(ss__file_reserve(path, out, err));
     if (out->n_bytes > 0) {
-        SS_TRY(ss__map_need(out, 0, out->n_bytes, path, err));
+        SS_TRY(ss__map_populate(out, 0, out->n_bytes, path, err));
         close(out->handle - 1);
         out->handle = 0;
         out->kind = SS__MAP_COPY;
@@ -276,10 +276,10 @@ ss_status ss__map_read(const struct ss__map *map, size_t from, size_t n, void *o
     return SS_OK;
 }
 
-ss_status ss__map_need(const struct ss__map *map, size_t from, size_t n, const char *name,
-                       ss_err *err)
+ss_status ss__map_populate(const struct ss__map *map, size_t from, size_t n, const char *name,
+                           ss_err *err)
 {
-    return map->kind == SS__MAP_PARTS
+    return map->kind == SS__MAP_PARTIAL
                ? ss__map_read(map, from, n, (uint8_t *)(uintptr_t)map->data + from, name, err)
                : SS_OK;
 }
@@ -300,7 +300,7 @@ ss_status ss__map_check(const struct ss__map *map, const char *name, ss_err *err
                : SS_OK;
 }
 
-void ss__map_forget(const struct ss__map *map, const void *data, size_t n_bytes)
+void ss__map_release_pages(const struct ss__map *map, const void *data, size_t n_bytes)
 {
     const uintptr_t page = 4096, first = (uintptr_t)map->data, from = (uintptr_t)data;
     if (map->kind < SS__MAP_MAPPED || from < first || from + n_bytes > first + map->n_bytes) {

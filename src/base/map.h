@@ -4,7 +4,7 @@
  *                      are looked at more than once
  *   ss__file_map       a mapping: for large files whose bytes are read once, such as weights
  *   ss__file_reserve   memory as large as the file, of which those parts are there that were
- *                      asked for with ss__map_need: for large files that are read in parts,
+ *                      asked for with ss__map_populate: for large files that are read in parts,
  *                      whose bytes are checked first and used later
  *
  * While a file is in use, others may cut it or write to it. A copy does not change by that. A
@@ -25,10 +25,10 @@ typedef enum ss__map_kind {
     SS__MAP_NONE,
     SS__MAP_COPY,
     SS__MAP_MAPPED,
-    SS__MAP_PARTS
+    SS__MAP_PARTIAL
 } ss__map_kind;
 
-/* How a file was when it was opened. */
+/* Identity and size of a file when it was opened (fstat). */
 struct ss__file_facts {
     uint64_t device, inode, n_bytes;
     struct timespec modified;
@@ -62,23 +62,24 @@ void ss__map_release(struct ss__map *map);
 /* Have the bytes [from, from + n) of a file, which lie inside it. Bytes that are there are read
  * again. Does nothing for maps that are not in parts. `name` is for messages. Errors: SS_E_IO;
  * one that was cut too. */
-SS_MUST_USE ss_status ss__map_need(const struct ss__map *map, size_t from, size_t n,
-                                   const char *name, ss_err *err);
+SS_MUST_USE ss_status ss__map_populate(const struct ss__map *map, size_t from, size_t n,
+                                       const char *name, ss_err *err);
 
 /* Copy bytes of a file, inside it, without touching the mapping, which would make whole
- * stretches around them resident. `name` is for messages. Errors: as ss__map_need. Threads:
+ * stretches around them resident. `name` is for messages. Errors: as ss__map_populate. Threads:
  * any.
  */
 SS_MUST_USE ss_status ss__map_read(const struct ss__map *map, size_t from, size_t n, void *out,
                                    const char *name, ss_err *err);
 
-/* Whether the file is still what it was when it was opened: SS_E_IO with a sentence if it was
+/* Whether the file is still what it was when it was opened: SS_E_IO with a message if it was
  * cut, or written to. To be called after the bytes were used. Threads: any. */
 SS_MUST_USE ss_status ss__map_check(const struct ss__map *map, const char *name, ss_err *err);
 
-/* Tell the system that a part of a mapping is not needed soon, so it leaves resident memory. Of
- * a map in parts it is gone. Parts of copies, and what lies elsewhere, stay. */
-void ss__map_forget(const struct ss__map *map, const void *data, size_t n_bytes);
+/* Tell the kernel that a part of a mapping is not needed soon (madvise), so that its pages
+ * leave resident memory. Of a map in parts it is gone. Parts of copies, and what lies
+ * elsewhere, stay. */
+void ss__map_release_pages(const struct ss__map *map, const void *data, size_t n_bytes);
 
 /* Open a regular file for reading; errors as ss__file_map. */
 SS_MUST_USE ss_status ss__open_regular(const char *path, int *descriptor,

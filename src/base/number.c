@@ -238,30 +238,30 @@ static int read_exponent(const char *text, size_t n_bytes)
 /* A decimal that was checked, from its digits as a whole number and a power of ten that are
  * both exact in the 64 bits of an extended double: one rounding there, and another to double,
  * which is the right one unless the bits that it drops are next to one half. False where the
- * fast way does not do. */
+ * fast path does not apply. */
 static bool parse_fast(const char *text, size_t n_bytes, double *value)
 {
     static const long double powers[] = {1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,
                                          1e7L,  1e8L,  1e9L,  1e10L, 1e11L, 1e12L, 1e13L,
                                          1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L, 1e20L,
                                          1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L};
-    enum { MOST_DIGITS = 19, MOST_BEHIND = 100, MOST_POWER = 27, DROPPED_BITS = 11 };
+    enum { MAX_FAST_DIGITS = 19, MAX_FRACTION_DIGITS = 100, MAX_POWER = 27, DROPPED_BITS = 11 };
     const bool is_negative = text[0] == '-';
     uint64_t digits = 0;
-    size_t n_digits = 0, n_behind = 0, at = is_negative;
-    bool is_behind = false;
+    size_t n_digits = 0, n_fraction_digits = 0, at = is_negative;
+    bool is_fraction = false;
     for (; at < n_bytes && (text[at] | 32) != 'e'; at++) {
         if (text[at] == '.') {
-            is_behind = true;
+            is_fraction = true;
             continue;
         }
         digits = 10 * digits + (uint64_t)(text[at] - '0');
         n_digits += digits > 0;
-        n_behind += is_behind;
+        n_fraction_digits += is_fraction;
     }
-    const int power = read_exponent(text + at, n_bytes - at) - (int)n_behind;
-    if (n_digits > MOST_DIGITS || n_behind > MOST_BEHIND || power > MOST_POWER ||
-        power < -MOST_POWER || digits == 0 || text[0] == '+') {
+    const int power = read_exponent(text + at, n_bytes - at) - (int)n_fraction_digits;
+    if (n_digits > MAX_FAST_DIGITS || n_fraction_digits > MAX_FRACTION_DIGITS ||
+        power > MAX_POWER || power < -MAX_POWER || digits == 0 || text[0] == '+') {
         return false;
     }
     const long double wide =

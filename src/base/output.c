@@ -94,8 +94,8 @@ static ss_status check_name(const struct ss__out *out, ss_err *err)
  * to rest. */
 static ss_status open_name(struct ss__out *out, const char *made_in, ss_err *err)
 {
-    out->name = ss__path_name(out->place);
-    out->folder = open_folder_of(out->place);
+    out->name = ss__path_name(out->target);
+    out->folder = open_folder_of(out->target);
     if (out->folder < 0) {
         return ss__fail_errno(err, out->path, "create", errno);
     }
@@ -106,11 +106,12 @@ static ss_status open_name(struct ss__out *out, const char *made_in, ss_err *err
 }
 
 /* What gets its content at the end is kept in a file without a name until then. */
-static ss_status open_sink(struct ss__out *out, const struct ss__place *place, ss_err *err)
+static ss_status open_sink(struct ss__out *out, const struct ss__out_target *target,
+                           ss_err *err)
 {
-    out->sink = place->kind == SS__PLACE_DESCRIPTOR
-                    ? fcntl(place->descriptor, F_DUPFD_CLOEXEC, 3)
-                    : open(place->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    out->sink = target->kind == SS__OUT_TARGET_DESCRIPTOR
+                    ? fcntl(target->descriptor, F_DUPFD_CLOEXEC, 3)
+                    : open(target->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
     if (out->sink < 0 && errno == EINTR) {
         return ss__fail_file(err, out->path, SS_E_STOPPED,
                              "stopped while waiting for a reader");
@@ -128,7 +129,7 @@ static ss_status open_sink(struct ss__out *out, const struct ss__place *place, s
 
 static ss_status open_device(struct ss__out *out, ss_err *err)
 {
-    out->descriptor = open(out->place, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    out->descriptor = open(out->target, O_WRONLY | O_NOCTTY | O_CLOEXEC);
     return out->descriptor >= 0 ? SS_OK : ss__fail_errno(err, out->path, "write", errno);
 }
 
@@ -139,13 +140,13 @@ static ss_status begin(const char *path, struct ss__out *out, ss_err *err)
     return out->path == NULL ? ss__fail_nomem(err, "a file name") : SS_OK;
 }
 
-ss_status ss__out_open_aside(const char *path, const char *made_in, struct ss__out *out,
-                             ss_err *err)
+ss_status ss__out_open_made_in(const char *path, const char *made_in, struct ss__out *out,
+                               ss_err *err)
 {
     ss_status status = SS_OK;
     SS_TRY(begin(path, out, err));
-    out->place = ss__strdup(path);
-    if (out->place == NULL) {
+    out->target = ss__strdup(path);
+    if (out->target == NULL) {
         SS_TRY(ss__fail_nomem(err, "a file name"));
     }
     SS_TRY(open_name(out, made_in, err));
@@ -158,22 +159,22 @@ out:
 
 ss_status ss__out_open(const char *path, struct ss__out *out, ss_err *err)
 {
-    return ss__out_open_aside(path, NULL, out, err);
+    return ss__out_open_made_in(path, NULL, out, err);
 }
 
 ss_status ss__out_open_named(const char *path, bool force, struct ss__out *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__place place = {0};
+    struct ss__out_target target = {0};
     SS_TRY(begin(path, out, err));
-    SS_TRY(ss__place_find(path, &place, err));
-    out->place = place.path; /* taken */
+    SS_TRY(ss__out_target_resolve(path, &target, err));
+    out->target = target.path; /* taken */
     out->is_kept = !force;
-    SS_TRY(place.kind == SS__PLACE_NAME     ? open_name(out, NULL, err)
-           : place.kind == SS__PLACE_DEVICE ? open_device(out, err)
-                                            : open_sink(out, &place, err));
-    if (place.kind == SS__PLACE_NAME) {
-        (void)ss__temporary_sweep(out->folder);
+    SS_TRY(target.kind == SS__OUT_TARGET_NAME     ? open_name(out, NULL, err)
+           : target.kind == SS__OUT_TARGET_DEVICE ? open_device(out, err)
+                                                  : open_sink(out, &target, err));
+    if (target.kind == SS__OUT_TARGET_NAME) {
+        (void)ss__temporary_remove_stale(out->folder);
     }
 out:
     if (status != SS_OK) {
@@ -182,18 +183,18 @@ out:
     return status;
 }
 
-void ss__out_sweep(const char *folder)
+void ss__out_remove_stale(const char *folder)
 {
     const int descriptor = open_folder(folder);
     if (descriptor >= 0) {
-        (void)ss__temporary_sweep(descriptor);
+        (void)ss__temporary_remove_stale(descriptor);
         close(descriptor);
     }
 }
 
 /* ---- writing ---- */
 
-/* Where bytes go for now, for sentences. */
+/* Where bytes go for now, for messages. */
 static const char *where(const struct ss__out *out)
 {
     return out->sink >= 0 ? SS__TEMPORARY_UNNAMED : out->path;
@@ -269,7 +270,7 @@ static int rename_new(int made_in, const char *temporary, int folder, const char
     return renamed;
 }
 
-static ss_status put_in_place(struct ss__out *out, ss_err *err)
+static ss_status rename_to_target(struct ss__out *out, ss_err *err)
 {
     const int made_in = out->made_in >= 0 ? out->made_in : out->folder;
     const int renamed = out->is_kept
@@ -326,7 +327,7 @@ ss_status ss__out_commit(struct ss__out *out, ss_err *err)
         SS_TRY(ss__fail_errno(err, out->path, "flush", errno));
     }
     if (out->temporary[0] != '\0') { /* which is locked until its descriptor is closed */
-        SS_TRY(put_in_place(out, err));
+        SS_TRY(rename_to_target(out, err));
     }
     const int closed = close(out->sink >= 0 ? out->sink : out->descriptor);
     *(out->sink >= 0 ? &out->sink : &out->descriptor) = -1;
@@ -356,7 +357,7 @@ void ss__out_abort(struct ss__out *out)
     close_open(&out->folder);
     close_open(&out->made_in);
     ss__free(out->path);
-    ss__free(out->place);
+    ss__free(out->target);
     ss__buf_release(&out->pending);
     *out = SS__OUT_CLOSED;
 }
@@ -376,11 +377,11 @@ out:
 ss_status ss__file_move(const char *from, const char *to, ss_err *err)
 {
     ss_status status = SS_OK;
-    char *place = ss__strdup(to);
-    if (place == NULL) {
+    char *target = ss__strdup(to);
+    if (target == NULL) {
         return ss__fail_nomem(err, "a file name");
     }
-    const int folder = open_folder_of(place);
+    const int folder = open_folder_of(target);
     if (folder < 0 || rename(from, to) != 0) {
         SS_TRY(ss__fail_errno(err, to, "rename to", errno));
     }
@@ -389,7 +390,7 @@ out:
     if (folder >= 0) {
         close(folder);
     }
-    ss__free(place);
+    ss__free(target);
     return status;
 }
 
@@ -431,14 +432,14 @@ ss_status ss__make_folder(const char *path, size_t *n_made, ss_err *err)
         *at = '\0';
         if (mkdir(partial, 0777) == 0) {
             n++;
-        } else if (errno != EEXIST && ss__path_look(partial) != SS__PATH_FOLDER) {
+        } else if (errno != EEXIST && ss__path_stat(partial) != SS__PATH_FOLDER) {
             ss__fail_errno(err, partial, "create folder", errno);
             partial[parent_length(partial)] = '\0';
             SS_TRY(SS_E_IO);
         }
         *at = kept;
     }
-    if (ss__path_look(path) != SS__PATH_FOLDER) {
+    if (ss__path_stat(path) != SS__PATH_FOLDER) {
         SS_FAIL_FILE(path, SS_E_IO,
                      "there is a file of this name, or a link that leads nowhere, so no folder "
                      "can be made");

@@ -1,6 +1,6 @@
 /* Files and folders that are written.
  *
- * Every output is made under a temporary name (temporary.h) on the disk where it comes to rest,
+ * Every output is made under a temporary name (temporary.h) on the same disk as its target,
  * flushed and renamed, so that a reader sees the old file or the whole new one, and two writers
  * never one file. Cleaning up needs no memory. What cannot be renamed over (a pipe, a device, a
  * descriptor such as /dev/stdout) gets the whole content at the end. */
@@ -15,10 +15,10 @@
 struct ss__out {
     int descriptor;   /* -1 while not open; the struct must come from ss__out_open… */
     int made_in;      /* the folder that `temporary` is in; -1: the same */
-    int folder;       /* where it comes to rest; -1: no name is given to it */
+    int folder;       /* the target's folder; -1: it gets no name */
     int sink;         /* the pipe or descriptor that gets the content at the end; -1: none */
-    char *path;       /* as it was given, for sentences */
-    char *place;      /* links followed, if they are */
+    char *path;       /* as it was given, for messages */
+    char *target;     /* links followed, if they are */
     const char *name; /* in `folder`, a view into `place` */
     bool is_kept;     /* a file that is there is not replaced */
     char temporary[SS__TEMPORARY_NAME_BYTES]; /* "": none */
@@ -31,13 +31,13 @@ struct ss__out {
  * not what it leads to. Errors: SS_E_IO. */
 SS_MUST_USE ss_status ss__out_open(const char *path, struct ss__out *out, ss_err *err);
 
-/* The same, made in another folder, where nobody takes it for a file; if that is on another
- * disk or cannot be opened, beside its place after all. */
-SS_MUST_USE ss_status ss__out_open_aside(const char *path, const char *made_in,
-                                         struct ss__out *out, ss_err *err);
+/* The same, made in another folder, where it is not mistaken for a finished file; if that is on
+ * another disk or cannot be opened, in the target's folder. */
+SS_MUST_USE ss_status ss__out_open_made_in(const char *path, const char *made_in,
+                                           struct ss__out *out, ss_err *err);
 
 /* Remove from a folder what dead processes left; best effort. */
-void ss__out_sweep(const char *folder);
+void ss__out_remove_stale(const char *folder);
 
 /* A file that the user named. Links are followed; a file that is there, or comes there
  * meanwhile, is left alone unless `force`; what dead processes left in its folder is removed.
@@ -76,23 +76,24 @@ void ss__unmake_folder(char *path, size_t n);
  * nothing happens. */
 SS_MUST_USE ss_status ss__flush_folder(int folder, const char *path, ss_err *err);
 
-/* ---- where a path leads (output_place.c) ---- */
+/* ---- where a path leads (output_target.c) ---- */
 
-typedef enum ss__place_kind {
-    SS__PLACE_NAME,       /* a name to be made or replaced */
-    SS__PLACE_DEVICE,     /* a device with offsets, such as /dev/null */
-    SS__PLACE_STREAM,     /* a pipe, a socket, a terminal */
-    SS__PLACE_DESCRIPTOR, /* an open file of this process */
-} ss__place_kind;
+typedef enum ss__out_target_kind {
+    SS__OUT_TARGET_NAME,       /* a name to be made or replaced */
+    SS__OUT_TARGET_DEVICE,     /* a device with offsets, such as /dev/null */
+    SS__OUT_TARGET_STREAM,     /* a pipe, a socket, a terminal */
+    SS__OUT_TARGET_DESCRIPTOR, /* an open file of this process */
+} ss__out_target_kind;
 
-struct ss__place {
-    ss__place_kind kind;
+struct ss__out_target {
+    ss__out_target_kind kind;
     char *path;     /* links followed, but for those of /proc/…/fd; gives (ss__free) */
-    int descriptor; /* of SS__PLACE_DESCRIPTOR, borrowed */
+    int descriptor; /* of SS__OUT_TARGET_DESCRIPTOR, borrowed */
 };
 
 /* Follow the links of a path that is to be written. Errors: SS_E_IO (a folder, too long, a
  * circle of links, a descriptor that is not open for writing). */
-SS_MUST_USE ss_status ss__place_find(const char *path, struct ss__place *out, ss_err *err);
+SS_MUST_USE ss_status ss__out_target_resolve(const char *path, struct ss__out_target *out,
+                                             ss_err *err);
 
 #endif

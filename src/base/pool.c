@@ -19,7 +19,7 @@ struct worker {
 };
 
 struct ss__pool {
-    size_t n_wanted, n_started;
+    size_t n_requested, n_started;
     struct worker *workers; /* [n_wanted]; worker 0 is the caller */
     pthread_mutex_t lock;
     pthread_cond_t job_posted, job_done;
@@ -45,7 +45,7 @@ static size_t count_cores(void)
     return ss__min_size(n < 1 ? 1 : (size_t)n, MAX_THREADS);
 }
 
-static void take_tasks(struct ss__pool *pool, size_t worker)
+static void claim_tasks(struct ss__pool *pool, size_t worker)
 {
     for (;;) {
         const size_t index =
@@ -71,7 +71,7 @@ static void rest_a_moment(void)
 }
 
 /* A new job has come, perhaps. */
-static void look_for_job(struct ss__pool *pool, size_t seen)
+static void wait_for_job(struct ss__pool *pool, size_t seen)
 {
     for (size_t i = 0; i < pool->n_looks && atomic_load(&pool->job_number) == seen; i++) {
         rest_a_moment();
@@ -92,7 +92,7 @@ static void *worker_main(void *argument)
     struct ss__pool *pool = self->pool;
     size_t seen = 0;
     for (;;) {
-        look_for_job(pool, seen);
+        wait_for_job(pool, seen);
         pthread_mutex_lock(&pool->lock);
         while (pool->job_number == seen && !pool->is_ending) {
             pthread_cond_wait(&pool->job_posted, &pool->lock);
@@ -103,7 +103,7 @@ static void *worker_main(void *argument)
         if (is_ending) {
             return NULL;
         }
-        take_tasks(pool, self->index);
+        claim_tasks(pool, self->index);
         pthread_mutex_lock(&pool->lock);
         if (--pool->n_busy == 0) {
             pthread_cond_signal(&pool->job_done);
@@ -127,7 +127,7 @@ ss_status ss__pool_new(size_t n_threads, struct ss__pool **out, ss_err *err)
     pthread_cond_init(&pool->job_posted, NULL);
     pthread_cond_init(&pool->job_done, NULL);
     SS_ALLOC(pool->workers, n_threads);
-    pool->n_wanted = n_threads;
+    pool->n_requested = n_threads;
     pool->n_looks = n_threads <= count_cores() ? LOOKS : 0;
     for (size_t i = 1; i < n_threads; i++) {
         pool->workers[i] = (struct worker){.pool = pool, .index = i};
@@ -168,9 +168,9 @@ size_t ss__pool_n_threads(const struct ss__pool *pool)
     return pool->n_started + 1;
 }
 
-size_t ss__pool_n_wanted(const struct ss__pool *pool)
+size_t ss__pool_n_requested(const struct ss__pool *pool)
 {
-    return pool->n_wanted;
+    return pool->n_requested;
 }
 
 void ss__pool_set_stop(struct ss__pool *pool, struct ss_progress_callback stop)
@@ -201,14 +201,14 @@ void ss__pool_run(struct ss__pool *pool, size_t n_tasks,
     pool->n_tasks = n_tasks;
     atomic_store_explicit(&pool->next_task, 0, memory_order_relaxed);
     if (alone) {
-        take_tasks(pool, 0);
+        claim_tasks(pool, 0);
         return;
     }
     pool->job_number++;
     pool->n_busy = pool->n_started;
     pthread_cond_broadcast(&pool->job_posted);
     pthread_mutex_unlock(&pool->lock);
-    take_tasks(pool, 0);
+    claim_tasks(pool, 0);
     look_for_end(pool);
     pthread_mutex_lock(&pool->lock);
     while (pool->n_busy > 0) {

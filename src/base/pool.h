@@ -13,12 +13,12 @@ struct ss__pool;
  * does not start as many, the pool has those that it did start. */
 SS_MUST_USE ss_status ss__pool_new(size_t n_threads, struct ss__pool **out, ss_err *err);
 void ss__pool_free(struct ss__pool *pool);
-size_t ss__pool_n_threads(const struct ss__pool *pool); /* that there are */
-size_t ss__pool_n_wanted(const struct ss__pool *pool);  /* that were asked for */
+size_t ss__pool_n_threads(const struct ss__pool *pool);   /* that were started */
+size_t ss__pool_n_requested(const struct ss__pool *pool); /* that were asked for */
 
 /* Ask `stop` (its fn may be NULL) about ten times a second while tasks run, from the caller's
- * thread between two of its tasks. Once it says so, tasks that have not begun are left out, in
- * this run and later ones, until ss__pool_set_stop is called again. */
+ * thread between two of its tasks. Once it asks to stop, tasks that have not begun are left
+ * out, in this run and later ones, until ss__pool_set_stop is called again. */
 void ss__pool_set_stop(struct ss__pool *pool, struct ss_progress_callback stop);
 
 /* What is asked. */

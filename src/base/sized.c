@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* More than any of these structs will have; a struct_size beyond was never set. */
-enum { MOST_BYTES = 1 << 14 };
+enum { MAX_BYTES = 1 << 14 };
 
 static size_t size_of(const void *object)
 {
@@ -14,7 +14,7 @@ static size_t size_of(const void *object)
 
 static bool is_set(const void *object)
 {
-    return size_of(object) > sizeof(size_t) && size_of(object) <= MOST_BYTES;
+    return size_of(object) > sizeof(size_t) && size_of(object) <= MAX_BYTES;
 }
 
 static ss_status fail_unset(const void *object, const char *name, ss_err *err)

@@ -13,7 +13,7 @@
 struct ss__spool {
     int handle; /* descriptor + 1; 0: not open */
     bool is_reading;
-    struct ss__buf buf; /* bytes on their way */
+    struct ss__buf buf; /* buffered bytes */
     size_t at;          /* of the next byte to read in it */
 };
 

@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-bool ss__stop_says_so(const struct ss_progress_callback *stop)
+bool ss__stop_requested(const struct ss_progress_callback *stop)
 {
     const struct ss_progress waiting = {
         .struct_size = sizeof waiting, .stage = SS_STAGE_WAIT, .name = ""};
@@ -21,7 +21,7 @@ bool ss__is_stopped(struct ss__asking *asking)
         return false;
     }
     asking->asked = seconds;
-    return ss__stop_says_so(&asking->stop);
+    return ss__stop_requested(&asking->stop);
 }
 
 ss_status ss__check_stop(struct ss__asking *asking, ss_err *err)

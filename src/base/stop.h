@@ -1,4 +1,5 @@
-/* Asking whether to stop, in loops that are faster than the question is worth. */
+/* Cancellation: loops poll the caller's stop callback at most once in SS__ASK_MS, however fast
+ * they run. */
 #ifndef SS_BASE_STOP_H
 #define SS_BASE_STOP_H
 
@@ -8,16 +9,17 @@
 
 enum { SS__ASK_MS = 100 };
 
-/* Zeroed, nobody asks. */
+/* Zeroed: no callback, never stopped. */
 struct ss__asking {
     struct ss_progress_callback stop;
-    double asked; /* when, by a clock that only goes on */
+    double asked; /* time of the last call, monotonic clock */
 };
 
-/* Ask now. False where there is nobody to ask. */
-bool ss__stop_says_so(const struct ss_progress_callback *stop);
+/* Call the callback now. False where there is none. */
+bool ss__stop_requested(const struct ss_progress_callback *stop);
 
-/* Ask, but not within SS__ASK_MS of the last time. `asking` may be NULL. */
+/* Call it, but not within SS__ASK_MS of the last time: returns false then. `asking` may be
+ * NULL. */
 bool ss__is_stopped(struct ss__asking *asking);
 
 /* The same as a status: SS_E_STOPPED, "stopped on request". */

@@ -111,7 +111,7 @@ bool ss__temporary_remove(int folder, const char *name)
     return is_gone;
 }
 
-size_t ss__temporary_sweep(int folder)
+size_t ss__temporary_remove_stale(int folder)
 {
     size_t n = 0;
     const int again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

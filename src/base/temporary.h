@@ -1,4 +1,4 @@
-/* What is under way: files that become outputs when they are whole.
+/* Temporary files: outputs until they are complete.
  *
  * Each has a random name of its own, is made with O_CREAT | O_EXCL | O_NOFOLLOW and is locked
  * (flock) by its writer as long as that lives. A file of such a name without a lock is left
@@ -32,24 +32,24 @@ typedef enum ss__lock_state {
 /* Try for the exclusive lock of an open file; it goes when the descriptor is closed. */
 ss__lock_state ss__lock_try(int descriptor);
 
-/* Make and lock a file in an open folder. `path` is what sentences name. Errors: SS_E_IO. */
+/* Make and lock a file in an open folder. `path` is named in messages. Errors: SS_E_IO. */
 SS_MUST_USE ss_status ss__temporary_create(int folder, const char *path,
                                            char name[SS__TEMPORARY_NAME_BYTES], int *descriptor,
                                            ss_err *err);
 
 /* Remove such files of dead processes from an open folder; best effort. Returns how many. */
-size_t ss__temporary_sweep(int folder);
+size_t ss__temporary_remove_stale(int folder);
 /* The same for one name: whether it was such a file, and is gone. */
 bool ss__temporary_remove(int folder, const char *name);
 
-/* What sentences call a file without a name. */
+/* What messages call a file without a name. */
 #define SS__TEMPORARY_UNNAMED "the temporary file (in $TMPDIR, else /tmp)"
 
 /* A file without a name in $TMPDIR, else /tmp, for reading and writing: it goes with its
  * descriptor. Errors: SS_E_IO, naming the folder. */
 SS_MUST_USE ss_status ss__temporary_unnamed(int *descriptor, ss_err *err);
 
-/* Write all of it where the descriptor stands. `path` is what sentences name. Errors: SS_E_IO,
+/* Write all of it where the descriptor stands. `path` is named in messages. Errors: SS_E_IO,
  * also when the file system takes nothing without saying why. */
 SS_MUST_USE ss_status ss__write_all(int descriptor, const char *path, const void *data,
                                     size_t n_bytes, ss_err *err);

@@ -116,7 +116,7 @@ static ss_status look_at_file(ss_dataset *dataset, size_t i, ss_err *err)
         file->reader = &ss_format_reader_csv;
     }
     if (is_member || file->is_empty ||
-        (ss__path_look(path) == SS__PATH_FILE && strcmp(path, "-") != 0)) {
+        (ss__path_stat(path) == SS__PATH_FILE && strcmp(path, "-") != 0)) {
         ss_source_stream_close(&file->stream);
     }
     return SS_OK;

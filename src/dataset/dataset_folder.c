@@ -133,7 +133,7 @@ ss_status ss_dataset_folder_card(const char *folder, struct ss_repo_card *card, 
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a file name"));
         }
-        if (ss__path_look(path) == SS__PATH_FILE) {
+        if (ss__path_stat(path) == SS__PATH_FILE) {
             text.n_bytes = 0;
             SS_TRY(ss__file_read(path, MAX_CARD_BYTES, &text, err));
             const struct ss_text view = {text.data, text.n_bytes};
@@ -154,7 +154,7 @@ bool ss_dataset_path_is_left_over(const char *path)
     static const char *const documents[] = {"state.json", "dataset_info.json"};
     for (size_t i = 0; folder != NULL && ss_format_name_is_cache(name) && i < 2; i++) {
         char *document = ss__path_join(folder, documents[i]);
-        is_saved |= document != NULL && ss__path_look(document) == SS__PATH_FILE;
+        is_saved |= document != NULL && ss__path_stat(document) == SS__PATH_FILE;
         ss__free(document);
     }
     ss__free(folder);

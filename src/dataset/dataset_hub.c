@@ -84,7 +84,7 @@ static char *find_kept(const struct resolving *resolving, const char *path)
     ss__buf_printf(&place, "/snapshots/%s/%s", resolving->tree.commit, path);
     const char *text = ss__buf_text(&place);
     char *found =
-        text != NULL && ss__path_look(text) == SS__PATH_FILE ? ss__strdup(text) : NULL;
+        text != NULL && ss__path_stat(text) == SS__PATH_FILE ? ss__strdup(text) : NULL;
     ss__buf_release(&place);
     return found;
 }

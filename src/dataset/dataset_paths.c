@@ -76,7 +76,7 @@ static ss_status add_given(struct ss_dataset_file_list *list, const char *path,
                            const struct ss_log *log, ss_err *err)
 {
     const size_t n_before = list->n;
-    const ss__path_kind kind = ss__path_look(path);
+    const ss__path_kind kind = ss__path_stat(path);
     if (strcmp(path, "-") == 0 || kind == SS__PATH_FILE || kind == SS__PATH_OTHER) {
         SS_RETURN_IF_ERROR(ss_dataset_file_list_add(list, path, err));
         if (ss_dataset_path_is_left_over(path)) {

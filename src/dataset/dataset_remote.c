@@ -112,7 +112,7 @@ static void forward(void *user, ss_level level, const char *message)
 static int is_interrupted(void *user)
 {
     const struct ss_dataset_remotes *remotes = user;
-    return atomic_load(&remotes->halt->is_interrupted) || ss__stop_says_so(&remotes->stop);
+    return atomic_load(&remotes->halt->is_interrupted) || ss__stop_requested(&remotes->stop);
 }
 
 static ss_status make_hub(struct ss_dataset_remotes *remotes, struct ss_net_hub **out,

@@ -44,8 +44,8 @@ static ss_status add_folder(const char *folder, const struct ss_repo_request *re
     struct ss_dataset_folder_files files = {.root = folder};
     struct ss_repo_card card = {.configs = NULL};
     struct ss_repo_choice choice = {.kind = NULL};
-    if (ss__path_look(folder) != SS__PATH_FOLDER) {
-        SS_FAIL_FILE(folder, ss__path_look(folder) == SS__PATH_NONE ? SS_E_NOINPUT : SS_E_USAGE,
+    if (ss__path_stat(folder) != SS__PATH_FOLDER) {
+        SS_FAIL_FILE(folder, ss__path_stat(folder) == SS__PATH_NONE ? SS_E_NOINPUT : SS_E_USAGE,
                      "is a file; `split` and `config` need a dataset folder");
     }
     SS_TRY(ss_dataset_list_folder(folder, false, use->log, &files.paths, &files.n, err));

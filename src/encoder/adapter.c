@@ -345,7 +345,7 @@ static ss_status find_weights(const char *folder, char **out, ss_err *err)
         if (*out == NULL) {
             return ss__fail_nomem(err, "a path");
         }
-        if (ss__path_look(*out) == SS__PATH_NONE) {
+        if (ss__path_stat(*out) == SS__PATH_NONE) {
             ss__free(*out);
             *out = NULL;
         }

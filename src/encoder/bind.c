@@ -271,7 +271,7 @@ ss_status ss_encoder_bind_rows(struct ss_encoder_binder *binder, const char *nam
         SS_TRY(ss_tensor_matrix_new(rows->n_total, rows->n_in, precision, matrix, err));
     }
     ss_tensor_matrix_fill(matrix, rows->at, rows->n, view, SS_TENSOR_OUT_BY_IN);
-    ss_weights_forget(binder->weights, find(binder, name)->tensor);
+    ss_weights_release_pages(binder->weights, find(binder, name)->tensor);
 out:
     ss__free(ordered);
     ss__free(owned);

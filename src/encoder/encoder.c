@@ -67,7 +67,7 @@ static ss_status add_present(ss_encoder *encoder, const char *folder, const char
         if (path == NULL) {
             return ss__fail_nomem(err, "a path");
         }
-        if (ss__path_look(path) == SS__PATH_FILE) {
+        if (ss__path_stat(path) == SS__PATH_FILE) {
             status = ss_encoder_add_file(encoder, path, NULL, err);
         }
         ss__free(path);
@@ -140,8 +140,8 @@ static ss_status find_base(struct opening *o, ss_err *err)
         status = ss__fail_nomem(err, "a path");
         goto out;
     }
-    const bool is_here = ss__path_look(base) == SS__PATH_FOLDER;
-    if (base[0] == '\0' || (!is_here && ss__path_look(beside) != SS__PATH_FOLDER)) {
+    const bool is_here = ss__path_stat(base) == SS__PATH_FOLDER;
+    if (base[0] == '\0' || (!is_here && ss__path_stat(beside) != SS__PATH_FOLDER)) {
         SS_FAIL_FILE(
             o->adapter.file, SS_E_NOINPUT,
             "this is an adapter alone, of the model '%.200s' ('base_model_name_or_path'), "

@@ -233,7 +233,7 @@ ss_status ss_encoder_model_folder_read(const char *path, const struct ss_log *lo
     struct ss__json *modules = NULL;
     const char *file = NULL;
     *out = (struct ss_encoder_model_folder){.path = path, .transformer = path};
-    switch (ss__path_look(path)) {
+    switch (ss__path_stat(path)) {
     case SS__PATH_FOLDER:
         break;
     case SS__PATH_NONE:

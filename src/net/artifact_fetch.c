@@ -159,7 +159,7 @@ static ss_status copy_checked(const struct ss_net_artifact_job *fetch, const cha
     }
     SS_ALLOC_ALIGNED(chunk, COPY_BYTES);
     SS_TRY(ss__hash_new(entry->kind, &hash, err));
-    SS_TRY(ss__out_open_aside(to, fetch->folder, &out, err));
+    SS_TRY(ss__out_open_made_in(to, fetch->folder, &out, err));
     while ((got = read(descriptor, chunk, COPY_BYTES)) != 0) {
         if (got > 0) {
             ss__hash_add(hash, chunk, (size_t)got);
@@ -234,7 +234,7 @@ static ss_status fetch_all(struct ss_net_artifact_job *fetch, struct ss_net_arti
     char *to = NULL;
     SS_TRY(ss_net_artifact_check_references(artifact, err));
     SS_TRY(ss__make_folder(fetch->folder, NULL, err));
-    ss__out_sweep(fetch->folder);
+    ss__out_remove_stale(fetch->folder);
     for (size_t i = 0; i < artifact->manifest.n; i++) {
         to = ss__path_join(fetch->folder, artifact->manifest.entries[i].path);
         if (to == NULL) {

@@ -37,8 +37,8 @@ static ss_status write_aside(const char *cache, const char *path, const struct s
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
     SS_TRY(ss__make_folder(folder, NULL, err));
-    ss__out_sweep(folder);
-    SS_TRY(ss__out_open_aside(path, folder, &out, err));
+    ss__out_remove_stale(folder);
+    SS_TRY(ss__out_open_made_in(path, folder, &out, err));
     SS_TRY(ss__out_write(&out, text->data, text->n_bytes, err));
     SS_TRY(ss__out_commit(&out, err));
 out:

@@ -140,7 +140,7 @@ static ss_status follow_to_page(struct ss_net_artifact_job *fetch,
     SS_TRY(check_etag(fetch->store.net, entry, err));
     SS_TRY(ss_net_make_parents(to, err));
     SS_TRY(ss_net_remote_new(fetch->store.net, &options, &remote, err));
-    SS_TRY(ss__out_open_aside(to, fetch->folder, &page.out, err));
+    SS_TRY(ss__out_open_made_in(to, fetch->folder, &page.out, err));
     SS_TRY(ss_net_remote_read(remote, 0, SS_NOWHERE, take_page, &page, err));
     SS_TRY(ss__out_commit(&page.out, err));
 out:

@@ -89,7 +89,7 @@ static ss_status walk(struct ss_net_cached_repo *repo, ss_net_cached_kind kind, 
         goto out;
     }
     if (S_ISREG(facts.st_mode) || S_ISLNK(facts.st_mode)) {
-        repo->is_partially_scanned |= ss__path_look(path) == SS__PATH_FOLDER;
+        repo->is_partially_scanned |= ss__path_stat(path) == SS__PATH_FOLDER;
         SS_TRY(add_file(repo, kind, path, below, &facts, err));
     } else if (S_ISDIR(facts.st_mode) && depth < MAX_DEPTH) {
         SS_TRY(ss__list_folder(path, &names, &n, err));
@@ -138,7 +138,7 @@ static ss_status read_repo(const char *cache, const char *folder,
         }
         if (is_own_folder(top)) {
             SS_TRY(walk(out, parts[i].kind, top, "", 0, err));
-        } else if (ss__path_look(top) != SS__PATH_NONE) {
+        } else if (ss__path_stat(top) != SS__PATH_NONE) {
             out->is_partially_scanned = true;
         }
         ss__free(top);
@@ -171,7 +171,7 @@ ss_status ss_net_cache_each(const char *cache_dir,
     } else if ((cache = ss__strdup(cache_dir)) == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    if (ss__path_look(cache) != SS__PATH_NONE) {
+    if (ss__path_stat(cache) != SS__PATH_NONE) {
         SS_TRY(ss__list_folder(cache, &folders, &n, err));
     }
     for (size_t i = 0; i < n; i++) {

@@ -128,7 +128,7 @@ static void report(struct check *check, const struct ss_net_cached_file *file, c
 
 static int ask(void *user)
 {
-    return ss__stop_says_so(user);
+    return ss__stop_requested(user);
 }
 
 static ss_status run_check(const struct ss_cache_check_options *options,
@@ -331,8 +331,8 @@ ss_status ss_cache_prune(const struct ss_cache_check_options *options, struct ss
     const ss_status status = run_check(options, prune_repo, &cache, out, err);
     if (status == SS_OK && (options == NULL || !options->dry_run)) {
         locks = ss__path_join(cache, SS_NET_HUB_LOCKS);
-        ss__out_sweep(cache);
-        ss__out_sweep(locks == NULL ? cache : locks);
+        ss__out_remove_stale(cache);
+        ss__out_remove_stale(locks == NULL ? cache : locks);
     }
     ss__free(cache);
     ss__free(locks);

@@ -83,7 +83,7 @@ static ss_status open_partial(struct ss_net *net, struct download *download, boo
         }
         close(download->descriptor);
         download->descriptor = -1;
-        *is_done = ss__path_look(options->path) == SS__PATH_FILE;
+        *is_done = ss__path_stat(options->path) == SS__PATH_FILE;
     }
     return SS_OK;
 }

@@ -42,7 +42,7 @@ void ss_fetch_result_release(struct ss_fetch_result *result)
 /* While a server is waited for, the callback is asked too. */
 static int ask(void *user)
 {
-    return ss__stop_says_so(user);
+    return ss__stop_requested(user);
 }
 
 static struct ss_net_options net_options(const struct wanted *wanted)
@@ -65,7 +65,7 @@ static ss_status keep(char **out, const char *text, ss_err *err)
 
 static bool is_path(const struct wanted *wanted)
 {
-    return ss__path_look(wanted->reference) != SS__PATH_NONE;
+    return ss__path_stat(wanted->reference) != SS__PATH_NONE;
 }
 
 static ss_status take_path(const struct wanted *wanted, struct ss_fetch_result *out,
@@ -114,7 +114,7 @@ static bool begins_here(const char *reference)
     }
     memcpy(folder, reference, n);
     folder[n] = '\0';
-    return ss__path_look(folder) != SS__PATH_NONE;
+    return ss__path_stat(folder) != SS__PATH_NONE;
 }
 
 static bool is_of_hub(const struct wanted *wanted)

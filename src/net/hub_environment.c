@@ -142,7 +142,7 @@ ss_status ss_net_hub_token_from_environment(char **out, ss_err *err)
         }
     }
     if (find_path(places, "token", &path, NULL) == SS_OK &&
-        ss__path_look(path) == SS__PATH_FILE) {
+        ss__path_stat(path) == SS__PATH_FILE) {
         SS_TRY(ss__file_read(path, MAX_TOKEN_BYTES, &text, err));
         SS_TRY(trim_token(text.data == NULL ? "" : text.data, text.n_bytes, out, err));
     }

@@ -25,7 +25,7 @@ static cached look_in_listing(const struct ss_net_hub *hub, const struct ss_net_
     cached found = CACHED_NOTHING;
     struct ss__json *json = NULL;
     char *path = ss_net_hub_listing_path(hub, name, commit);
-    if (path != NULL && ss__path_look(path) == SS__PATH_FILE &&
+    if (path != NULL && ss__path_stat(path) == SS__PATH_FILE &&
         ss__json_load(path, &json, NULL) == SS_OK) {
         const struct ss__json *files = ss__json_get(json, "files");
         const bool is_known = ss__json_integer(ss__json_get(json, "format_version")) == 1;
@@ -46,7 +46,7 @@ static cached look_in_cache(const struct ss_net_hub *hub, const struct ss_net_hu
     if (ss_net_hub_paths_find(hub, name, commit, NULL, &paths, NULL) != SS_OK) {
         return CACHED_NOTHING;
     }
-    const ss__path_kind kind = ss__path_look(paths.pointer);
+    const ss__path_kind kind = ss__path_stat(paths.pointer);
     if (kind == SS__PATH_FILE) {
         *out = paths.pointer;
         paths.pointer = NULL;
@@ -99,7 +99,7 @@ static ss_status bring(struct ss_net_hub *hub, const struct ss_net_hub_name *nam
     SS_TRY(ss_net_hub_ref_write(hub, name, file->commit, err));
     SS_TRY(ss_net_hub_lock(hub, paths->lock, &lock, err));
     const bool is_new =
-        !has_blob(paths, file) && ss__path_look(paths->pointer) != SS__PATH_FILE;
+        !has_blob(paths, file) && ss__path_stat(paths->pointer) != SS__PATH_FILE;
     if (is_new) {
         SS_TRY(ss_net_hub_download(hub, name, file, paths, err));
     }
@@ -115,7 +115,7 @@ static ss_status get_found(struct ss_net_hub *hub, const struct ss_net_hub_name 
     ss_status status = SS_OK;
     struct ss_net_hub_paths paths = {0};
     SS_TRY(ss_net_hub_paths_find(hub, name, file->commit, file->etag, &paths, err));
-    if (ss__path_look(paths.pointer) == SS__PATH_FILE) {
+    if (ss__path_stat(paths.pointer) == SS__PATH_FILE) {
         (void)!ss_net_hub_ref_write(hub, name, file->commit,
                                     NULL); /* the cache may be read-only */
     } else {

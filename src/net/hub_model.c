@@ -319,7 +319,7 @@ static ss_status say_way_out(const struct ss_net_hub *hub, const struct fetching
         ss_net_hub_paths_find(hub, &name, commit, NULL, &paths, NULL) != SS_OK) {
         return status;
     }
-    if (ss__path_look(paths.pointer) == SS__PATH_FOLDER) {
+    if (ss__path_stat(paths.pointer) == SS__PATH_FOLDER) {
         const ss_err why = *err;
         (void)!ss__fail(
             err, status,

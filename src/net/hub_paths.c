@@ -56,7 +56,7 @@ static bool has_repo(const char *cache, const struct ss_net_hub_name *name)
 {
     const struct ss_net_hub hub = {.cache = (char *)(uintptr_t)cache};
     char *path = repo_path(&hub, name);
-    const bool is_there = path != NULL && ss__path_look(path) == SS__PATH_FOLDER;
+    const bool is_there = path != NULL && ss__path_stat(path) == SS__PATH_FOLDER;
     ss__free(path);
     return is_there;
 }
@@ -115,8 +115,8 @@ static ss_status open_aside(const struct ss_net_hub *hub, const char *path, stru
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
     SS_TRY(ss__make_folder(folder, NULL, err));
-    ss__out_sweep(folder);
-    SS_TRY(ss__out_open_aside(path, folder, out, err));
+    ss__out_remove_stale(folder);
+    SS_TRY(ss__out_open_made_in(path, folder, out, err));
 out:
     ss__free(folder);
     return status;
@@ -138,7 +138,7 @@ out:
 void ss_net_hub_tag_cache(const struct ss_net_hub *hub)
 {
     char *path = ss__path_join(hub->cache, "CACHEDIR.TAG");
-    if (path != NULL && ss__path_look(path) == SS__PATH_NONE) {
+    if (path != NULL && ss__path_stat(path) == SS__PATH_NONE) {
         (void)!write_aside(hub, path, cache_tag, sizeof cache_tag - 1, NULL);
     }
     ss__free(path);
@@ -150,7 +150,7 @@ bool ss_net_hub_ref_load(const char *path, char commit[SS_NET_HUB_COMMIT_BYTES])
 {
     struct ss__buf text = {0};
     bool is_good =
-        ss__path_look(path) == SS__PATH_FILE && ss__file_read(path, 64, &text, NULL) == SS_OK;
+        ss__path_stat(path) == SS__PATH_FILE && ss__file_read(path, 64, &text, NULL) == SS_OK;
     for (; is_good && text.n_bytes > 0 && text.data[text.n_bytes - 1] == '\n'; text.n_bytes--) {
     }
     if (is_good && text.n_bytes == SS_NET_HUB_COMMIT_BYTES - 1) {
@@ -221,7 +221,7 @@ bool ss_net_hub_no_exist(const struct ss_net_hub *hub, const struct ss_net_hub_n
                          const char *commit)
 {
     char *path = no_exist_path(hub, name, commit);
-    const bool is_known = path != NULL && ss__path_look(path) == SS__PATH_FILE;
+    const bool is_known = path != NULL && ss__path_stat(path) == SS__PATH_FILE;
     ss__free(path);
     return is_known;
 }
@@ -346,7 +346,7 @@ ss_status ss_net_hub_link(const struct ss_net_hub *hub, const struct ss_net_hub_
     ss_status status = SS_OK;
     struct stat blob;
     char *target = NULL;
-    if (ss__path_look(paths->pointer) == SS__PATH_FILE) {
+    if (ss__path_stat(paths->pointer) == SS__PATH_FILE) {
         return SS_OK;
     }
     SS_TRY(ss_net_make_parents(paths->pointer, err));

@@ -151,7 +151,7 @@ static ss_status walk(struct ss_net_hub_tree *tree, const char *folder, const ch
     if (whole == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    const ss__path_kind kind = ss__path_look(whole);
+    const ss__path_kind kind = ss__path_stat(whole);
     if (kind == SS__PATH_FILE) {
         struct ss__file_facts facts;
         if (!ss__file_facts_at(whole, &facts)) {
@@ -189,7 +189,7 @@ static ss_status list_cached(struct ss_net_hub *hub, const struct ss_net_hub_nam
         return SS_OK;
     }
     SS_TRY(ss_net_hub_paths_find(hub, &top, tree->commit, NULL, &paths, err));
-    if (ss__path_look(paths.pointer) == SS__PATH_FOLDER) {
+    if (ss__path_stat(paths.pointer) == SS__PATH_FOLDER) {
         *found = true;
         SS_TRY(walk(tree, paths.pointer, name->path, 0, err));
     }

@@ -152,7 +152,7 @@ static char *user_file(void)
     }
     for (size_t i = 0; home != NULL && i < sizeof names / sizeof *names; i++) {
         char *path = ss__path_join(home, names[i]);
-        if (path != NULL && ss__path_look(path) == SS__PATH_FILE) {
+        if (path != NULL && ss__path_stat(path) == SS__PATH_FILE) {
             return path;
         }
         ss__free(path);
@@ -167,7 +167,7 @@ ss_status ss_net_netrc_password(const char *machine, struct ss__buf *password, b
     struct ss__buf text = {0};
     char *path = user_file();
     *found = false;
-    const ss__path_kind kind = path == NULL ? SS__PATH_NONE : ss__path_look(path);
+    const ss__path_kind kind = path == NULL ? SS__PATH_NONE : ss__path_stat(path);
     if (kind == SS__PATH_NONE || kind == SS__PATH_BROKEN) {
         goto out;
     }

@@ -113,7 +113,7 @@ static ss_status next_of_array(ss_embeddings *embeddings, uint64_t first, size_t
                                                 (int64_t)ss_weights_dtype_bytes(whole->dtype);
     *n_read = (size_t)part.shape[0];
     ss_status status = *n_read == 0 ? SS_OK : ss_weights_tensor_to_f32(&part, out, err);
-    ss_weights_forget(embeddings->weights, &part);
+    ss_weights_release_pages(embeddings->weights, &part);
     if (status == SS_OK) {
         status = ss_weights_check(embeddings->weights, err);
     }
@@ -250,7 +250,7 @@ ss_status ss_embeddings_open(const char *path, const struct ss_embeddings_option
         (struct ss_embeddings_info){.struct_size = sizeof(struct ss_embeddings_info),
                                     .path = embeddings->path,
                                     .column = ""};
-    if (ss__path_look(path) == SS__PATH_FILE && ss_weights_sniff(path) != NULL) {
+    if (ss__path_stat(path) == SS__PATH_FILE && ss_weights_sniff(path) != NULL) {
         SS_TRY(ss_weights_open(path, &embeddings->asking, &embeddings->weights, err));
         embeddings->info.format = ss_weights_format(embeddings->weights);
         SS_TRY(find_array(embeddings, err));

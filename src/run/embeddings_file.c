@@ -16,7 +16,7 @@ static ss_status check_extension(const char *path, ss_err *err)
     const char *extension = strrchr(ss__path_name(path), '.');
     for (size_t i = 0; extension != NULL && i < sizeof others / sizeof *others; i++) {
         if (ss__equal_ignoring_case(extension, others[i]) &&
-            ss__path_look(path) != SS__PATH_OTHER) {
+            ss__path_stat(path) != SS__PATH_OTHER) {
             return ss__fail_file(err, path, SS_E_USAGE,
                                  "embeddings are written as .npy, not as %s; let the name end "
                                  "in .npy",

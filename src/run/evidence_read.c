@@ -281,7 +281,7 @@ ss_status ss_run_evidence_open(const char *folder, size_t n_features,
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));
         }
-        if (ss__path_look(path) == SS__PATH_NONE) {
+        if (ss__path_stat(path) == SS__PATH_NONE) {
             SS_FAIL_FILE(path, SS_E_DATA, "missing: this is not a complete run");
         }
         SS_TRY(parts[i].read(out, path, err));

@@ -272,7 +272,7 @@ static void sweep(const struct ss_run_folder *folder)
 static ss_status open_folder(const char *path, bool force, struct ss_run_folder *folder,
                              ss_err *err)
 {
-    const ss__path_kind kind = ss__path_look(path);
+    const ss__path_kind kind = ss__path_stat(path);
     if (kind == SS__PATH_FILE || kind == SS__PATH_OTHER) {
         return ss__fail_file(err, path, SS_E_EXISTS,
                              "this is not a folder; name another place for results");
@@ -338,7 +338,7 @@ ss_status ss_run_folder_open(const char *path, const char *const *files, bool fo
     SS_TRY(take_lock(folder, err));
     if (folder->lock > 0) {
         sweep(folder);
-        (void)ss__temporary_sweep(folder->descriptor - 1);
+        (void)ss__temporary_remove_stale(folder->descriptor - 1);
     }
     if (!force) { /* somebody may have finished since the first look */
         SS_TRY(refuse_content(path, folder->lock > 0, err));

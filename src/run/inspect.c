@@ -155,7 +155,7 @@ static void find_extension(struct ss_run_probe *probe)
 
 static ss_status look_at(const char *path, struct ss_run_probe *probe, ss_err *err)
 {
-    *probe = (struct ss_run_probe){.path = path, .kind = ss__path_look(path)};
+    *probe = (struct ss_run_probe){.path = path, .kind = ss__path_stat(path)};
     find_extension(probe);
     if (probe->kind == SS__PATH_NONE && strpbrk(path, "*?[") == NULL) {
         return ss__fail_file(err, path, SS_E_NOINPUT, "there is no such file or folder");

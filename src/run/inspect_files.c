@@ -194,7 +194,7 @@ static const char *top_level(const char *path)
         return NULL;
     }
     const size_t n = ss__min_size(map.n_bytes, LOOK_BYTES);
-    size_t at = ss__map_need(&map, 0, n, path, NULL) == SS_OK ? 0 : n;
+    size_t at = ss__map_populate(&map, 0, n, path, NULL) == SS_OK ? 0 : n;
     while (at < n && map.data[at] != 0 && strchr(" \t\r\n", map.data[at]) != NULL) {
         at++;
     }

@@ -412,7 +412,7 @@ static ss_status put_outputs(struct ss__json_writer *writer,
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));
         }
-        if (ss__path_look(path) == SS__PATH_FILE) {
+        if (ss__path_stat(path) == SS__PATH_FILE) {
             SS_TRY(ss__sha256_file(path, manifest->asking, hex, err));
             ss__put_text(writer, hashed_outputs[i], hex);
         }

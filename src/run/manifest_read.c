@@ -128,7 +128,7 @@ static ss_status check_hashes(const char *file, const char *folder, const struct
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));
         }
-        if (ss__path_look(path) != SS__PATH_FILE) {
+        if (ss__path_stat(path) != SS__PATH_FILE) {
             SS_FAIL_FILE(path, SS_E_DATA, "missing: this is not a complete run");
         }
         SS_TRY(ss__sha256_file(path, asking, hex, err));
@@ -156,7 +156,7 @@ ss_status ss_run_manifest_read(struct ss_run *run, const char *folder, bool chec
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    if (ss__path_look(path) == SS__PATH_NONE && ss__path_look(folder) == SS__PATH_FOLDER) {
+    if (ss__path_stat(path) == SS__PATH_NONE && ss__path_stat(folder) == SS__PATH_FOLDER) {
         SS_FAIL_FILE(folder, SS_E_DATA, "not a complete run: there is no %s",
                      SS_RUN_FILE_MANIFEST);
     }
@@ -187,7 +187,7 @@ static ss_status read_part(struct ss_run *run, const char *folder, const char *n
         return ss__fail_nomem(err, "a path");
     }
     const ss_status status =
-        ss__path_look(path) == SS__PATH_NONE
+        ss__path_stat(path) == SS__PATH_NONE
             ? ss__fail_file(err, path, SS_E_DATA, "missing: this is not a complete run")
             : read(run, path, err);
     ss__free(path);
@@ -210,7 +210,7 @@ ss_status ss_run_open_checked(const char *dir, bool check, struct ss__asking *as
     ss_status status = SS_OK;
     struct ss_run *run = NULL;
     *out = NULL;
-    if (ss__path_look(dir) == SS__PATH_NONE) {
+    if (ss__path_stat(dir) == SS__PATH_NONE) {
         SS_FAIL_FILE(dir, SS_E_NOINPUT, "there is no such folder");
     }
     SS_ALLOC(run, 1);

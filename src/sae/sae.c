@@ -185,7 +185,7 @@ bool ss_sae_is_at(const char *path)
     struct ss_sae_checkpoint from = {0};
     const struct ss_sae_format *format = NULL;
     bool found = false;
-    if (ss__path_look(path) == SS__PATH_NONE) {
+    if (ss__path_stat(path) == SS__PATH_NONE) {
         return false;
     }
     if (ss_sae_checkpoint_find(path, NULL, &from, NULL) != SS_OK) {
@@ -272,7 +272,7 @@ ss_status ss_sae_open_with_weights(const char *path, const struct ss_sae_options
     struct ss_sae_parts parts = {.parameters.keeps_all = keeps_all};
     struct ss_sae_provenance *provenance = &parts.provenance;
     *out = NULL;
-    if (ss__path_look(path) == SS__PATH_NONE) {
+    if (ss__path_stat(path) == SS__PATH_NONE) {
         SS_FAIL_FILE(path, SS_E_NOINPUT,
                      "there is no such folder or file; expected a folder with %s",
                      formats[0]->files);

@@ -119,7 +119,7 @@ static ss_status split_path(struct ss_sae_checkpoint *from, ss_err *err)
 {
     const char *name = ss__path_name(from->path);
     const size_t n_folder = (size_t)(name - from->path);
-    const bool is_file = ss__path_look(from->path) == SS__PATH_FILE;
+    const bool is_file = ss__path_stat(from->path) == SS__PATH_FILE;
     const bool is_document = ends_with(name, ".json");
     if (!is_file) {
         from->folder = ss__strdup(from->path);

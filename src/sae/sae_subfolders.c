@@ -60,7 +60,7 @@ static ss_status look(struct search *search, const char *inner, size_t level, ss
     if (path == NULL) {
         return ss__fail_nomem(err, "a path");
     }
-    if (ss__path_look(path) != SS__PATH_FOLDER ||
+    if (ss__path_stat(path) != SS__PATH_FOLDER ||
         ss__list_folder(path, &names, &n, NULL) != SS_OK) {
         goto out;
     }

@@ -286,7 +286,7 @@ static ss_status read_decoder(struct ss_sae_parts *sae, const struct ss_sae_chec
     float *owned = NULL;
     SS_TRY(ss_weights_view_f32(from->weights, full_name(from, names->decoder).text, 2, shape,
                                &values, &owned, err));
-    ss_weights_forget(from->weights, ss_sae_tensor(from, names->decoder));
+    ss_weights_release_pages(from->weights, ss_sae_tensor(from, names->decoder));
 out:
     ss__free(owned);
     return status;
@@ -373,7 +373,7 @@ static ss_status read_encoder_directly(struct ss_sae_parts *sae,
                                 SS_PRECISION_HIGHEST, &sae->parameters.encoder, err));
     ss_tensor_matrix_fill(&sae->parameters.encoder, 0, sae->parameters.n_features, values,
                           names->encoder_layout);
-    ss_weights_forget(from->weights, ss_sae_tensor(from, names->encoder));
+    ss_weights_release_pages(from->weights, ss_sae_tensor(from, names->encoder));
 out:
     ss__free(owned);
     return status;

@@ -140,7 +140,7 @@ static ss_status read_member(void *state, uint64_t offset, void *out, size_t n, 
     *n_read = ss__min_size(n, reading->n_plain);
     if (*n_read > 0) {
         memcpy(out, reading->plain, *n_read);
-        ss__map_forget(reading->map, reading->plain, *n_read); /* it is read once */
+        ss__map_release_pages(reading->map, reading->plain, *n_read); /* it is read once */
         reading->plain += *n_read;
         reading->n_plain -= *n_read;
     }

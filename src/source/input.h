@@ -49,7 +49,8 @@ struct ss_source_input_ops {
                          ss_err *err);
 
     /* Memory of the file's size, owned by the caller. Where there is `need`, it is the input's,
-     * and its bytes come by `need` alone; else ss__map_need fills a map that is in parts. */
+     * and its bytes come by `need` alone; else ss__map_populate fills a map that is in parts.
+     */
     ss_status (*map)(void *state, bool in_parts, struct ss__map *out, ss_err *err);
 
     /* Have the bytes [from, from + n) of the map, which end before `end`. More may be there

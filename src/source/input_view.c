@@ -43,7 +43,7 @@ ss_status ss_source_view_again(const struct ss_source_view *view, struct ss_sour
                                ss_err *err)
 {
     *out = *view;
-    out->is_borrowed = view->input.ops != NULL || view->map.kind != SS__MAP_PARTS;
+    out->is_borrowed = view->input.ops != NULL || view->map.kind != SS__MAP_PARTIAL;
     if (!out->is_borrowed) {
         SS_RETURN_IF_ERROR(ss__map_again(&view->map, view->name, &out->map, err));
         use_map(out);
@@ -74,11 +74,11 @@ ss_status ss_source_view_need(const struct ss_source_view *view, size_t from, si
         *until = (size_t)at;
         return status;
     }
-    const bool is_in_parts = view->map.kind == SS__MAP_PARTS;
+    const bool is_in_parts = view->map.kind == SS__MAP_PARTIAL;
     const size_t n_read =
         is_in_parts ? ss__min_size(ss__max_size(n, PIECE_BYTES), end - from) : end - from;
     *until = from + n_read;
-    return ss__map_need(&view->map, from, n_read, view->name, err);
+    return ss__map_populate(&view->map, from, n_read, view->name, err);
 }
 
 ss_status ss_source_view_read(const struct ss_source_view *view, size_t from, size_t n,
@@ -95,7 +95,7 @@ ss_status ss_source_view_read(const struct ss_source_view *view, size_t from, si
 
 bool ss_source_view_is_partial(const struct ss_source_view *view)
 {
-    return view->map.kind == SS__MAP_PARTS;
+    return view->map.kind == SS__MAP_PARTIAL;
 }
 
 bool ss_source_view_plans(const struct ss_source_view *view)
@@ -116,7 +116,7 @@ void ss_source_view_will_need(const struct ss_source_view *view,
 
 void ss_source_view_forget(const struct ss_source_view *view, const void *data, size_t n_bytes)
 {
-    ss__map_forget(&view->map, data, n_bytes);
+    ss__map_release_pages(&view->map, data, n_bytes);
 }
 
 ss_status ss_source_view_check(const struct ss_source_view *view, ss_err *err)

@@ -41,7 +41,7 @@ bool ss_source_is_archive(const char *path)
     if (!ss_source_is_archive_name(path) || ss_source_is_remote(path)) {
         return false;
     }
-    const ss__path_kind kind = ss__path_look(path);
+    const ss__path_kind kind = ss__path_stat(path);
     return kind == SS__PATH_FILE || kind == SS__PATH_OTHER;
 }
 

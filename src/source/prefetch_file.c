@@ -79,7 +79,7 @@ static ss_status make_map(struct ss_source_prefetcher *prefetcher, struct ss_net
                              "the server says that it has %llu bytes",
                              (unsigned long long)n_bytes);
     }
-    *out = (struct ss__map){.data = NULL, .kind = SS__MAP_PARTS};
+    *out = (struct ss__map){.data = NULL, .kind = SS__MAP_PARTIAL};
     if (n_bytes == 0) {
         return SS_OK;
     }

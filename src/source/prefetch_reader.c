@@ -44,7 +44,7 @@ static ss_status wait_a_while(struct ss_source_prefetcher *prefetcher, ss_err *e
         return SS_OK;
     }
     pthread_mutex_unlock(&prefetcher->lock);
-    const bool stops = ss__stop_says_so(stop);
+    const bool stops = ss__stop_requested(stop);
     pthread_mutex_lock(&prefetcher->lock);
     return stops ? ss__fail_file(err, prefetcher->name, SS_E_STOPPED,
                                  "stopped while waiting for it")

@@ -71,7 +71,8 @@ const char *ss_source_stream_codec(const struct ss_source_stream *stream);
 
 /* The whole content as memory: of the file itself if it is plain and regular, else of a spooled
  * copy on disk that has no name. The stream must not have been taken from. Gives *out. The file
- * itself can be had in parts (ss__map_need), for readers that check bytes before they use them.
+ * itself can be had in parts (ss__map_populate), for readers that check bytes before they use
+ * them.
  */
 SS_MUST_USE ss_status ss_source_stream_map(struct ss_source_stream *stream, bool in_parts,
                                            struct ss__map *out, ss_err *err);

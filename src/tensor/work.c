@@ -75,7 +75,8 @@ ss_status ss_tensor_work_check(const ss_work *work, ss_err *err)
 
 void ss_tensor_work_warn_threads(const ss_work *work, const struct ss_log *log)
 {
-    const size_t n = ss__pool_n_threads(work->pool), n_wanted = ss__pool_n_wanted(work->pool);
+    const size_t n = ss__pool_n_threads(work->pool),
+                 n_wanted = ss__pool_n_requested(work->pool);
     if (n < n_wanted) {
         ss__log(log, SS_LEVEL_WARNING,
                 "only %zu of %zu threads could be started; the work goes on with them, and "

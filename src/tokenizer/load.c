@@ -81,7 +81,7 @@ static ss_status find_file(const struct ss_tokenizer_loading *loading, const cha
     if (*path == NULL) {
         return ss__fail_nomem(err, "a path");
     }
-    *found = ss__path_look(*path) == SS__PATH_FILE;
+    *found = ss__path_stat(*path) == SS__PATH_FILE;
     return SS_OK;
 }
 

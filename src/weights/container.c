@@ -25,7 +25,8 @@ ss_status ss_weights_add_metadata(struct ss_weights *self, const char *key, cons
                              "holds more than %d metadata strings", SS_WEIGHTS_MAX_METADATA);
     }
     SS_GROW_OR_RETURN(self->metadata, self->metadata_capacity, self->n_metadata + 1);
-    self->metadata[self->n_metadata++] = (struct ss_weights_pair){.key = key, .value = value};
+    self->metadata[self->n_metadata++] =
+        (struct ss_weights_metadata_entry){.key = key, .value = value};
     return SS_OK;
 }
 
@@ -48,8 +49,8 @@ static int compare_names(const void *left, const void *right)
 
 static int compare_pairs(const void *left, const void *right)
 {
-    const struct ss_weights_pair *a = left;
-    const struct ss_weights_pair *b = right;
+    const struct ss_weights_metadata_entry *a = left;
+    const struct ss_weights_metadata_entry *b = right;
     return strcmp(a->key, b->key);
 }
 
@@ -89,13 +90,13 @@ void ss_weights_close(struct ss_weights *weights)
     if (weights == NULL) {
         return;
     }
-    for (size_t i = 0; i < weights->n_parts; i++) {
-        ss_weights_close(weights->parts[i]);
+    for (size_t i = 0; i < weights->n_shards; i++) {
+        ss_weights_close(weights->shards[i]);
     }
     for (size_t i = 0; i < weights->n_inflated; i++) {
         ss__free(weights->inflated[i]);
     }
-    ss__free(weights->parts);
+    ss__free(weights->shards);
     ss__free(weights->inflated);
     ss__free(weights->tensors);
     ss__free(weights->by_name);
@@ -118,17 +119,17 @@ const char *ss_weights_path(const struct ss_weights *weights)
 
 size_t ss_weights_n_files(const struct ss_weights *weights)
 {
-    return weights->n_parts == 0 ? 1 : weights->n_parts;
+    return weights->n_shards == 0 ? 1 : weights->n_shards;
 }
 
 const char *ss_weights_file(const struct ss_weights *weights, size_t index)
 {
-    return weights->n_parts == 0 ? weights->path : weights->parts[index]->path;
+    return weights->n_shards == 0 ? weights->path : weights->shards[index]->path;
 }
 
 struct ss__file_facts ss_weights_file_facts(const struct ss_weights *weights, size_t index)
 {
-    return weights->n_parts == 0 ? weights->map.facts : weights->parts[index]->map.facts;
+    return weights->n_shards == 0 ? weights->map.facts : weights->shards[index]->map.facts;
 }
 
 size_t ss_weights_n(const struct ss_weights *weights)
@@ -153,10 +154,10 @@ const struct ss_weights_tensor *ss_weights_find(const struct ss_weights *weights
     return found == NULL ? NULL : *found;
 }
 
-static const struct ss_weights_pair *find_pair(const struct ss_weights *weights,
-                                               const char *key)
+static const struct ss_weights_metadata_entry *find_metadata(const struct ss_weights *weights,
+                                                             const char *key)
 {
-    const struct ss_weights_pair wanted = {.key = key};
+    const struct ss_weights_metadata_entry wanted = {.key = key};
     return weights->n_metadata == 0 ? NULL
                                     : bsearch(&wanted, weights->metadata, weights->n_metadata,
                                               sizeof *weights->metadata, compare_pairs);
@@ -164,13 +165,13 @@ static const struct ss_weights_pair *find_pair(const struct ss_weights *weights,
 
 const char *ss_weights_metadata(const struct ss_weights *weights, const char *key)
 {
-    const struct ss_weights_pair *found = find_pair(weights, key);
+    const struct ss_weights_metadata_entry *found = find_metadata(weights, key);
     return found == NULL || found->is_unreadable ? NULL : found->value;
 }
 
 const char *ss_weights_unreadable(const struct ss_weights *weights, const char *key)
 {
-    const struct ss_weights_pair *found = find_pair(weights, key);
+    const struct ss_weights_metadata_entry *found = find_metadata(weights, key);
     if (found == NULL) {
         return weights->lacks_plain_values ? "perhaps among the many values that are not kept"
                                            : NULL;
@@ -190,8 +191,8 @@ const struct ss_weights *ss_weights_file_of(const struct ss_weights *weights,
     const uint8_t *data = tensor->data;
     const uint64_t n_bytes = tensor->n_elements * ss_weights_dtype_bytes(tensor->dtype);
     const struct ss_weights *found = NULL;
-    for (size_t i = 0; i < weights->n_parts && found == NULL; i++) {
-        found = ss_weights_file_of(weights->parts[i], tensor);
+    for (size_t i = 0; i < weights->n_shards && found == NULL; i++) {
+        found = ss_weights_file_of(weights->shards[i], tensor);
     }
     const bool is_here = map->n_bytes > 0 && data >= map->data &&
                          data < map->data + map->n_bytes &&
@@ -200,20 +201,22 @@ const struct ss_weights *ss_weights_file_of(const struct ss_weights *weights,
 }
 
 /* Only what lies in a file's mapping comes back by itself. */
-void ss_weights_forget(const struct ss_weights *weights, const struct ss_weights_tensor *tensor)
+void ss_weights_release_pages(const struct ss_weights *weights,
+                              const struct ss_weights_tensor *tensor)
 {
     const struct ss_weights *file = ss_weights_file_of(weights, tensor);
     if (file != NULL) {
-        ss__map_forget(&file->map, tensor->data,
-                       (size_t)tensor->n_elements * ss_weights_dtype_bytes(tensor->dtype));
+        ss__map_release_pages(&file->map, tensor->data,
+                              (size_t)tensor->n_elements *
+                                  ss_weights_dtype_bytes(tensor->dtype));
     }
 }
 
 ss_status ss_weights_check(const struct ss_weights *weights, ss_err *err)
 {
     ss_status status = ss__map_check(&weights->map, weights->path, err);
-    for (size_t i = 0; i < weights->n_parts && status == SS_OK; i++) {
-        status = ss_weights_check(weights->parts[i], err);
+    for (size_t i = 0; i < weights->n_shards && status == SS_OK; i++) {
+        status = ss_weights_check(weights->shards[i], err);
     }
     return status;
 }
@@ -232,7 +235,7 @@ ss_status ss_weights_explain(const struct ss_weights *weights, ss_status status,
 void ss_weights_set_stop(struct ss_weights *weights, struct ss__asking *asking)
 {
     weights->source.asking = asking;
-    for (size_t i = 0; i < weights->n_parts; i++) {
-        ss_weights_set_stop(weights->parts[i], asking);
+    for (size_t i = 0; i < weights->n_shards; i++) {
+        ss_weights_set_stop(weights->shards[i], asking);
     }
 }

@@ -26,17 +26,17 @@ static ss_status need_shard(struct ss_weights *self, const char *folder, const c
         status = ss__fail_nomem(err, "a path");
         goto out;
     }
-    for (size_t i = 0; i < self->n_parts; i++) {
-        if (strcmp(self->parts[i]->path, path) == 0) {
-            *out = self->parts[i];
+    for (size_t i = 0; i < self->n_shards; i++) {
+        if (strcmp(self->shards[i]->path, path) == 0) {
+            *out = self->shards[i];
             goto out;
         }
     }
-    if (self->n_parts == MAX_SHARDS) {
+    if (self->n_shards == MAX_SHARDS) {
         SS_FAIL_FILE(self->path, SS_E_LIMIT, "names more than %d shards", MAX_SHARDS);
     }
-    SS_TRY(ss_weights_open(path, self->source.asking, &self->parts[self->n_parts], err));
-    *out = self->parts[self->n_parts++];
+    SS_TRY(ss_weights_open(path, self->source.asking, &self->shards[self->n_shards], err));
+    *out = self->shards[self->n_shards++];
 out:
     ss__free(path);
     return status;
@@ -76,11 +76,11 @@ static ss_status read_index(struct ss_weights *self, const char *folder, ss_err 
         SS_FAIL_FILE(self->path, SS_E_DATA,
                      "has no weight_map, which names each tensor's file");
     }
-    SS_ALLOC(self->parts, MAX_SHARDS);
+    SS_ALLOC(self->shards, MAX_SHARDS);
     SS_JSON_EACH_MEMBER (map, name, shard) {
         SS_TRY(add_mapped(self, folder, name, shard, err));
     }
-    self->format = self->parts[0]->format;
+    self->format = self->shards[0]->format;
     SS_TRY(ss_weights_finish(self, err));
 out:
     ss__json_free(index);
@@ -132,7 +132,7 @@ static ss_status choose(const char *folder, const struct choice **chosen, char *
             ss__free(broken);
             return ss__fail_nomem(err, "a path");
         }
-        const ss__path_kind kind = ss__path_look(one);
+        const ss__path_kind kind = ss__path_stat(one);
         if (kind == SS__PATH_BROKEN && broken == NULL) {
             broken = one;
         } else if (kind == SS__PATH_NONE || kind == SS__PATH_BROKEN) {

@@ -183,8 +183,8 @@ static ss_status convert_rows(const struct ss_weights_table *table,
                               const struct ss_weights_tensor *rows, size_t at, float *out,
                               ss_err *err)
 {
-    enum { STEP = 512, MOST_BYTES = 16 };
-    _Alignas(16) uint8_t bytes[STEP * MOST_BYTES];
+    enum { STEP = 512, MAX_BYTES = 16 };
+    _Alignas(16) uint8_t bytes[STEP * MAX_BYTES];
     const size_t n_bytes = ss_weights_dtype_bytes(rows->dtype);
     struct ss_weights_tensor some = {.name = rows->name,
                                      .dtype = rows->dtype,
@@ -277,7 +277,7 @@ ss_status ss_weights_need_table(const struct ss_weights *weights, const char *na
         out->path = file->path;
     }
     SS_TRY(check_table(weights, out, asking, err));
-    ss_weights_forget(weights, tensor);
+    ss_weights_release_pages(weights, tensor);
 out:
     if (status != SS_OK) {
         ss_weights_table_release(out);

@@ -77,11 +77,11 @@ static void skip_spaces(struct header *header)
     }
 }
 
-/* Whether `mark` is next behind spaces; then it is read. */
-static bool take(struct header *header, char mark)
+/* Whether `token` comes next after spaces; if so it is consumed. */
+static bool take(struct header *header, char token)
 {
     skip_spaces(header);
-    if (header->at < header->n && header->text[header->at] == mark) {
+    if (header->at < header->n && header->text[header->at] == token) {
         header->at++;
         return true;
     }

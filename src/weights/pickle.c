@@ -1,6 +1,6 @@
-/* The pickle machine (protocols 2 to 5; pickletools of Python documents the opcodes). Values
- * are nodes in an arena, containers hold pointers to nodes, the memo makes sharing possible.
- * Each opcode is a function in a table; what is not in the table is refused.
+/* The pickle interpreter (protocols 2 to 5; pickletools of Python documents the opcodes).
+ * Values are nodes in an arena, containers hold pointers to nodes, the memo makes sharing
+ * possible. Each opcode is a function in a table; what is not in the table is refused.
  *
  * Bounds: opcodes, depth, and memory are limited, lengths are checked against the bytes that
  * are left, and nothing here recurses. */
@@ -59,7 +59,7 @@ static ss_status push_int(struct ss_weights_pickle *self, int64_t integer, ss_er
 static ss_status do_int(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     uint64_t bits = 0;
-    const ss_status status = ss_weights_pickle_take_uint(self, argument, &bits, err);
+    const ss_status status = ss_weights_pickle_read_uint(self, argument, &bits, err);
     if (status != SS_OK) {
         return status;
     }
@@ -72,7 +72,7 @@ static ss_status push_bytes(struct ss_weights_pickle *self, ss_weights_pickle_ki
 {
     node *value = NULL;
     const uint8_t *bytes = NULL;
-    SS_RETURN_IF_ERROR(ss_weights_pickle_take(self, n, &bytes, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_read_bytes(self, n, &bytes, err));
     if (n > UINT32_MAX) {
         return ss_weights_pickle_bad(self, "a text is too long", err);
     }
@@ -86,11 +86,11 @@ static ss_status push_bytes(struct ss_weights_pickle *self, ss_weights_pickle_ki
 static ss_status do_long(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     uint64_t n = 0, bits = 0;
-    SS_RETURN_IF_ERROR(ss_weights_pickle_take_uint(self, argument, &n, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_read_uint(self, argument, &n, err));
     if (n > 8) {
         return push_bytes(self, SS_WEIGHTS_PICKLE_BIG_INT, n, err);
     }
-    SS_RETURN_IF_ERROR(ss_weights_pickle_take_uint(self, (size_t)n, &bits, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_read_uint(self, (size_t)n, &bits, err));
     if (n > 0 && n < 8 && (bits >> (8 * n - 1) & 1) != 0) {
         bits |= UINT64_MAX << 8 * n;
     }
@@ -102,7 +102,7 @@ static ss_status do_float(struct ss_weights_pickle *self, size_t argument, ss_er
     const uint8_t *bytes = NULL;
     node *value = NULL;
     uint64_t bits = 0;
-    ss_status status = ss_weights_pickle_take(self, argument, &bytes, err);
+    ss_status status = ss_weights_pickle_read_bytes(self, argument, &bytes, err);
     if (status == SS_OK) {
         status = ss_weights_pickle_push_new(self, SS_WEIGHTS_PICKLE_FLOAT, &value, err);
     }
@@ -119,7 +119,7 @@ static ss_status do_text(struct ss_weights_pickle *self, size_t argument, ss_err
 {
     ss_status status = SS_OK;
     uint64_t n = 0;
-    SS_TRY(ss_weights_pickle_take_uint(self, argument, &n, err));
+    SS_TRY(ss_weights_pickle_read_uint(self, argument, &n, err));
     SS_TRY(push_bytes(self, SS_WEIGHTS_PICKLE_TEXT, n, err));
     const node *text = self->stack[self->n_stack - 1];
     if (ss__utf8_valid_prefix(text->as.text, text->n) != text->n) {
@@ -132,7 +132,7 @@ out:
 static ss_status do_bytes(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     uint64_t n = 0;
-    const ss_status status = ss_weights_pickle_take_uint(self, argument, &n, err);
+    const ss_status status = ss_weights_pickle_read_uint(self, argument, &n, err);
     return status == SS_OK ? push_bytes(self, SS_WEIGHTS_PICKLE_BYTES, n, err) : status;
 }
 
@@ -273,7 +273,7 @@ static ss_status put(struct ss_weights_pickle *self, uint64_t index, ss_err *err
 static ss_status do_put(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     uint64_t index = 0;
-    const ss_status status = ss_weights_pickle_take_uint(self, argument, &index, err);
+    const ss_status status = ss_weights_pickle_read_uint(self, argument, &index, err);
     return status == SS_OK ? put(self, index, err) : status;
 }
 
@@ -286,7 +286,7 @@ static ss_status do_memoize(struct ss_weights_pickle *self, size_t argument, ss_
 static ss_status do_get(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     uint64_t index = 0;
-    SS_RETURN_IF_ERROR(ss_weights_pickle_take_uint(self, argument, &index, err));
+    SS_RETURN_IF_ERROR(ss_weights_pickle_read_uint(self, argument, &index, err));
     if (index >= self->n_memo || self->memo[index] == NULL) {
         return ss_weights_pickle_bad(self, "the memo has no such value", err);
     }
@@ -377,7 +377,7 @@ static ss_status do_persistent(struct ss_weights_pickle *self, size_t argument, 
 static ss_status do_proto(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     uint64_t version = 0;
-    const ss_status status = ss_weights_pickle_take_uint(self, argument, &version, err);
+    const ss_status status = ss_weights_pickle_read_uint(self, argument, &version, err);
     if (status == SS_OK && (version < MIN_PROTOCOL || version > MAX_PROTOCOL)) {
         return ss_weights_pickle_bad(self, "its protocol is not one of 2 to 5", err);
     }
@@ -388,14 +388,14 @@ static ss_status do_proto(struct ss_weights_pickle *self, size_t argument, ss_er
 static ss_status do_frame(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     uint64_t n = 0;
-    const ss_status status = ss_weights_pickle_take_uint(self, argument, &n, err);
+    const ss_status status = ss_weights_pickle_read_uint(self, argument, &n, err);
     if (status == SS_OK && n > self->source.n_bytes - self->at) {
         return ss_weights_pickle_bad(self, "a frame is longer than the rest", err);
     }
     return status;
 }
 
-/* ---- the machine ---- */
+/* ---- the interpreter ---- */
 
 static const struct {
     opcode_fn *run;
@@ -473,7 +473,7 @@ ss_status ss_weights_pickle_read(struct ss_weights_pickle *self,
                                      err);
     }
     for (size_t n = 0; n < MAX_OPCODES; n++) {
-        SS_RETURN_IF_ERROR(ss_weights_pickle_take(self, 1, &opcode, err));
+        SS_RETURN_IF_ERROR(ss_weights_pickle_read_bytes(self, 1, &opcode, err));
         if (*opcode != OPCODE_STOP) {
             SS_RETURN_IF_ERROR(step(self, *opcode, err));
             continue;

@@ -58,12 +58,12 @@ static ss_status add_pairs(struct ss_weights_pickle *self, node *to, const node 
                            ss_err *err)
 {
     for (uint32_t i = 0; i < pairs->n; i++) {
-        const node *pair = pairs->as.items[i];
-        if ((pair->kind != SS_WEIGHTS_PICKLE_TUPLE && pair->kind != SS_WEIGHTS_PICKLE_LIST) ||
-            pair->n != 2) {
+        const node *entry = pairs->as.items[i];
+        if ((entry->kind != SS_WEIGHTS_PICKLE_TUPLE && entry->kind != SS_WEIGHTS_PICKLE_LIST) ||
+            entry->n != 2) {
             return ss_weights_pickle_bad(self, "a dictionary is not made from pairs", err);
         }
-        SS_RETURN_IF_ERROR(ss_weights_pickle_add_entries(self, to, pair->as.items, 2, err));
+        SS_RETURN_IF_ERROR(ss_weights_pickle_add_entries(self, to, entry->as.items, 2, err));
     }
     return SS_OK;
 }

@@ -141,9 +141,9 @@ SS_MUST_USE ss_status ss_weights_pickle_new(struct ss_weights_pickle *self,
                                             struct ss_weights_pickle_node **out, ss_err *err);
 
 /* The next n bytes, or an error. */
-SS_MUST_USE ss_status ss_weights_pickle_take(struct ss_weights_pickle *self, uint64_t n,
-                                             const uint8_t **out, ss_err *err);
-SS_MUST_USE ss_status ss_weights_pickle_take_uint(struct ss_weights_pickle *self,
+SS_MUST_USE ss_status ss_weights_pickle_read_bytes(struct ss_weights_pickle *self, uint64_t n,
+                                                   const uint8_t **out, ss_err *err);
+SS_MUST_USE ss_status ss_weights_pickle_read_uint(struct ss_weights_pickle *self,
                                                   size_t n_bytes, uint64_t *out, ss_err *err);
 
 /* The stack. Only values above the newest mark can be taken away. */

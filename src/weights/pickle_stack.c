@@ -1,4 +1,4 @@
-/* What the pickle machine works on: the bytes, the nodes in their arena, the stack with its
+/* What the pickle interpreter works on: the bytes, the nodes in their arena, the stack with its
  * marks, and containers that grow. */
 #include <string.h>
 
@@ -24,8 +24,8 @@ ss_status ss_weights_pickle_bad(const struct ss_weights_pickle *self, const char
 
 /* ---- bytes ---- */
 
-ss_status ss_weights_pickle_take(struct ss_weights_pickle *self, uint64_t n,
-                                 const uint8_t **out, ss_err *err)
+ss_status ss_weights_pickle_read_bytes(struct ss_weights_pickle *self, uint64_t n,
+                                       const uint8_t **out, ss_err *err)
 {
     if (n > self->source.n_bytes - self->at) {
         return ss_weights_pickle_bad(self, "it ends too early", err);
@@ -35,11 +35,11 @@ ss_status ss_weights_pickle_take(struct ss_weights_pickle *self, uint64_t n,
     return SS_OK;
 }
 
-ss_status ss_weights_pickle_take_uint(struct ss_weights_pickle *self, size_t n_bytes,
+ss_status ss_weights_pickle_read_uint(struct ss_weights_pickle *self, size_t n_bytes,
                                       uint64_t *out, ss_err *err)
 {
     const uint8_t *bytes = NULL;
-    const ss_status status = ss_weights_pickle_take(self, n_bytes, &bytes, err);
+    const ss_status status = ss_weights_pickle_read_bytes(self, n_bytes, &bytes, err);
     *out = 0;
     for (size_t i = n_bytes; status == SS_OK && i-- > 0;) {
         *out = *out << 8 | bytes[i];

@@ -81,7 +81,7 @@ static ss_status check_view(const struct ss_weights_pickle *self,
     }
     if (view->n_elements > capacity &&
         (!ss__mul_u64(view->n_elements, ss_weights_dtype_bytes(view->dtype), &n_bytes) ||
-         n_bytes > SS_WEIGHTS_SPARE_BYTES + 2 * self->n_file_bytes)) {
+         n_bytes > SS_WEIGHTS_OVERHEAD_BYTES + 2 * self->n_file_bytes)) {
         return ss__fail_file(err, self->source.file, SS_E_LIMIT,
                              "a tensor of %llu elements repeats a storage of %llu",
                              (unsigned long long)view->n_elements,

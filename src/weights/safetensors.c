@@ -83,21 +83,21 @@ static void skip_space(struct reader *reader)
     }
 }
 
-/* Whether the next token is `mark`, which is then read. */
-static bool take(struct reader *reader, char mark)
+/* Whether `token` comes next; if so it is consumed. */
+static bool take(struct reader *reader, char token)
 {
     skip_space(reader);
-    if (reader->at < reader->n && reader->text[reader->at] == mark) {
+    if (reader->at < reader->n && reader->text[reader->at] == token) {
         reader->at++;
         return true;
     }
     return false;
 }
 
-static ss_status need(struct reader *reader, char mark, ss_err *err)
+static ss_status need(struct reader *reader, char token, ss_err *err)
 {
-    const char expected[] = {'\'', mark, '\'', '\0'};
-    return take(reader, mark) ? SS_OK : bad_header(reader, expected, err);
+    const char expected[] = {'\'', token, '\'', '\0'};
+    return take(reader, token) ? SS_OK : bad_header(reader, expected, err);
 }
 
 /* Between the members of an object or array: *more tells whether another one follows. */
@@ -410,8 +410,8 @@ static int compare_spans(const void *left, const void *right)
 }
 
 /* The spans must cover the data exactly; then the tensors get their addresses. */
-static ss_status place_tensors(struct reader *reader, const uint8_t *data, size_t n_bytes,
-                               ss_err *err)
+static ss_status bind_tensors(struct reader *reader, const uint8_t *data, size_t n_bytes,
+                              ss_err *err)
 {
     struct ss_weights *self = reader->self;
     uint64_t end = 0;
@@ -469,8 +469,8 @@ ss_status ss_weights_safetensors_read(struct ss_weights *self, ss_err *err)
     reader.text = (const char *)source->data + LENGTH_BYTES;
     reader.n = (size_t)n_header;
     SS_TRY(read_header(&reader, err));
-    SS_TRY(place_tensors(&reader, source->data + LENGTH_BYTES + reader.n,
-                         source->n_bytes - LENGTH_BYTES - reader.n, err));
+    SS_TRY(bind_tensors(&reader, source->data + LENGTH_BYTES + reader.n,
+                        source->n_bytes - LENGTH_BYTES - reader.n, err));
 out:
     ss__free(reader.spans);
     return status;

@@ -188,7 +188,7 @@ static ss_status keep_bytes(struct walk *walk, const struct ss_weights_pickle_st
         return SS_OK;
     }
     walk->n_copied += storage->n_bytes;
-    if (walk->n_copied > SS_WEIGHTS_SPARE_BYTES / 2 + source->n_bytes) {
+    if (walk->n_copied > SS_WEIGHTS_OVERHEAD_BYTES / 2 + source->n_bytes) {
         return ss__fail_file(err, source->file, SS_E_LIMIT,
                              "its numpy arrays hold more bytes than the file has");
     }

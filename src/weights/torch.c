@@ -159,8 +159,8 @@ static ss_status read_byte_order(const struct archive *archive, bool *swaps, ss_
 }
 
 /* Every storage gets the bytes of its record. */
-static ss_status place_storages(const struct archive *archive, struct ss_weights_pickle *pickle,
-                                ss_err *err)
+static ss_status bind_storages(const struct archive *archive, struct ss_weights_pickle *pickle,
+                               ss_err *err)
 {
     const char *file = archive->zip.source.file;
     for (size_t i = 0; i < pickle->n_storages; i++) {
@@ -199,7 +199,7 @@ ss_status ss_weights_torch_zip_read(struct ss_weights *self, ss_err *err)
         status = ss_weights_pickle_bad(&pickle, "bytes follow its end", err);
         goto out;
     }
-    SS_TRY(place_storages(&archive, &pickle, err));
+    SS_TRY(bind_storages(&archive, &pickle, err));
     SS_TRY(ss_weights_pickle_add_tensors(&pickle, swaps, self, err));
 out:
     ss_weights_pickle_release(&pickle);

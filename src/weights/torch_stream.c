@@ -132,8 +132,8 @@ static size_t find_first(const struct stream *stream, const struct ss_weights_pi
 }
 
 /* The numbers of one key: every mention of it must have their count and size. */
-static ss_status place_storage(struct stream *stream, const struct ss_weights_pickle_node *key,
-                               ss_err *err)
+static ss_status bind_storage(struct stream *stream, const struct ss_weights_pickle_node *key,
+                              ss_err *err)
 {
     struct ss_source_bytes *rest = &stream->rest;
     uint64_t n_elements = 0;
@@ -166,8 +166,8 @@ static ss_status place_storage(struct stream *stream, const struct ss_weights_pi
     return SS_OK;
 }
 
-static ss_status place_storages(struct stream *stream,
-                                const struct ss_weights_pickle_node *keys, ss_err *err)
+static ss_status bind_storages(struct stream *stream, const struct ss_weights_pickle_node *keys,
+                               ss_err *err)
 {
     const size_t n = stream->object.n_storages;
     SS_ALLOC_OR_RETURN(stream->by_key, n);
@@ -179,7 +179,7 @@ static ss_status place_storages(struct stream *stream,
         return wrong(stream, "the list of its storages is missing", err);
     }
     for (size_t i = 0; i < keys->n; i++) {
-        SS_RETURN_IF_ERROR(place_storage(stream, keys->as.items[i], err));
+        SS_RETURN_IF_ERROR(bind_storage(stream, keys->as.items[i], err));
     }
     for (size_t i = 0; i < n; i++) {
         if (stream->by_key[i]->data == NULL) {
@@ -198,7 +198,7 @@ ss_status ss_weights_torch_stream_read(struct ss_weights *self, ss_err *err)
     SS_TRY(read_preamble(&stream, err));
     SS_TRY(next_pickle(&stream, &stream.object, err));
     SS_TRY(next_pickle(&stream, &keys, err));
-    SS_TRY(place_storages(&stream, keys.root, err));
+    SS_TRY(bind_storages(&stream, keys.root, err));
     if (stream.rest.n_bytes != 0) {
         status = wrong(&stream, "other bytes follow its storages", err);
         goto out;

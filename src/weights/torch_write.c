@@ -19,7 +19,7 @@ enum {
     LOCAL_BYTES = 30,
     FIRST_DATE = 0x21, /* 1980-01-01, the earliest that the form can say */
     NAME_BYTES = 64,
-    MOST_TENSORS = 64
+    MAX_TENSORS = 64
 };
 
 struct entry {
@@ -209,7 +209,7 @@ static ss_status check_size(const char *path, const struct ss_weights_tensor_out
     for (size_t i = 0; i < n; i++) {
         n_bytes += ss_weights_tensor_out_bytes(&tensors[i]);
     }
-    return n <= MOST_TENSORS && n_bytes <= UINT32_MAX
+    return n <= MAX_TENSORS && n_bytes <= UINT32_MAX
                ? SS_OK
                : ss__fail_file(err, path, SS_E_LIMIT,
                                "the tensors have %llu bytes, more than a simple torch archive "

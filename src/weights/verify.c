@@ -31,11 +31,11 @@ out:
 
 ss_status ss_weights_verify(const struct ss_weights *weights, ss_err *err)
 {
-    if (weights->n_parts == 0) {
+    if (weights->n_shards == 0) {
         return verify_file(weights, err);
     }
-    for (size_t i = 0; i < weights->n_parts; i++) {
-        const ss_status status = verify_file(weights->parts[i], err);
+    for (size_t i = 0; i < weights->n_shards; i++) {
+        const ss_status status = verify_file(weights->shards[i], err);
         if (status != SS_OK) {
             return status;
         }

@@ -137,23 +137,22 @@ SS_MUST_USE ss_status ss_weights_table_rows(const struct ss_weights_table *table
                                             size_t n, float *out, ss_err *err);
 void ss_weights_table_release(struct ss_weights_table *table);
 
-/* Say that a tensor was copied and its pages need not stay in memory; reading it again brings
- * them back. */
-void ss_weights_forget(const struct ss_weights *weights,
-                       const struct ss_weights_tensor *tensor);
+/* Release the pages of a tensor that was copied; reading it again maps them back. */
+void ss_weights_release_pages(const struct ss_weights *weights,
+                              const struct ss_weights_tensor *tensor);
 
 /* Whether the files are what they were when they were opened: SS_E_IO if one was cut or written
- * to, by which numbers that were taken out of it are not those of any file. To be called once
- * all of them were taken. Threads: any. */
+ * to, so that values read from it may mix two versions. To be called after all values were
+ * read. Threads: any. */
 SS_MUST_USE ss_status ss_weights_check(const struct ss_weights *weights, ss_err *err);
 
-/* `status`, or, where it is an error and the files have changed, that error in its place: what
- * was wrong with numbers of a file that was cut is not what its reader has to know. `weights`
+/* `status`; or, if it is an error and the files have changed since they were opened, the error
+ * that says so: whatever else was found in a truncated file only follows from that. `weights`
  * is nullable. */
 SS_MUST_USE ss_status ss_weights_explain(const struct ss_weights *weights, ss_status status,
                                          ss_err *err);
 
-/* Let later calls ask whether to stop, or no more (borrowed while the container is open). */
+/* Set or clear the cancellation of later calls (borrowed while the container is open). */
 void ss_weights_set_stop(struct ss_weights *weights, struct ss__asking *asking);
 
 /* Read every byte of every tensor and verify what the format can verify (CRCs); for checks.

@@ -8,7 +8,7 @@
 #include "source/source.h"
 #include "weights/weights.h"
 
-struct ss_weights_pair {
+struct ss_weights_metadata_entry {
     const char *key, *value;
     bool is_unreadable; /* `value` says what is there instead of being it */
 };
@@ -22,21 +22,21 @@ struct ss_weights {
     struct ss_weights_tensor *tensors;
     size_t n, capacity;
     const struct ss_weights_tensor **by_name; /* [n], sorted by bytes */
-    struct ss_weights_pair *metadata;
+    struct ss_weights_metadata_entry *metadata;
     size_t n_metadata, metadata_capacity;
     bool has_plain_values;   /* metadata are a pickle's values, whose names may clash */
     bool lacks_plain_values; /* there were too many; the rest was left out */
     void **inflated;         /* content of deflated entries */
     size_t n_inflated, inflated_capacity;
-    struct ss_weights **parts; /* shards, which own what the tensors point to */
-    size_t n_parts;
+    struct ss_weights **shards; /* shards, which own what the tensors point to */
+    size_t n_shards;
 };
 
 enum {
     SS_WEIGHTS_MAX_TENSORS =
         1 << 17, /* a bound on memory; real models have below ten thousand */
     SS_WEIGHTS_MAX_METADATA = 1 << 16,
-    SS_WEIGHTS_SPARE_BYTES = 64 << 20 /* what a reader may use beyond the size of the file */
+    SS_WEIGHTS_OVERHEAD_BYTES = 64 << 20 /* what a reader may use beyond the size of the file */
 };
 
 /* The file in whose mapping a row-major tensor lies, NULL if in none. */

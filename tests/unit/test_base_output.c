@@ -67,10 +67,10 @@ static void what_is_locked_is_alive(void **state)
     (void)state;
     const int in = open(folder, O_RDONLY | O_DIRECTORY);
     assert_int_equal(ss__temporary_create(in, folder, name, &file, NULL), SS_OK);
-    assert_int_equal(ss__temporary_sweep(in), 0);
+    assert_int_equal(ss__temporary_remove_stale(in), 0);
     assert_false(ss__temporary_remove(in, name));
     close(file);
-    assert_int_equal(ss__temporary_sweep(in), 1);
+    assert_int_equal(ss__temporary_remove_stale(in), 1);
     assert_int_equal(faccessat(in, name, F_OK, 0), -1);
     close(in);
 }
@@ -85,7 +85,7 @@ static void made_aside_if_that_is_the_same_disk(void **state)
         struct ss__out out = SS__OUT_CLOSED;
         struct ss__buf text = {0};
         char *made_in = ss__path_join(folder, places[i]);
-        assert_int_equal(ss__out_open_aside(path, made_in, &out, NULL), SS_OK);
+        assert_int_equal(ss__out_open_made_in(path, made_in, &out, NULL), SS_OK);
         struct stat facts;
         const bool is_aside = fstatat(out.folder, out.temporary, &facts, 0) != 0;
         assert_int_equal(is_aside, i == 0);
@@ -154,23 +154,23 @@ static void kinds_of_places(void **state)
 {
     static const struct {
         const char *path;
-        ss__place_kind kind;
+        ss__out_target_kind kind;
         int descriptor;
     } cases[] = {
-        {"/nowhere/at/all", SS__PLACE_NAME, -1},
-        {"", SS__PLACE_NAME, -1},
-        {"/dev/null", SS__PLACE_DEVICE, -1},
-        {"/dev/full", SS__PLACE_DEVICE, -1},
-        {"/dev/fd/1", SS__PLACE_DESCRIPTOR, 1},
-        {"/proc/self/fd/2", SS__PLACE_DESCRIPTOR, 2},
-        {"/proc/thread-self/fd/1", SS__PLACE_DESCRIPTOR, 1},
-        {"/proc/self/fd/01x", SS__PLACE_NAME, -1},
+        {"/nowhere/at/all", SS__OUT_TARGET_NAME, -1},
+        {"", SS__OUT_TARGET_NAME, -1},
+        {"/dev/null", SS__OUT_TARGET_DEVICE, -1},
+        {"/dev/full", SS__OUT_TARGET_DEVICE, -1},
+        {"/dev/fd/1", SS__OUT_TARGET_DESCRIPTOR, 1},
+        {"/proc/self/fd/2", SS__OUT_TARGET_DESCRIPTOR, 2},
+        {"/proc/thread-self/fd/1", SS__OUT_TARGET_DESCRIPTOR, 1},
+        {"/proc/self/fd/01x", SS__OUT_TARGET_NAME, -1},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct ss__place place;
+        struct ss__out_target place;
         ss_err err;
-        if (ss__place_find(cases[i].path, &place, &err) != SS_OK) {
+        if (ss__out_target_resolve(cases[i].path, &place, &err) != SS_OK) {
             fail_msg("%s: %s", cases[i].path, err.message);
         }
         assert_int_equal(place.kind, cases[i].kind);

@@ -50,7 +50,7 @@ static void test_a_file_appears_whole_or_not_at_all(void **state)
     (void)state;
     assert_int_equal(ss__out_open(path, &out, NULL), SS_OK);
     assert_int_equal(ss__out_write(&out, "0000 world", 10, NULL), SS_OK);
-    assert_int_equal(ss__path_look(path), SS__PATH_NONE);
+    assert_int_equal(ss__path_stat(path), SS__PATH_NONE);
     assert_int_equal(ss__out_patch(&out, 0, "hell", 4, NULL), SS_OK);
     assert_int_equal(ss__out_commit(&out, NULL), SS_OK);
     assert_int_equal(ss__file_map(path, &map, NULL), SS_OK);
@@ -144,18 +144,18 @@ static void test_copies_do_not_change_with_the_file(void **state)
     write_large(path);
     assert_int_equal(ss__file_load(path, &copy, NULL), SS_OK);
     assert_int_equal(ss__file_reserve(path, &parts, NULL), SS_OK);
-    assert_int_equal(ss__map_need(&parts, 5000, 100, path, NULL), SS_OK);
+    assert_int_equal(ss__map_populate(&parts, 5000, 100, path, NULL), SS_OK);
     assert_int_equal(ss__file_write(path, "y", 1, NULL), SS_OK); /* another file */
-    assert_int_equal(ss__map_need(&parts, 9000, 100, path, NULL), SS_OK);
+    assert_int_equal(ss__map_populate(&parts, 9000, 100, path, NULL), SS_OK);
     assert_int_equal(ss__map_check(&parts, path, NULL), SS_OK);
     ss__map_release(&parts);
     write_large(path);
     assert_int_equal(ss__file_reserve(path, &parts, NULL), SS_OK);
-    assert_int_equal(ss__map_need(&parts, 0, 100, path, NULL), SS_OK);
+    assert_int_equal(ss__map_populate(&parts, 0, 100, path, NULL), SS_OK);
     assert_int_equal(truncate(path, 4096), 0);
     assert_int_equal(copy.data[LARGE_BYTES - 1], 'x');
     assert_int_equal(parts.data[99], 'x');
-    assert_int_equal(ss__map_need(&parts, 4000, 200, path, &err), SS_E_IO);
+    assert_int_equal(ss__map_populate(&parts, 4000, 200, path, &err), SS_E_IO);
     assert_non_null(strstr(err.message, "was cut while it was in use"));
     assert_int_equal(ss__map_check(&parts, path, NULL), SS_E_IO);
     ss__map_release(&parts);
@@ -170,7 +170,7 @@ static void test_a_full_device_is_an_error_and_stays(void **state)
     (void)state;
     assert_int_equal(ss__file_write("/dev/full", "text", 4, &err), SS_E_IO);
     assert_string_equal(err.file, "/dev/full");
-    assert_int_equal(ss__path_look("/dev/full"), SS__PATH_OTHER);
+    assert_int_equal(ss__path_stat("/dev/full"), SS__PATH_OTHER);
 }
 
 static void test_missing_files_and_folders_are_told_apart(void **state)

@@ -128,7 +128,7 @@ static void run_family(const char *family, check_fn check)
     struct ss__buf text = {0};
     int n_wrong = 0, n = 0;
     corpus_path(path, sizeof path, family, "MANIFEST.tsv");
-    if (ss__path_look(path) != SS__PATH_FILE) {
+    if (ss__path_stat(path) != SS__PATH_FILE) {
         print_message("skipped: %s is not there\n", path);
         skip();
     }

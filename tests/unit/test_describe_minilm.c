@@ -22,8 +22,8 @@ static const char *find_model(void)
              named != NULL  ? named
              : home != NULL ? home
                             : "");
-    if (ss__path_look(path) != SS__PATH_FOLDER || ss__path_look(KEYWORDS) != SS__PATH_FILE ||
-        ss__path_look(TEXTS) != SS__PATH_FILE) {
+    if (ss__path_stat(path) != SS__PATH_FOLDER || ss__path_stat(KEYWORDS) != SS__PATH_FILE ||
+        ss__path_stat(TEXTS) != SS__PATH_FILE) {
         print_message("skipped: no model at %s (SAESCOPE_MINILM names it), or no texts\n",
                       path);
         skip();

@@ -135,7 +135,7 @@ static void remove_tree(const char *path)
     for (size_t i = 0; i < n; i++) {
         char inner[600];
         snprintf(inner, sizeof inner, "%s/%s", path, names[i]);
-        if (ss__path_look(inner) == SS__PATH_FOLDER) {
+        if (ss__path_stat(inner) == SS__PATH_FOLDER) {
             remove_tree(inner);
         } else {
             assert_int_equal(unlink(inner), 0);
@@ -425,7 +425,7 @@ static void widths_must_agree(void **state)
         char path[512];
         snprintf(name, sizeof name, "model-%05d-of-00003.safetensors", i);
         snprintf(path, sizeof path, "%s/encoder/bert-dense/%s", SS_TEST_DATA, name);
-        if (ss__path_look(path) == SS__PATH_FILE) {
+        if (ss__path_stat(path) == SS__PATH_FILE) {
             copy("bert-dense", (const char *const[]){name}, 1);
         }
     }

@@ -23,7 +23,7 @@ static const char *find_model(void)
     } else {
         snprintf(path, sizeof path, "%s/.cache/saescope/all-MiniLM-L6-v2", home ? home : "");
     }
-    if (ss__path_look(path) != SS__PATH_FOLDER) {
+    if (ss__path_stat(path) != SS__PATH_FOLDER) {
         print_message("skipped: all-MiniLM-L6-v2 is not at %s (SAESCOPE_MINILM names it)\n",
                       path);
         skip();

@@ -89,7 +89,7 @@ static size_t n_names(const char *path)
 {
     char **names = NULL;
     size_t n = 0;
-    if (ss__path_look(path) == SS__PATH_NONE) {
+    if (ss__path_stat(path) == SS__PATH_NONE) {
         return 0;
     }
     assert_int_equal(ss__list_folder(path, &names, &n, NULL), SS_OK);
@@ -104,7 +104,7 @@ static void remove_run(const char *path)
     assert_int_equal(ss__list_folder(path, &names, &n, NULL), SS_OK);
     for (size_t i = 0; i < n; i++) {
         char *file = ss__path_join(path, names[i]);
-        if (ss__path_look(file) == SS__PATH_FOLDER) {
+        if (ss__path_stat(file) == SS__PATH_FOLDER) {
             remove_run(file);
         } else {
             unlink(file);
@@ -279,7 +279,7 @@ static void stop_leaves_nothing(void **state)
                                          .progress = {stop_soon, &n_calls}};
     assert_int_equal(analyze(sae, DATA "rows.jsonl", &options, &run, &err), SS_E_STOPPED);
     assert_null(run);
-    assert_int_equal(ss__path_look(options.out_dir), SS__PATH_NONE);
+    assert_int_equal(ss__path_stat(options.out_dir), SS__PATH_NONE);
     assert_int_equal(ss_status_exit_code(err.code), 75);
 }
 
@@ -311,7 +311,7 @@ static void full_disk_leaves_nothing(void **state)
         assert_int_equal(again, SS_E_IO);
         assert_null(run);
         assert_int_equal(ss_status_exit_code(err.code), 74);
-        assert_int_equal(ss__path_look(in_folder("full")), SS__PATH_NONE);
+        assert_int_equal(ss__path_stat(in_folder("full")), SS__PATH_NONE);
     }
     signal(SIGXFSZ, SIG_DFL);
     /* What was there before is whole. */
@@ -356,7 +356,7 @@ static void silent_pipe_can_be_stopped(void **state)
                                                .out_dir = in_folder("stopped"),
                                                .progress = {stop_soon, &n_calls}};
     assert_int_equal(analyze(sae, "-", &options, &run, &err), SS_E_STOPPED);
-    assert_int_equal(ss__path_look(options.out_dir), SS__PATH_NONE);
+    assert_int_equal(ss__path_stat(options.out_dir), SS__PATH_NONE);
     dup2(kept, STDIN_FILENO);
     close(kept);
     close(ends[0]);
@@ -375,7 +375,7 @@ static void rows_without_text_are_an_error(void **state)
     assert_int_equal(ss__file_write(path, rows, sizeof rows - 1, NULL), SS_OK);
     assert_int_equal(analyze(sae, path, &options, &run, &err), SS_E_DATA);
     assert_non_null(strstr(err.message, "3 rows read"));
-    assert_int_equal(ss__path_look(options.out_dir), SS__PATH_NONE);
+    assert_int_equal(ss__path_stat(options.out_dir), SS__PATH_NONE);
     unlink(path);
 }
 
@@ -415,7 +415,7 @@ static void other_width_is_refused_first(void **state)
     assert_int_equal(analyze(other, DATA "rows.jsonl", &options, &run, &err), SS_E_SHAPE);
     assert_non_null(strstr(err.message, "384"));
     assert_non_null(strstr(err.message, "16"));
-    assert_int_equal(ss__path_look(options.out_dir), SS__PATH_NONE);
+    assert_int_equal(ss__path_stat(options.out_dir), SS__PATH_NONE);
     ss_sae_free(other);
 }
 
@@ -467,7 +467,7 @@ static void embeddings_keep_rows(void **state)
     ss_dataset *dataset = open_rows(DATA "rows.jsonl");
     assert_int_equal(ss_embed_file(encoder, dataset, out, &options, &done, &err), SS_E_DATA);
     assert_int_equal(err.row, 7);
-    assert_int_equal(ss__path_look(out), SS__PATH_NONE);
+    assert_int_equal(ss__path_stat(out), SS__PATH_NONE);
     ss_dataset_close(dataset);
 
     options.skip_empty = true; /* null rows only: empty ones are embedded */

@@ -308,7 +308,7 @@ static void copy_model(const char *from, const char *to)
     assert_int_equal(ss__list_folder(from, &names, &n, NULL), SS_OK);
     for (size_t i = 0; i < n; i++) {
         char *a = ss__path_join(from, names[i]), *b = ss__path_join(to, names[i]);
-        if (ss__path_look(a) == SS__PATH_FOLDER) {
+        if (ss__path_stat(a) == SS__PATH_FOLDER) {
             copy_model(a, b);
         } else {
             copy_file(a, b);
@@ -326,7 +326,7 @@ static void remove_model(const char *path)
     assert_int_equal(ss__list_folder(path, &names, &n, NULL), SS_OK);
     for (size_t i = 0; i < n; i++) {
         char *inner = ss__path_join(path, names[i]);
-        if (ss__path_look(inner) == SS__PATH_FOLDER) {
+        if (ss__path_stat(inner) == SS__PATH_FOLDER) {
             remove_model(inner);
         } else {
             unlink(inner);

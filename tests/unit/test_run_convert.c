@@ -175,7 +175,7 @@ static void convert(const struct conversion_case *self, const char *to, const ch
             fail_msg("%s to %s: status '%s' and '%s'", path, to, ss_status_name(status),
                      err.message);
         }
-        assert_int_equal(ss__path_look(out), SS__PATH_NONE);
+        assert_int_equal(ss__path_stat(out), SS__PATH_NONE);
         return;
     }
     if (status != SS_OK) {
@@ -264,7 +264,7 @@ static void places_are_checked(void **state)
                      SS_E_USAGE);
     assert_int_equal(ss_sae_convert(DATA "nowhere", "seed", out, NULL, &done, &err),
                      SS_E_NOINPUT);
-    assert_int_equal(ss__path_look(out), SS__PATH_NONE);
+    assert_int_equal(ss__path_stat(out), SS__PATH_NONE);
     assert_int_equal(ss_sae_convert(DATA "good/topk", "seed", out, NULL, &done, &err), SS_OK);
     assert_int_equal(ss_sae_convert(DATA "good/topk", "seed", out, NULL, &done, &err),
                      SS_E_EXISTS);

@@ -260,7 +260,7 @@ static void compare_top(struct comparison *self, const struct ss_text *texts)
 static void real_saes_answer_as_torch(void **state)
 {
     (void)state;
-    if (ss__path_look(ORACLE) != SS__PATH_FOLDER) {
+    if (ss__path_stat(ORACLE) != SS__PATH_FOLDER) {
         print_message("skipped: there is no %s\n", ORACLE);
         skip();
     }

@@ -17,7 +17,7 @@ static void test_oracle_folders(void **state)
                                         "tiny-xlm-roberta"};
     enum { LIMIT = 128 }; /* what the oracle's models truncate to */
     (void)state;
-    if (ss__path_look(SS_TEST_SHARED "/oracle") != SS__PATH_FOLDER) {
+    if (ss__path_stat(SS_TEST_SHARED "/oracle") != SS__PATH_FOLDER) {
         print_message("skipped: %s is not there\n", SS_TEST_SHARED "/oracle");
         skip();
     }
@@ -57,7 +57,7 @@ static bool find_real_model(char *path, size_t room)
     } else {
         snprintf(path, room, "%s/.cache/saescope/all-MiniLM-L6-v2", home == NULL ? "" : home);
     }
-    return ss__path_look(path) == SS__PATH_FOLDER;
+    return ss__path_stat(path) == SS__PATH_FOLDER;
 }
 
 static void test_published_vectors(void **state)
@@ -68,7 +68,7 @@ static void test_published_vectors(void **state)
     struct fixture fixture;
     size_t n_vectors = 0;
     (void)state;
-    if (ss__path_look(vectors) != SS__PATH_FILE || !find_real_model(path, sizeof path)) {
+    if (ss__path_stat(vectors) != SS__PATH_FILE || !find_real_model(path, sizeof path)) {
         print_message("skipped: needs %s and the all-MiniLM-L6-v2 folder "
                       "(SAESCOPE_MINILM)\n",
                       vectors);

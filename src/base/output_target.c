@@ -64,18 +64,18 @@ static int follow(char path[PATH_MAX])
     return 0;
 }
 
-static ss_status find_kind(const char *path, struct ss__place *out, ss_err *err)
+static ss_status find_kind(const char *path, struct ss__out_target *out, ss_err *err)
 {
     struct stat facts;
     if (out->descriptor >= 0) {
         const int flags = fcntl(out->descriptor, F_GETFL);
-        out->kind = SS__PLACE_DESCRIPTOR;
+        out->kind = SS__OUT_TARGET_DESCRIPTOR;
         return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY
                    ? SS_OK
                    : ss__fail_file(err, path, SS_E_IO, "this is not open for writing");
     }
     if (stat(out->path, &facts) != 0 || S_ISREG(facts.st_mode)) {
-        out->kind = SS__PLACE_NAME;
+        out->kind = SS__OUT_TARGET_NAME;
         return SS_OK;
     }
     if (S_ISDIR(facts.st_mode)) {
@@ -86,20 +86,20 @@ static ss_status find_kind(const char *path, struct ss__place *out, ss_err *err)
                          : -1;
     const bool has_offsets =
         S_ISBLK(facts.st_mode) || (file >= 0 && lseek(file, 0, SEEK_CUR) >= 0);
-    out->kind = has_offsets ? SS__PLACE_DEVICE : SS__PLACE_STREAM;
+    out->kind = has_offsets ? SS__OUT_TARGET_DEVICE : SS__OUT_TARGET_STREAM;
     if (file >= 0) {
         close(file);
     }
     return SS_OK;
 }
 
-ss_status ss__place_find(const char *path, struct ss__place *out, ss_err *err)
+ss_status ss__out_target_resolve(const char *path, struct ss__out_target *out, ss_err *err)
 {
     ss_status status = SS_OK;
     char at[PATH_MAX];
     const size_t n_bytes = strlen(path) + 1;
     int n_links = 0, reason = n_bytes > sizeof at ? ENAMETOOLONG : 0;
-    *out = (struct ss__place){.descriptor = -1};
+    *out = (struct ss__out_target){.descriptor = -1};
     memcpy(at, path, reason == 0 ? n_bytes : 0);
     while (reason == 0 && !is_open_file(at, &out->descriptor)) {
         reason = n_links++ < MAX_LINKS ? follow(at) : ELOOP;
