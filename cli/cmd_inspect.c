@@ -247,7 +247,7 @@ const struct cli_command cli_inspect = {
     .n_most = 1,
     .about =
         "Says in a screen what a file or folder is. With --check it reads everything in it "
-        "and ends with 0 if it is sound, or with 65 and one sentence if it is not. With "
+        "and ends with 0 if it is sound, or with 65 and one error message if it is not. With "
         "--rows it prints the first rows of a dataset as JSON lines, all columns.\n\nInstead "
         "of a path there may be a name, as other commands take it: ORG/NAME of the model hub, "
         "hf:ORG/NAME of a dataset with --as dataset, or wandb:ENTITY/PROJECT/NAME:ALIAS with "

@@ -82,7 +82,7 @@ const struct cli_command cli_plot = {
     .usage = "{RUN | --thresholds SAE} [options]",
     .about =
         "Draws the density histogram of a run's output folder, or, with --thresholds, the "
-        "histogram of a jumprelu SAE's thresholds. The ending of the file name chooses the "
+        "histogram of a jumprelu SAE's thresholds. The extension of the file name chooses the "
         "format: .svg, .png or .pdf.\n\nBelow it stand the number of features and rows, how "
         "many features are dead, and the median rate, which a dashed line marks. The axis "
         "goes from -10, where dead features stand, to 0, a rate of 100 %; --zoom leaves the "

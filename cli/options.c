@@ -53,7 +53,7 @@ const struct cli_option cli_options[N_OPTIONS] = {
                  0},
     [OPT_DATASET] =
         {"dataset", 'd', CLI_LIST, "PATH", NULL,
-         "the texts: a file, folder, zip or tar, a pattern in quotes, an https address, "
+         "the texts: a file, folder, zip or tar, a pattern in quotes, an https URL, "
          "hf:ORG/NAME of the hub, or - for standard input; may be given again",
          0},
     [OPT_SPLIT] =
@@ -136,7 +136,8 @@ const struct cli_option cli_options[N_OPTIONS] = {
                         "rows of a batch under the rule \"batch\"", 1},
     [OPT_CHECK] =
         {"check", 0, CLI_FLAG, NULL, NULL,
-         "read everything in it; exit with 0 if it is sound, else with 65 and a sentence", 0},
+         "read everything in it; exit with 0 if it is sound, else with 65 and an error message",
+         0},
     [OPT_ROWS] = {"rows", 0, CLI_COUNT, "N", NULL,
                   "print the first N rows of a dataset as JSON lines", 1},
     [OPT_SEARCH] = {"search", 0, CLI_TEXT, "WORDS", NULL,

@@ -418,7 +418,7 @@ ss_status ss__make_folder(const char *path, size_t *n_made, ss_err *err)
     ss_status status = SS_OK;
     size_t n = 0;
     if (path[0] == '\0') {
-        return ss__fail(err, SS_E_USAGE, "the name of a folder is empty; name a place for it");
+        return ss__fail(err, SS_E_USAGE, "the name of a folder is empty; give it a name");
     }
     char *partial = ss__strdup(path);
     if (partial == NULL) {

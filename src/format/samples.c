@@ -352,7 +352,7 @@ static ss_status add_value(struct ss_format_samples *self,
     }
     if (expected != NULL) {
         SS_FAIL_FILE(self->file, SS_E_DATA,
-                     "the member '%.300s' is not what its ending says: "
+                     "the member '%.300s' is not what its extension says: "
                      "expected %s",
                      member->name, expected);
     }

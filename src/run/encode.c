@@ -31,7 +31,7 @@ static ss_status find_format(const char *path, const struct ss_run_sparse_format
         }
     }
     return ss__fail_file(err, path, SS_E_USAGE,
-                         "the ending of the file says in which format features are written: "
+                         "the extension of the file says in which format features are written: "
                          ".npz (for scipy.sparse.load_npz), .arrow, .feather or .jsonl");
 }
 
@@ -79,7 +79,7 @@ static ss_status check_columns(const struct writing *writing, ss_err *err)
     const struct ss_run_sparse_options *options = &writing->options;
     if (!writing->format->holds_columns && (options->n_kept > 0 || options->has_text)) {
         return ss__fail_file(err, options->path, SS_E_USAGE,
-                             "a matrix has no room for texts or kept columns; write .arrow or "
+                             "a matrix cannot hold texts or kept columns; write .arrow or "
                              ".jsonl");
     }
     for (size_t i = 0; i < options->n_kept; i++) {

@@ -275,7 +275,7 @@ static ss_status open_folder(const char *path, bool force, struct ss_run_folder 
     const ss__path_kind kind = ss__path_stat(path);
     if (kind == SS__PATH_FILE || kind == SS__PATH_OTHER) {
         return ss__fail_file(err, path, SS_E_EXISTS,
-                             "this is not a folder; name another place for results");
+                             "this is not a folder; name another folder for results");
     }
     if (kind == SS__PATH_FOLDER && !force) {
         SS_RETURN_IF_ERROR(refuse_content_early(path, err));

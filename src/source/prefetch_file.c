@@ -35,7 +35,7 @@ static ss_status locate(void *user, char **url, char **authorization, ss_err *er
     *url = ss__strdup(prefetcher->name);
     *authorization = is_hub && secret != NULL ? ss__strdup(secret) : NULL;
     return *url == NULL || (is_hub && secret != NULL && *authorization == NULL)
-               ? ss__fail_nomem(err, "an address")
+               ? ss__fail_nomem(err, "a URL")
                : SS_OK;
 }
 

@@ -1,5 +1,5 @@
 """Zip and tar archives as datasets: their rows are those of the folder that was packed, in its order, and whatever is wrong
-with one is said in a sentence.
+with one is said in an error message.
 
 Python's zipfile and tarfile make the archives; headers that they do not write are made here by hand.
 """

@@ -1,4 +1,4 @@
-"""Bad input through the program: every case gives one sentence on stderr that says what and where, the exit code of its
+"""Bad input through the program: every case gives one message on stderr that says what and where, the exit code of its
 kind (64 usage, 65 bad data, 66 missing, 74 input and output, 75 stopped), and leaves nothing half-written.
 
 Models, SAEs and datasets are the project's own small ones, damaged here by rule.

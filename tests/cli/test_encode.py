@@ -183,8 +183,8 @@ def test_no_rows_at_all(run, tmp_path):
 def test_refusals(run, tmp_path):
     words = ["encode", "-m", MODEL, "-d", ROWS, *RULES["jumprelu"]]
     for more, code, sentence in ((["-o", tmp_path / "x.csv"], 64, ".npz (for scipy.sparse.load_npz), .arrow, .feather or .jsonl"),
-                                 (["-o", tmp_path / "x.npz", "--keep", "text"], 64, "no room for texts or kept columns"),
-                                 (["-o", tmp_path / "x.npz", "--with-text"], 64, "no room for texts or kept columns"),
+                                 (["-o", tmp_path / "x.npz", "--keep", "text"], 64, "cannot hold texts or kept columns"),
+                                 (["-o", tmp_path / "x.npz", "--with-text"], 64, "cannot hold texts or kept columns"),
                                  (["-o", tmp_path / "x.arrow", "--keep", "text,text"], 64, "'text' is to be kept twice"),
                                  (["-o", tmp_path / "x.npz", "--null", "nan"], 64, "cannot be NaN"),
                                  (["-o", tmp_path / "x.npz", "--null", "zero", "--skip-empty"], 64, "--null zero contradicts it"),

@@ -1,4 +1,4 @@
-"""Pointers of a large-file store in place of any file of a model, an SAE, embeddings or a dataset: one sentence says what they are."""
+"""Pointers of a large-file store in place of any file of a model, an SAE, embeddings or a dataset: one message says what they are."""
 import shutil
 
 import pytest

@@ -1,4 +1,4 @@
-"""Memory that runs out inside a library: exit 70 with a sentence, or the output as ever; never a crash, another answer, or 'damaged'."""
+"""Memory that runs out inside a library: exit 70 with an error message, or the output as ever; never a crash, another answer, or 'damaged'."""
 import bz2
 import gzip
 import json
@@ -94,7 +94,7 @@ def test_hashes_and_pictures(program, library, model, sae, tmp_path):  # noqa: F
 
 
 def test_little_memory_in_all(program, model, sae, tmp_path):  # noqa: F811
-    """A limit on the whole process, as batch systems set it: nothing else than an end with a sentence, whatever the limit."""
+    """A limit on the whole process, as batch systems set it: nothing else than an end with an error message, whatever the limit."""
     (tmp_path / "rows.jsonl").write_bytes(ROWS)
     run = tmp_path / "run"
     subprocess.run([program, "analyze", "-q", "-m", model, "-s", sae, "-d", tmp_path / "rows.jsonl", "-o", run], check=True)

@@ -1,4 +1,4 @@
-"""SAEs of every format with something wrong in them: one sentence that names the key or tensor, and the exit code."""
+"""SAEs of every format with something wrong in them: one message that names the key or tensor, and the exit code."""
 import json
 import shutil
 from pathlib import Path

@@ -152,7 +152,7 @@ def test_breaks_on_the_way_are_mended(folder, read, world, fault, moment, name):
         rows = read(f"hf://datasets/org/d/{name}", "text" if name.startswith("b") else "abstr", env=servers.environment())
     if read.code == 0:
         assert rows == expected
-    else:  # a server that once sends what was not asked for may be given up, with a sentence
+    else:  # a server that once sends what was not asked for may be given up, with an error message
         assert fault == "whole-for-range" and name.endswith("parquet"), read.said
 
 

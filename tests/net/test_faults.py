@@ -1,7 +1,7 @@
 """Downloads under the 32 faults of HTTP at five moments, of the hub's files and of artifacts.
 
-Each of the 160 cells is played twice: the fault once, after which the file must be there or a sentence says why not; and again and
-again, which must end in a sentence. After every sentence the same command runs once more with a sound server, and must bring the
+Each of the 160 cells is played twice: the fault once, after which the file must be there or a message says why not; and again and
+again, which must end in an error message. After every message the same command runs once more with a sound server, and must bring the
 right file. Never, at no point, may there be wrong bytes in the cache or a file that is neither a blob nor a part to go on with.
 """
 import hashlib

@@ -1,6 +1,6 @@
 """Model folders with one thing changed against the reference (tests/model_variants.py, tools/make_model_variants.py).
 
-Whatever the key and its value, saescope has the reference's embeddings, or a sentence that names the key. Where the reference
+Whatever the key and its value, saescope has the reference's embeddings, or an error message that names the key. Where the reference
 refuses, saescope does; where it goes on and saescope does not is listed here.
 """
 import json

@@ -160,7 +160,7 @@ static void test_texts_are_those_of_the_rows(void **state)
 
 /* ---- damage ---- */
 
-/* All rows of `data`, as far as they go; a sentence must name the file. */
+/* All rows of `data`, as far as they go; the message must name the file. */
 static void read_damaged(const char *data, size_t n_bytes)
 {
     const struct ss_format_reader *reader = &ss_arrow_reader;
@@ -187,8 +187,8 @@ static void read_damaged(const char *data, size_t n_bytes)
     ss__buf_release(&out);
 }
 
-/* Cut off anywhere, or with a byte changed anywhere, data is read or refused with a sentence
- * that names the file. */
+/* Cut off anywhere, or with a byte changed anywhere, data is read or refused with an error
+ * message that names the file. */
 static void check_damage(const char *path)
 {
     struct ss__buf data = {0};

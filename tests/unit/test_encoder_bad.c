@@ -1,4 +1,4 @@
-/* Folders that must be refused: each with its status and a sentence that names the fault. Every
+/* Folders that must be refused: each with its status and a message that names the fault. Every
  * case is a copy of a good folder with one thing changed. */
 #include "encoder_testing.h"
 

@@ -1,4 +1,4 @@
-/* Folders that are wrong or of a kind that is not read: each gets its status and a sentence
+/* Folders that are wrong or of a kind that is not read: each gets its status and a message
  * that names the trouble. */
 #include <unistd.h>
 

@@ -266,7 +266,7 @@ static ss_status run_zip(const struct corpus_case *it, ss_err *err)
 
 /* ---- the manifest ---- */
 
-/* Errors are one sentence that begins with the file and have the exit code of bad data. */
+/* Errors are one message that begins with the file and have the exit code of bad data. */
 static void check_error(const char *path, ss_status status, const ss_err *err)
 {
     const size_t n = strlen(err->message);
