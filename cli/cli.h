@@ -64,6 +64,15 @@ typedef enum cli_option_id {
     OPT_SORT,
     OPT_LIMIT,
     OPT_AS,
+    OPT_METHOD,
+    OPT_SEED_VARIANT,
+    OPT_KEYWORD_MODEL,
+    OPT_NO_SCORE,
+    OPT_STOP_WORDS,
+    OPT_SIMILARITY,
+    OPT_FEATURE,
+    OPT_LABEL,
+    OPT_LABELS,
     OPT_THRESHOLDS,
     OPT_TITLE,
     OPT_WIDTH,
@@ -215,6 +224,9 @@ ss_status cli_open_sae(const struct cli_values *values, const char *reference,
 /* Open the encoder that --model names, fetched first if it is a name of the hub. */
 ss_status cli_open_encoder(const struct cli_values *values, struct ss_encoder_options options,
                            ss_encoder **out, ss_err *err);
+ss_status cli_open_encoder_named(const struct cli_values *values, const char *reference,
+                                 struct ss_encoder_options options, ss_encoder **out,
+                                 ss_err *err);
 
 /* The --out of a command that writes a folder: "-" is refused. CLI_OK or CLI_USAGE. */
 int cli_check_out_folder(const struct cli_command *command, const struct cli_values *values);

@@ -12,6 +12,7 @@ struct showing {
     const struct cli_values *values;
     const char *path;
     ss_run *run;
+    ss_descriptions *descriptions; /* NULL: the run has none */
     struct ss_run_info info;
     size_t columns; /* of the terminal */
     bool colours;
@@ -41,6 +42,33 @@ static void print_top(const struct showing *showing, size_t feature, size_t rank
     }
 }
 
+/* The label and what its scores say. */
+static void print_label(const struct showing *showing, size_t feature)
+{
+    struct ss_description description = {.struct_size = sizeof description};
+    if (showing->descriptions == NULL) {
+        return;
+    }
+    (void)ss_descriptions_get(showing->descriptions, feature, &description);
+    printf("  label       ");
+    cli_print_safely(stdout,
+                     cli_text_of(description.label[0] == '\0' ? "–" : description.label),
+                     showing->columns - TEXT_INDENT - 2);
+    printf("\n  verdict     %s", description.status);
+    const struct ss_label_auc *random = &description.random;
+    if (random->value == random->value) {
+        printf(": AUC %.3f (%.3f to %.3f), %zu texts against %zu", random->value, random->low,
+               random->high, random->n_positives, random->n_negatives);
+    }
+    if (description.near.value == description.near.value) {
+        printf("\n              near %.3f", description.near.value);
+    }
+    if (description.miss.value == description.miss.value) {
+        printf(", miss %.3f", description.miss.value);
+    }
+    putchar('\n');
+}
+
 static void print_feature(const struct showing *showing, size_t feature)
 {
     struct ss_feature facts = {.struct_size = sizeof facts};
@@ -58,8 +86,10 @@ static void print_feature(const struct showing *showing, size_t feature)
         puts("  It never fires: a dead feature.");
         return;
     }
-    printf("  activation  largest %.4g, mean %.4g\n\n", (double)facts.max_activation,
+    printf("  activation  largest %.4g, mean %.4g\n", (double)facts.max_activation,
            facts.mean_activation);
+    print_label(showing, feature);
+    putchar('\n');
     for (size_t rank = 0; rank < facts.n_top; rank++) {
         print_top(showing, feature, rank);
     }
@@ -101,6 +131,13 @@ static void print_json_feature(const struct showing *showing, size_t feature)
     ss_run_feature(showing->run, feature, &facts);
     putchar('{');
     print_json_facts(showing, feature);
+    if (showing->descriptions != NULL) {
+        struct ss_description description = {.struct_size = sizeof description};
+        (void)ss_descriptions_get(showing->descriptions, feature, &description);
+        printf(", \"description\": {");
+        cli_print_json_description(&description);
+        putchar('}');
+    }
     printf(", \"top_texts\": [");
     for (size_t rank = 0; rank < facts.n_top; rank++) {
         printf("%s", rank == 0 ? "" : ", ");
@@ -345,7 +382,18 @@ static int show(const struct cli_command *command, const struct cli_values *valu
         return cli_fail(&err);
     }
     ss_run_describe(showing.run, &showing.info);
+    const ss_status described = ss_descriptions_open(showing.path, &showing.descriptions, &err);
+    if (described != SS_OK && described != SS_E_NOINPUT) {
+        ss_run_free(showing.run);
+        return cli_fail(&err);
+    }
+    if (showing.descriptions != NULL &&
+        ss_descriptions_n_features(showing.descriptions) != showing.info.n_features) {
+        ss_descriptions_free(showing.descriptions); /* of another run */
+        showing.descriptions = NULL;
+    }
     const int code = values->n_arguments > 1 ? show_given(&showing) : show_found(&showing);
+    ss_descriptions_free(showing.descriptions);
     ss_run_free(showing.run);
     return code;
 }

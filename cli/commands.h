@@ -3,9 +3,19 @@
 
 #include "cli.h"
 
-extern const struct cli_command cli_analyze, cli_show, cli_encode, cli_embed, cli_fill_mask,
-    cli_tokenize, cli_inspect, cli_convert, cli_plot, cli_fetch_command, cli_cache,
-    cli_completion, cli_manual;
+extern const struct cli_command cli_analyze, cli_describe, cli_score, cli_show, cli_encode,
+    cli_embed, cli_fill_mask, cli_tokenize, cli_inspect, cli_convert, cli_plot,
+    cli_fetch_command, cli_cache, cli_completion, cli_manual;
+
+/* Of describe and score: the encoder of --model, NULL without; a line for a label; its members
+ * in JSON. */
+ss_status cli_open_run_encoder(const struct cli_values *values, ss_encoder **out, ss_err *err);
+void cli_print_description(const struct ss_description *description, size_t feature,
+                           size_t columns);
+void cli_print_json_description(const struct ss_description *description);
+/* The features whose labels are surest, and how many labels are how sure. */
+void cli_print_sharpest(const ss_descriptions *descriptions);
+void cli_print_verdicts(const ss_descriptions *descriptions);
 
 /* What embed and analyze say of --precision; docs/numerics.md has the errors. */
 #define CLI_ABOUT_PRECISION                                                                    \

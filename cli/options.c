@@ -28,6 +28,9 @@ static const char *const orders[] = {"rate", "max", "mean", "texts", "feature", 
 static const char *const place_kinds[] = {"model", "sae", "dataset", NULL};
 static const char *const everything[] = {"all", NULL};
 static const char *const evidence_kinds[] = {"full", "light", "none", NULL};
+static const char *const methods[] = {"contrast", "seed", "none", NULL};
+static const char *const seed_variants[] = {"explainer", "tutorial", NULL};
+static const char *const similarities[] = {"centred", "plain", NULL};
 static const char *const kinds[] = {"model",   "sae",  "dataset", "weights",
                                     "archive", "json", "run",     NULL};
 
@@ -153,6 +156,33 @@ const struct cli_option cli_options[N_OPTIONS] = {
     [OPT_LIMIT] = {"limit", 0, CLI_COUNT, "N", NULL, "show at most N features", 1},
     [OPT_AS] = {"as", 0, CLI_CHOICE, "KIND", kinds, "what the path is, instead of detecting it",
                 0},
+    [OPT_METHOD] = {"method", 0, CLI_CHOICE, "NAME", methods,
+                    "how labels are made: contrast, from phrases that tell a feature's texts "
+                    "from others; seed, as the Python workflow does, from its top texts; none",
+                    0},
+    [OPT_SEED_VARIANT] = {"seed-variant", 0, CLI_CHOICE, "NAME", seed_variants,
+                          "of --method seed: the best three clusters of keywords, or all of "
+                          "smaller ones",
+                          0},
+    [OPT_KEYWORD_MODEL] = {"keyword-model", 0, CLI_TEXT, "MODEL", NULL,
+                           "of --method seed: the encoder that ranks a text's words; else the "
+                           "run's",
+                           0},
+    [OPT_NO_SCORE] = {"no-score", 0, CLI_FLAG, NULL, NULL, "make labels without scoring them",
+                      0},
+    [OPT_STOP_WORDS] =
+        {"stop-words", 0, CLI_TEXT, "FILE", NULL,
+         "words that no phrase begins or ends with, one a line; or none; or auto, the words "
+         "that most texts hold; else English ones, where the texts are English",
+         0},
+    [OPT_SIMILARITY] = {"similarity", 0, CLI_CHOICE, "KIND", similarities,
+                        "of label and text in scores: the cosine after subtracting the mean "
+                        "embedding, or the plain one",
+                        0},
+    [OPT_FEATURE] = {"feature", 0, CLI_COUNT, "N", NULL, "the feature that --label is for", 0},
+    [OPT_LABEL] = {"label", 0, CLI_TEXT, "TEXT", NULL, "the label to score", 0},
+    [OPT_LABELS] = {"labels", 0, CLI_TEXT, "FILE", NULL,
+                    "labels to score: a file with the columns feature and label", 0},
     [OPT_THRESHOLDS] = {"thresholds", 0, CLI_TEXT, "SAE", NULL,
                         "draw the thresholds of this jumprelu SAE instead of a run", 0},
     [OPT_TITLE] = {"title", 0, CLI_TEXT, "TEXT", NULL, "title of the picture", 0},

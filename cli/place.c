@@ -62,9 +62,16 @@ static void say_if_sae(const char *path, ss_err *err)
 ss_status cli_open_encoder(const struct cli_values *values, struct ss_encoder_options options,
                            ss_encoder **out, ss_err *err)
 {
+    return cli_open_encoder_named(values, values->text[OPT_MODEL], options, out, err);
+}
+
+ss_status cli_open_encoder_named(const struct cli_values *values, const char *reference,
+                                 struct ss_encoder_options options, ss_encoder **out,
+                                 ss_err *err)
+{
     struct ss_fetch_result place = {.struct_size = sizeof place};
     *out = NULL;
-    ss_status status = cli_fetch(values, SS_FETCH_MODEL, values->text[OPT_MODEL], &place, err);
+    ss_status status = cli_fetch(values, SS_FETCH_MODEL, reference, &place, err);
     if (status == SS_OK) {
         options.name = place.source[0] == '\0' ? NULL : place.name;
         options.source = place.source;

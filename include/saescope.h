@@ -9,6 +9,7 @@
  *   ss_dataset   rows of text from files or standard input, read in order
  *   ss_analyze   one pass over a dataset: fire rates, densities, top texts
  *   ss_run       the results of an analysis, in memory or read back from its folder
+ *   ss_descriptions  what the features of a run mean, in words, and how sure that is
  *
  * Conventions
  *   Status     every call that can fail returns ss_status (0 is success) and fills the nullable
@@ -1078,6 +1079,152 @@ SS_API SS_MUST_USE ss_status ss_plot_density(const ss_run *run, const char *path
 SS_API SS_MUST_USE ss_status ss_plot_thresholds(const ss_sae *sae, const char *path,
                                                 const struct ss_plot_options *options,
                                                 ss_err *err);
+
+/* ---- descriptions: what features mean, in words ---- */
+
+typedef struct ss_descriptions ss_descriptions;
+
+typedef enum ss_label_method {
+    SS_METHOD_CONTRAST, /* phrases that tell a feature's texts from others */
+    SS_METHOD_SEED,     /* keywords as the Python workflow makes them, from the top texts */
+    SS_METHOD_NONE      /* no labels */
+} ss_label_method;
+
+/* The two forms of that workflow: all clusters of keywords, or the best three of larger ones. */
+typedef enum ss_seed_variant { SS_SEED_EXPLAINER, SS_SEED_TUTORIAL } ss_seed_variant;
+
+struct ss_describe_options {
+    size_t struct_size;
+    ss_label_method method;
+    ss_seed_variant seed_variant;
+    const ss_encoder *keyword_model; /* of SS_METHOD_SEED: ranks words; NULL: the run's */
+    bool no_score;                   /* labels without scores */
+    bool plain_similarity;           /* cosines as they are, for comparison with others */
+    const char *stop_words; /* words that no phrase begins or ends with: a file with one a line,
+                               "none", "auto" (those that most texts hold); NULL: English ones,
+                               where the texts are English, else as "auto" */
+    size_t n_threads;       /* 0: one per core */
+    struct ss_progress_callback progress; /* only asked whether to stop */
+    struct ss_log log;
+};
+SS_DEFINE_INIT(ss_describe_options)
+
+/* Make labels for the features of a run from the evidence in its folder, score them on the half
+ * of the texts that they were not made from, and write feature_keywords.json, descriptions.json
+ * and descriptions.csv into the folder, with a record in run.json. The dataset is not needed.
+ *
+ * encoder  the run's, which is checked by the hashes of its files; NULL: opened from where it
+ *          was
+ * out      nullable; gives (ss_descriptions_free)
+ * Errors   SS_E_NOINPUT (the run has no evidence, or the encoder is gone), SS_E_DATA (another
+ *          encoder; a damaged run), SS_E_IO, SS_E_STOPPED, SS_E_NOMEM
+ * Threads  caller only; the files depend on neither threads nor batches
+ * Source   docs/descriptions.md; tests/cli/test_describe.py */
+SS_API SS_MUST_USE ss_status ss_describe_run(const char *run_dir, const ss_encoder *encoder,
+                                             const struct ss_describe_options *options,
+                                             ss_descriptions **out, ss_err *err);
+
+/* A label from elsewhere; phrases may stand in it with commas between. */
+struct ss_label {
+    size_t feature;
+    const char *text;
+};
+
+/* Score labels on the score half of a run's evidence; nothing is written.
+ *
+ * labels   [n], borrowed
+ * options  borrowed; NULL for the defaults; method is not looked at
+ * out      gives (ss_descriptions_free): the other features have no label
+ * Errors   as above; SS_E_USAGE (no such feature, two labels for one)
+ * Threads  caller only */
+SS_API SS_MUST_USE ss_status ss_score_labels(const char *run_dir, const ss_encoder *encoder,
+                                             const struct ss_label *labels, size_t n,
+                                             const struct ss_describe_options *options,
+                                             ss_descriptions **out, ss_err *err);
+/* The same with the labels of a file.
+ *
+ * path     rows with the columns "feature" and "label", in any format of a dataset
+ * Errors   as above, those of ss_dataset_next
+ * Threads  caller only */
+SS_API SS_MUST_USE ss_status ss_score_label_file(const char *run_dir, const ss_encoder *encoder,
+                                                 const char *path,
+                                                 const struct ss_describe_options *options,
+                                                 ss_descriptions **out, ss_err *err);
+
+/* Read the descriptions in a run's folder.
+ *
+ * out      gives (ss_descriptions_free); NULL on error
+ * Errors   SS_E_NOINPUT (there are none), SS_E_DATA, SS_E_NOMEM
+ * Threads  any */
+SS_API SS_MUST_USE ss_status ss_descriptions_open(const char *run_dir, ss_descriptions **out,
+                                                  ss_err *err);
+/* Threads  any; not while they are in use */
+SS_API void ss_descriptions_free(ss_descriptions *descriptions);
+/* Threads  any */
+SS_API size_t ss_descriptions_n_features(const ss_descriptions *descriptions);
+
+/* What a score says of a label, by its 95 % intervals. */
+typedef enum ss_label_status {
+    SS_LABEL_SHARP,   /* random: low end 0.9 or more, and near 0.7 or more */
+    SS_LABEL_TOPICAL, /* random: low end 0.75 or more */
+    SS_LABEL_WEAK,    /* better than chance */
+    SS_LABEL_CHANCE,
+    SS_LABEL_TOO_FEW, /* fewer than 10 texts to score with on one side, or 20 on the other */
+    SS_LABEL_NONE,    /* no label */
+    SS_LABEL_UNSCORED,
+    SS_N_LABEL_STATUSES
+} ss_label_status;
+/* "sharp", "too few", …; never NULL.
+ *
+ * Threads  any */
+SS_API const char *ss_label_status_name(ss_label_status status);
+
+struct ss_keyword {
+    const char *text;
+    double weight;
+};
+
+/* The area under the ROC curve with its 95 % interval; NaN where there is none. */
+struct ss_label_auc {
+    double value, low, high;
+    size_t n_positives, n_negatives;
+};
+
+struct ss_description {
+    size_t struct_size;
+    const char *label;                 /* "": none */
+    const char *method;                /* "contrast", "seed", "given" */
+    const char *status;                /* the name of its ss_label_status */
+    const struct ss_keyword *keywords; /* [n_keywords] best first */
+    size_t n_keywords;
+    /* against texts on which the feature does not fire: random ones; those nearest to the texts
+     * that it does; those on which it nearly does */
+    struct ss_label_auc random, near, miss;
+    double f1, precision, coverage, lift, strength; /* docs/descriptions.md; NaN: none */
+};
+SS_DEFINE_INIT(ss_description)
+
+/* What is known of one feature.
+ *
+ * feature  < ss_descriptions_n_features
+ * out      written; strings live as long as the descriptions
+ * Errors   SS_E_USAGE (struct_size is not set; no such feature), and then nothing is written
+ * Threads  any */
+SS_API ss_status ss_descriptions_get(const ss_descriptions *descriptions, size_t feature,
+                                     struct ss_description *out);
+/* The features whose labels are surest.
+ *
+ * features  [n], of which the first *n_found are written
+ * Errors    SS_E_NOMEM
+ * Threads   any */
+SS_API SS_MUST_USE ss_status ss_descriptions_sharpest(const ss_descriptions *descriptions,
+                                                      size_t n, size_t *features,
+                                                      size_t *n_found, ss_err *err);
+/* How many labels have a status.
+ *
+ * Threads  any */
+SS_API size_t ss_descriptions_count(const ss_descriptions *descriptions,
+                                    ss_label_status status);
 
 /* ---- whole files ---- */
 

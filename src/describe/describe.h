@@ -41,6 +41,10 @@ struct ss_describe_terms {
     struct ss__arena arena; /* of the texts */
 };
 void ss_describe_terms_release(struct ss_describe_terms *terms);
+/* Add a term, copied, to the feature whose list is being written; the caller sets
+ * offsets[f + 1] when it is done. */
+SS_MUST_USE ss_status ss_describe_terms_add(struct ss_describe_terms *terms, size_t *n,
+                                            struct ss_text text, double weight, ss_err *err);
 
 /* Texts that features point at: feature f has texts[list[offsets[f]]] and so on. All borrowed.
  */
@@ -89,7 +93,8 @@ struct ss_describe_evidence {
     const struct ss_sparse *codes; /* [n_texts] */
     size_t first[SS_STATS_N_HALVES + 1];
     size_t n_pool[SS_STATS_N_HALVES];
-    const size_t *sample_offsets; /* [n_features, SS_STATS_N_SAMPLES + 1] into the next two */
+    /* [n_features * SS_STATS_N_SAMPLES + 1] into the next two: by feature, then kind */
+    const size_t *sample_offsets;
     const uint32_t *sample_texts;
     const float *sample_activations;
     const double *rates; /* [n_features] of all rows, the share in which a feature fires */

@@ -102,11 +102,6 @@ SS_MUST_USE ss_status ss_describe_spearman(const float *a, const float *b, size_
 
 SS_MUST_USE ss_status ss_describe_terms_init(struct ss_describe_terms *terms, size_t n_features,
                                              ss_err *err);
-/* Add a term, copied, to the feature whose list is being written; the caller sets
- * offsets[f + 1] when it is done. */
-SS_MUST_USE ss_status ss_describe_terms_add(struct ss_describe_terms *terms, size_t *n,
-                                            struct ss_text text, double weight, ss_err *err);
-
 /* ---- seed_text.c: the terms of one text ---- */
 
 enum { SS_DESCRIBE_SEED_WORDS = 5, SS_DESCRIBE_SEED_PAIRS = 10 };

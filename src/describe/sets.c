@@ -15,7 +15,7 @@ struct ss_describe_list ss_describe_samples(const struct ss_describe_evidence *e
                                             size_t feature, ss_stats_sample_kind kind)
 {
     const size_t *offsets =
-        evidence->sample_offsets + feature * (SS_STATS_N_SAMPLES + 1) + (size_t)kind;
+        evidence->sample_offsets + feature * SS_STATS_N_SAMPLES + (size_t)kind;
     return (struct ss_describe_list){offsets[1] - offsets[0],
                                      evidence->sample_texts + offsets[0],
                                      evidence->sample_activations + offsets[0]};

@@ -9,6 +9,7 @@
 #include "base/sized.h"
 #include "base/utf8.h"
 #include "dataset/dataset.h"
+#include "run/descriptions.h"
 #include "run/embeddings_file.h"
 #include "run/evidence_gather.h"
 #include "run/folder.h"
@@ -16,7 +17,7 @@
 #include "run/pass.h"
 #include "run/plot.h"
 
-enum { DEFAULT_TOP_K = 10, MAX_SENTENCES = 100, MAX_FILES = 16 };
+enum { DEFAULT_TOP_K = 10, MAX_SENTENCES = 100, MAX_FILES = 24 };
 
 /* Passes sentences on and keeps them for the manifest. */
 struct recorder {
@@ -232,9 +233,13 @@ static const char *const *names_of_files(const char *names[MAX_FILES])
     for (size_t i = 0; i < N_EVIDENCE_OUTPUTS; i++) {
         names[N_OUTPUTS + i] = evidence_outputs[i].name;
     }
-    names[N_OUTPUTS + N_EVIDENCE_OUTPUTS] = SS_RUN_FILE_SKIPPED;
-    names[N_OUTPUTS + N_EVIDENCE_OUTPUTS + 1] = SS_RUN_FILE_MANIFEST;
-    names[N_OUTPUTS + N_EVIDENCE_OUTPUTS + 2] = NULL;
+    const char **rest = names + N_OUTPUTS + N_EVIDENCE_OUTPUTS;
+    *rest++ = SS_RUN_FILE_SKIPPED;
+    *rest++ = SS_RUN_FILE_KEYWORDS; /* of an earlier run: these go */
+    *rest++ = SS_RUN_FILE_DESCRIPTIONS;
+    *rest++ = SS_RUN_FILE_DESCRIPTIONS_CSV;
+    *rest++ = SS_RUN_FILE_MANIFEST;
+    *rest = NULL;
     return names;
 }
 

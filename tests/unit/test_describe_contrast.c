@@ -27,7 +27,7 @@ struct made {
     struct ss_text texts[N_TEXTS];
     float embeddings[N_TEXTS * STAND_IN_WIDTH];
     struct ss_sparse codes;
-    size_t offsets[N_FEATURES * (SS_STATS_N_SAMPLES + 1)];
+    size_t offsets[N_FEATURES * SS_STATS_N_SAMPLES + 1];
     uint32_t samples[N_FEATURES * SS_STATS_N_SAMPLES * MAX_SAMPLES];
     float activations[N_FEATURES * SS_STATS_N_SAMPLES * MAX_SAMPLES];
     double rates[N_FEATURES];
@@ -101,7 +101,7 @@ static void make_samples(struct made *made, const bool *planted, const bool *han
 {
     size_t at = 0;
     for (size_t f = 0; f < N_FEATURES; f++) {
-        size_t *offsets = made->offsets + f * (SS_STATS_N_SAMPLES + 1);
+        size_t *offsets = made->offsets + f * SS_STATS_N_SAMPLES;
         const struct {
             int half;
             bool firing;

@@ -1,0 +1,210 @@
+/* saescope describe: labels for the features of a run, and how well they tell texts apart. */
+#include <string.h>
+
+#include "commands.h"
+
+enum { N_SHOWN = 5, LABEL_COLUMNS = 44 };
+
+/* ---- what score has, too ---- */
+
+ss_status cli_open_run_encoder(const struct cli_values *values, ss_encoder **out, ss_err *err)
+{
+    const struct ss_encoder_options options = {.struct_size = sizeof options,
+                                               .prompt = values->text[OPT_PROMPT],
+                                               .progress = cli_stop(),
+                                               .log = cli_log(values)};
+    *out = NULL;
+    return cli_given(values, OPT_MODEL) ? cli_open_encoder(values, options, out, err) : SS_OK;
+}
+
+void cli_print_description(const struct ss_description *description, size_t feature,
+                           size_t columns)
+{
+    char number[16] = "     –";
+    if (description->random.value == description->random.value) {
+        snprintf(number, sizeof number, "%6.3f", description->random.value);
+    }
+    printf("%7zu  %s  %-8s  ", feature, number, description->status);
+    cli_print_safely(stdout,
+                     description->label[0] == '\0' ? cli_text_of("–")
+                                                   : cli_text_of(description->label),
+                     columns);
+    putchar('\n');
+}
+
+static void print_json_auc(const char *name, const struct ss_label_auc *auc)
+{
+    if (auc->value == auc->value) {
+        printf(", \"%s\": {\"auc\": %.6g, \"low\": %.6g, \"high\": %.6g, \"positives\": %zu, "
+               "\"negatives\": %zu}",
+               name, auc->value, auc->low, auc->high, auc->n_positives, auc->n_negatives);
+    } else {
+        printf(", \"%s\": null", name);
+    }
+}
+
+void cli_print_json_description(const struct ss_description *description)
+{
+    printf("\"label\": ");
+    if (description->label[0] == '\0') {
+        printf("null");
+    } else {
+        cli_print_json(stdout, cli_text_of(description->label));
+    }
+    printf(", \"method\": \"%s\", \"status\": \"%s\"", description->method,
+           description->status);
+    print_json_auc("random", &description->random);
+    print_json_auc("near", &description->near);
+    print_json_auc("miss", &description->miss);
+}
+
+/* ---- the command ---- */
+
+static ss_label_method method_of(const struct cli_values *values)
+{
+    const char *name = values->text[OPT_METHOD];
+    return strcmp(name, "seed") == 0   ? SS_METHOD_SEED
+           : strcmp(name, "none") == 0 ? SS_METHOD_NONE
+                                       : SS_METHOD_CONTRAST;
+}
+
+void cli_print_sharpest(const ss_descriptions *descriptions)
+{
+    size_t best[N_SHOWN];
+    size_t n = 0;
+    if (ss_descriptions_sharpest(descriptions, N_SHOWN, best, &n, NULL) != SS_OK || n == 0) {
+        return;
+    }
+    puts("\nSharpest features\nfeature     AUC  verdict   label");
+    for (size_t i = 0; i < n; i++) {
+        struct ss_description description = {.struct_size = sizeof description};
+        (void)ss_descriptions_get(descriptions, best[i], &description);
+        cli_print_description(&description, best[i], LABEL_COLUMNS);
+    }
+}
+
+void cli_print_verdicts(const ss_descriptions *descriptions)
+{
+    char number[32];
+    const char *before = "";
+    for (int i = 0; i < SS_N_LABEL_STATUSES; i++) {
+        const size_t n = ss_descriptions_count(descriptions, (ss_label_status)i);
+        if (n > 0) {
+            printf("%s%s %s", before, cli_thousands(n, number),
+                   ss_label_status_name((ss_label_status)i));
+            before = ", ";
+        }
+    }
+    putchar('\n');
+}
+
+static void print_summary(const ss_descriptions *descriptions, const char *path)
+{
+    printf("Labels         ");
+    cli_print_verdicts(descriptions);
+    cli_print_sharpest(descriptions);
+    putchar('\n');
+    cli_say(stdout, "Written to %s: feature_keywords.json, descriptions.json, descriptions.csv",
+            path);
+}
+
+static void print_json_summary(const ss_descriptions *descriptions, const char *path)
+{
+    printf("{\"schema\": 1, \"run\": ");
+    cli_print_json(stdout, cli_text_of(path));
+    printf(", \"features\": %zu, \"labels\": {", ss_descriptions_n_features(descriptions));
+    for (int i = 0; i < SS_N_LABEL_STATUSES; i++) {
+        printf("%s\"%s\": %zu", i == 0 ? "" : ", ", ss_label_status_name((ss_label_status)i),
+               ss_descriptions_count(descriptions, (ss_label_status)i));
+    }
+    puts("}}");
+}
+
+static int describe(const struct cli_command *command, const struct cli_values *values)
+{
+    ss_encoder *encoder = NULL;
+    ss_encoder *keyword_model = NULL;
+    ss_descriptions *descriptions = NULL;
+    ss_err err;
+    const char *path = values->arguments[0];
+    struct ss_describe_options options = {
+        .struct_size = sizeof options,
+        .method = method_of(values),
+        .seed_variant = strcmp(values->text[OPT_SEED_VARIANT], "tutorial") == 0
+                            ? SS_SEED_TUTORIAL
+                            : SS_SEED_EXPLAINER,
+        .no_score = cli_given(values, OPT_NO_SCORE),
+        .plain_similarity = strcmp(values->text[OPT_SIMILARITY], "plain") == 0,
+        .stop_words = values->text[OPT_STOP_WORDS],
+        .n_threads = values->count[OPT_THREADS],
+        .progress = cli_stop(),
+        .log = cli_log(values),
+    };
+    if (cli_given(values, OPT_KEYWORD_MODEL) && options.method != SS_METHOD_SEED) {
+        return cli_usage_error(command, "--keyword-model is for --method seed");
+    }
+    ss_status status = cli_open_run_encoder(values, &encoder, &err);
+    if (status == SS_OK && cli_given(values, OPT_KEYWORD_MODEL)) {
+        status = cli_open_encoder_named(
+            values, values->text[OPT_KEYWORD_MODEL],
+            (struct ss_encoder_options){.struct_size = sizeof(struct ss_encoder_options),
+                                        .progress = cli_stop()},
+            &keyword_model, &err);
+        options.keyword_model = keyword_model;
+    }
+    if (status == SS_OK) {
+        status = ss_describe_run(path, encoder, &options, &descriptions, &err);
+    }
+    const int code = status == SS_OK ? CLI_OK : cli_fail(&err);
+    if (code == CLI_OK && cli_given(values, OPT_JSON)) {
+        print_json_summary(descriptions, path);
+    } else if (code == CLI_OK && !cli_given(values, OPT_QUIET)) {
+        print_summary(descriptions, path);
+    }
+    ss_descriptions_free(descriptions);
+    ss_encoder_free(keyword_model);
+    ss_encoder_free(encoder);
+    return code;
+}
+
+const struct cli_command cli_describe = {
+    .name = "describe",
+    .summary = "labels for the features of a run, and how good they are",
+    .argument = "RUN",
+    .n_least = 1,
+    .n_most = 1,
+    .about =
+        "Says in words what the features of a run mean, from the texts that analyze kept in "
+        "the run's folder; the dataset is not needed, and nothing leaves this machine.\n\nOne "
+        "half of the texts makes the labels, the other scores them. A label by contrast is "
+        "made of phrases that a feature's texts hold more often than others, and whose "
+        "embedding tells them apart. Its score is the area under the ROC curve (AUC) of the "
+        "cosine between label and text: how often a text on which the feature fires is nearer "
+        "to the label than one on which it does not, 0.5 by chance. Such texts are random "
+        "ones, those nearest to the feature's texts (near), and those on which it almost "
+        "fires (miss). Verdicts come from 95 % intervals: sharp, topical, weak, chance, too "
+        "few texts.\n\n--method seed makes the keywords of the Python workflow instead, which "
+        "later steps of it read from feature_keywords.json.",
+    .examples = {{"saescope describe run", "labels by contrast and their scores"},
+                 {"saescope describe run --method seed --seed-variant tutorial",
+                  "keywords as the Python workflow makes them"},
+                 {"saescope describe run --stop-words auto",
+                  "for texts in another language than English"}},
+    .uses = {{OPT_METHOD, false, "contrast", NULL},
+             {OPT_SEED_VARIANT, false, "explainer", NULL},
+             {OPT_KEYWORD_MODEL, false, NULL, NULL},
+             {OPT_STOP_WORDS, false, NULL, NULL},
+             {OPT_NO_SCORE, false, NULL, NULL},
+             {OPT_SIMILARITY, false, "centred", NULL},
+             {OPT_MODEL, false, NULL,
+              "the run's sentence encoder, if it is no longer where it was"},
+             {OPT_PROMPT, false, NULL,
+              "with --model: text that was put before every row; else the model's default"},
+             {OPT_THREADS, false, NULL, NULL},
+             {OPT_OFFLINE, false, NULL, NULL},
+             {OPT_JSON, false, NULL, NULL},
+             {OPT_QUIET, false, NULL, NULL},
+             {OPT_NO_COLOR, false, NULL, NULL},
+             {OPT_HELP, false, NULL, NULL}},
+    .run = describe,
+};

@@ -1,0 +1,38 @@
+/* What the step that describes features works from: a run's folder, its evidence, its encoder.
+ */
+#ifndef SS_RUN_DESCRIBE_INPUTS_H
+#define SS_RUN_DESCRIBE_INPUTS_H
+
+#include "describe/describe.h"
+#include "run/evidence_read.h"
+#include "run/results.h"
+
+struct ss_run_describe_inputs {
+    const char *dir;
+    struct ss_progress_callback stop;
+    struct ss_log log;
+    ss_run *run;
+    const ss_encoder *encoder;
+    ss_encoder *own_encoder; /* opened from where the run had it; else NULL */
+    ss_work *work;
+    struct ss_run_evidence evidence;
+    double *rates; /* [n_features] */
+    struct ss_describe_evidence described;
+    struct ss_describe_view *view;
+};
+
+/* Open all of it. encoder NULL: the run's, from where it was. Errors: as ss_describe_run. */
+SS_MUST_USE ss_status ss_run_describe_open(struct ss_run_describe_inputs *inputs,
+                                           const char *dir, const ss_encoder *encoder,
+                                           const struct ss_describe_options *options,
+                                           ss_err *err);
+void ss_run_describe_close(struct ss_run_describe_inputs *inputs);
+
+/* Embeds with an encoder and the inputs' threads. */
+struct ss_run_describe_model {
+    const struct ss_run_describe_inputs *inputs;
+    const ss_encoder *encoder;
+};
+struct ss_describe_embedder ss_run_describe_embedder(struct ss_run_describe_model *model);
+
+#endif

@@ -1,0 +1,440 @@
+/* The step that says what features mean: labels and their scores from a run's folder, and the
+ * files that they go to. */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json_write.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "base/output.h"
+#include "base/sized.h"
+#include "run/describe_inputs.h"
+#include "run/descriptions.h"
+#include "saescope.h"
+
+static const char *const method_names[] = {
+    [SS_METHOD_CONTRAST] = "contrast", [SS_METHOD_SEED] = "seed", [SS_METHOD_NONE] = "none"};
+static const char *const variant_names[] = {
+    [SS_SEED_EXPLAINER] = "explainer", [SS_SEED_TUTORIAL] = "tutorial"};
+
+enum { SEED_TEXTS = 10, LABEL_KEYWORDS = 3 };
+
+struct step {
+    struct ss_run_describe_inputs inputs;
+    struct ss_run_describe_model model, keyword_model;
+    const struct ss_describe_options *options;
+    ss_descriptions *descriptions;
+    struct ss__buf stop_bytes; /* of the file of stop words */
+    struct ss_text *stop_list;
+    size_t n_stop, stop_room;
+};
+
+/* ---- keywords of the seed project ---- */
+
+/* Top texts, each once, by the order in which they come. */
+struct tops {
+    struct ss_text *texts;
+    float *embeddings;
+    size_t *offsets;
+    uint32_t *list;
+    uint32_t *number_of; /* [texts of the evidence] + 1 */
+    size_t n_texts;
+};
+
+static void release_tops(struct tops *tops)
+{
+    ss__free(tops->texts);
+    ss__free(tops->embeddings);
+    ss__free(tops->offsets);
+    ss__free(tops->list);
+    ss__free(tops->number_of);
+}
+
+static ss_status gather_tops(const struct ss_describe_evidence *evidence, struct tops *tops,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    size_t n = 0;
+    SS_ALLOC(tops->offsets, evidence->n_features + 1);
+    SS_ALLOC(tops->list, evidence->n_features * SEED_TEXTS);
+    SS_ALLOC(tops->number_of, evidence->n_texts);
+    SS_ALLOC(tops->texts, evidence->n_texts);
+    for (size_t f = 0; f < evidence->n_features; f++) {
+        const size_t *at =
+            evidence->sample_offsets + f * SS_STATS_N_SAMPLES + (size_t)SS_STATS_SAMPLE_TOP;
+        for (size_t i = at[0]; i < at[1] && i < at[0] + SEED_TEXTS; i++) {
+            const uint32_t row = evidence->sample_texts[i];
+            if (tops->number_of[row] == 0) {
+                tops->texts[tops->n_texts] = evidence->texts[row];
+                tops->number_of[row] = (uint32_t)++tops->n_texts;
+            }
+            tops->list[n++] = tops->number_of[row] - 1;
+        }
+        tops->offsets[f + 1] = n;
+    }
+    SS_ALLOC(tops->embeddings, tops->n_texts * evidence->width);
+    for (size_t row = 0; row < evidence->n_texts; row++) {
+        if (tops->number_of[row] != 0) {
+            memcpy(tops->embeddings + (tops->number_of[row] - 1) * evidence->width,
+                   evidence->embeddings + row * evidence->width,
+                   evidence->width * sizeof(float));
+        }
+    }
+out:
+    return status;
+}
+
+static ss_status make_seed_keywords(struct step *step, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct tops tops = {0};
+    const struct ss_describe_options *options = step->options;
+    const struct ss_describe_evidence *evidence = &step->inputs.described;
+    SS_TRY(gather_tops(evidence, &tops, err));
+    step->keyword_model = (struct ss_run_describe_model){
+        &step->inputs,
+        options->keyword_model == NULL ? step->inputs.encoder : options->keyword_model};
+    const struct ss_describe_lists lists = {.n_texts = tops.n_texts,
+                                            .texts = tops.texts,
+                                            .embeddings = tops.embeddings,
+                                            .n_features = evidence->n_features,
+                                            .offsets = tops.offsets,
+                                            .list = tops.list};
+    const struct ss_describe_seed_options seed = {
+        .variant = options->seed_variant == SS_SEED_TUTORIAL ? SS_DESCRIBE_SEED_TUTORIAL
+                                                             : SS_DESCRIBE_SEED_EXPLAINER,
+        .list_model = ss_run_describe_embedder(&step->keyword_model),
+        .model = ss_run_describe_embedder(&step->model),
+        .is_one_model = options->keyword_model == NULL,
+        .stop = options->progress};
+    ss_describe_terms_release(&step->descriptions->terms);
+    SS_TRY(ss_describe_seed(&lists, &seed, &step->descriptions->terms, err));
+out:
+    release_tops(&tops);
+    return status;
+}
+
+/* ---- labels by contrast ---- */
+
+enum { MAX_STOP_BYTES = 16 << 20 };
+
+static ss_status read_stop_words(struct step *step, const char *path, ss_err *err)
+{
+    ss_status status = SS_OK;
+    size_t begin = 0;
+    SS_TRY(ss__file_read(path, MAX_STOP_BYTES, &step->stop_bytes, err));
+    const struct ss__buf *bytes = &step->stop_bytes;
+    for (size_t i = 0; i <= bytes->n_bytes; i++) {
+        if (i < bytes->n_bytes && strchr("\n\r\t ", bytes->data[i]) == NULL) {
+            continue;
+        }
+        if (i > begin) {
+            SS_GROW(step->stop_list, step->stop_room, step->n_stop + 1);
+            step->stop_list[step->n_stop++] = (struct ss_text){bytes->data + begin, i - begin};
+        }
+        begin = i + 1;
+    }
+out:
+    return status;
+}
+
+static ss_status choose_stop_words(struct step *step, struct ss_describe_stop_words *out,
+                                   ss_err *err)
+{
+    const char *given = step->options->stop_words;
+    *out = (struct ss_describe_stop_words){.kind = SS_DESCRIBE_STOP_ENGLISH};
+    if (given == NULL) {
+        return SS_OK;
+    }
+    if (strcmp(given, "none") == 0 || strcmp(given, "auto") == 0) {
+        out->kind = given[0] == 'n' ? SS_DESCRIBE_STOP_NONE : SS_DESCRIBE_STOP_AUTO;
+        return SS_OK;
+    }
+    SS_RETURN_IF_ERROR(read_stop_words(step, given, err));
+    *out =
+        (struct ss_describe_stop_words){SS_DESCRIBE_STOP_LIST, step->stop_list, step->n_stop};
+    return SS_OK;
+}
+
+static ss_status make_contrast_labels(struct step *step, ss_err *err)
+{
+    struct ss_describe_contrast_options options = {
+        .embedder = ss_run_describe_embedder(&step->model), .stop = step->options->progress};
+    SS_RETURN_IF_ERROR(choose_stop_words(step, &options.stop_words, err));
+    ss_describe_terms_release(&step->descriptions->terms);
+    return ss_describe_contrast(step->inputs.view, &options, &step->descriptions->terms, err);
+}
+
+/* ---- the step ---- */
+
+static ss_status open_step(struct step *step, const char *dir, const ss_encoder *encoder,
+                           const char *method, ss_err *err)
+{
+    ss_status status = SS_OK;
+    SS_TRY(ss_run_describe_open(&step->inputs, dir, encoder, step->options, err));
+    step->model = (struct ss_run_describe_model){&step->inputs, step->inputs.encoder};
+    const size_t n = step->inputs.described.n_features;
+    SS_TRY(ss_run_descriptions_new(n, &step->descriptions, err));
+    step->descriptions->method = method;
+    step->descriptions->is_plain = step->options->plain_similarity;
+    step->descriptions->n_pool =
+        ss__min_size(step->inputs.described.n_pool[SS_STATS_SCORE], SS_DESCRIBE_POOL);
+    for (size_t f = 0; f < n; f++) {
+        step->descriptions->counts[f] = step->inputs.run->features[f].n_fires;
+        step->descriptions->rates[f] = step->inputs.rates[f];
+    }
+out:
+    return status;
+}
+
+static void close_step(struct step *step)
+{
+    ss_descriptions_free(step->descriptions);
+    ss_run_describe_close(&step->inputs);
+    ss__buf_release(&step->stop_bytes);
+    ss__free(step->stop_list);
+}
+
+static ss_status score_labels(struct step *step, bool without_tops, ss_err *err)
+{
+    const struct ss_describe_score_options options = {
+        .embedder = ss_run_describe_embedder(&step->model),
+        .is_plain = step->options->plain_similarity,
+        .without_tops = without_tops,
+        .with_probe = true,
+        .stop = step->options->progress};
+    return ss_describe_score(step->inputs.view, step->descriptions->labels, &options,
+                             step->descriptions->scores, err);
+}
+
+static ss_status make_labels(struct step *step, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_descriptions *descriptions = step->descriptions;
+    const bool is_seed = step->options->method == SS_METHOD_SEED;
+    if (is_seed) {
+        SS_TRY(make_seed_keywords(step, err));
+    } else if (step->options->method == SS_METHOD_CONTRAST) {
+        SS_TRY(make_contrast_labels(step, err));
+    }
+    SS_TRY(ss_describe_join(&descriptions->terms, is_seed ? LABEL_KEYWORDS : SIZE_MAX,
+                            &descriptions->arena, descriptions->labels, err));
+    SS_TRY(ss_run_descriptions_finish(descriptions, err));
+    if (!step->options->no_score && step->options->method != SS_METHOD_NONE) {
+        SS_TRY(score_labels(step, is_seed, err));
+    }
+out:
+    return status;
+}
+
+/* ---- files ---- */
+
+static const struct {
+    const char *name;
+    ss_status (*write)(const ss_descriptions *descriptions, const char *path, ss_err *err);
+} outputs[] = {
+    {SS_RUN_FILE_KEYWORDS, ss_run_keywords_write},
+    {SS_RUN_FILE_DESCRIPTIONS, ss_run_descriptions_json_write},
+    {SS_RUN_FILE_DESCRIPTIONS_CSV, ss_run_descriptions_csv_write},
+};
+enum { N_OUTPUTS = sizeof outputs / sizeof outputs[0] };
+
+static ss_status write_files(const struct step *step, char hashes[][SS__SHA256_HEX_BYTES],
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    char *path = NULL;
+    for (size_t i = 0; i < N_OUTPUTS; i++) {
+        path = ss__path_join(step->inputs.dir, outputs[i].name);
+        if (path == NULL) {
+            SS_TRY(ss__fail_nomem(err, "a path"));
+        }
+        SS_TRY(outputs[i].write(step->descriptions, path, err));
+        SS_TRY(ss__sha256_file(path, NULL, hashes[i], err));
+        ss__free(path);
+        path = NULL;
+    }
+out:
+    ss__free(path);
+    return status;
+}
+
+static void add_text(struct ss__buf *record, const char *name, const char *value)
+{
+    ss__buf_printf(record, ",\n      \"%s\": ", name);
+    ss__json_add_string(record, value, strlen(value), false);
+}
+
+/* What was done, and what came out. */
+static ss_status write_record(const struct step *step, char hashes[][SS__SHA256_HEX_BYTES],
+                              ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf record = {0};
+    const struct ss_describe_options *options = step->options;
+    struct ss_encoder_info info = {.struct_size = sizeof info};
+    ss_encoder_describe(step->inputs.encoder, &info);
+    ss__buf_add_text(&record, "{\n      \"saescope_version\": ");
+    ss__json_add_string(&record, ss_version(), strlen(ss_version()), false);
+    add_text(&record, "method", method_names[options->method]);
+    if (options->method == SS_METHOD_SEED) {
+        add_text(&record, "seed_variant", variant_names[options->seed_variant]);
+    } else if (options->method == SS_METHOD_CONTRAST) {
+        add_text(&record, "stop_words",
+                 options->stop_words == NULL ? "english" : options->stop_words);
+    }
+    add_text(&record, "similarity", options->plain_similarity ? "plain" : "centred");
+    add_text(&record, "model", info.name);
+    add_text(&record, "precision", info.precision);
+    ss__buf_printf(&record, ",\n      \"pool\": %zu,\n      \"counts\": {",
+                   step->descriptions->n_pool);
+    for (int i = 0; i < SS_N_LABEL_STATUSES; i++) {
+        ss__buf_printf(&record, "%s\"%s\": %zu", i == 0 ? "" : ", ",
+                       ss_label_status_name((ss_label_status)i),
+                       ss_descriptions_count(step->descriptions, (ss_label_status)i));
+    }
+    ss__buf_add_text(&record, "},\n      \"outputs\": {");
+    for (size_t i = 0; i < N_OUTPUTS; i++) {
+        ss__buf_printf(&record, "%s\n        \"%s\": \"%s\"", i == 0 ? "" : ",",
+                       outputs[i].name, hashes[i]);
+    }
+    ss__buf_add_text(&record, "\n      }\n    }");
+    if (ss__buf_text(&record) == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a record"));
+    }
+    SS_TRY(ss_run_steps_record(step->inputs.dir, "describe", record.data, err));
+out:
+    ss__buf_release(&record);
+    return status;
+}
+
+ss_status ss_describe_run(const char *run_dir, const ss_encoder *encoder,
+                          const struct ss_describe_options *options, ss_descriptions **out,
+                          ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_describe_options read = {.struct_size = sizeof read};
+    char hashes[N_OUTPUTS][SS__SHA256_HEX_BYTES];
+    struct step step = {.options = &read};
+    if (out != NULL) {
+        *out = NULL;
+    }
+    SS_TRY(SS_READ_OPTIONS(&read, options, ss_describe_options, err));
+    SS_TRY(open_step(&step, run_dir, encoder, method_names[step.options->method], err));
+    SS_TRY(make_labels(&step, err));
+    SS_TRY(write_files(&step, hashes, err));
+    SS_TRY(write_record(&step, hashes, err));
+    if (out != NULL) {
+        *out = step.descriptions;
+        step.descriptions = NULL;
+    }
+out:
+    close_step(&step);
+    return status;
+}
+
+/* ---- labels from elsewhere ---- */
+
+static ss_status take_label(ss_descriptions *descriptions, size_t feature, struct ss_text text,
+                            ss_err *err)
+{
+    if (feature >= descriptions->n_features) {
+        return ss__fail(err, SS_E_USAGE, "there is no feature %zu: the run has %zu, from 0",
+                        feature, descriptions->n_features);
+    }
+    if (descriptions->labels[feature].n_bytes > 0) {
+        return ss__fail(err, SS_E_USAGE, "feature %zu has two labels", feature);
+    }
+    const char *copy = ss__arena_strndup(&descriptions->arena, text.data, text.n_bytes);
+    if (copy == NULL) {
+        return ss__fail_nomem(err, "labels");
+    }
+    descriptions->labels[feature] = (struct ss_text){copy, text.n_bytes};
+    return SS_OK;
+}
+
+static ss_status read_labels(ss_descriptions *descriptions, const char *path, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_dataset *dataset = NULL;
+    struct ss__json *kept = NULL;
+    struct ss_row row = {.struct_size = sizeof row};
+    bool has_row = true;
+    const struct ss_dataset_options options = {
+        .struct_size = sizeof options, .text_column = "label", .keep = "feature"};
+    SS_TRY(ss_dataset_open(&path, 1, &options, &dataset, err));
+    for (;;) {
+        size_t feature = SIZE_MAX;
+        SS_TRY(ss_dataset_next(dataset, &row, &has_row, err));
+        if (!has_row) {
+            break;
+        }
+        SS_TRY(ss__json_parse(path, row.kept.data, row.kept.n_bytes, &kept, err));
+        const struct ss__json *value = ss__json_get(kept, "feature");
+        uint64_t number = 0;
+        if (ss__json_is_integer(value) && ss__json_integer(value) >= 0) {
+            feature = (size_t)ss__json_integer(value);
+        } else if (ss__json_is_string(value) &&
+                   ss__parse_u64(ss__json_string(value), ss__json_string_bytes(value),
+                                 &number)) {
+            feature = (size_t)number;
+        } else {
+            status = ss__fail_file(err, path, SS_E_DATA,
+                                   "row %zu has no number of a feature in the column 'feature'",
+                                   (size_t)row.id);
+            goto out;
+        }
+        ss__json_free(kept);
+        kept = NULL;
+        if (row.kind == SS_ROW_TEXT) {
+            SS_TRY(take_label(descriptions, feature, row.text, err));
+        }
+    }
+out:
+    ss__json_free(kept);
+    ss_dataset_close(dataset);
+    return status;
+}
+
+/* One of `path` and `labels` is there. */
+static ss_status score_given(const char *run_dir, const ss_encoder *encoder, const char *path,
+                             const struct ss_label *labels, size_t n,
+                             const struct ss_describe_options *options, ss_descriptions **out,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_describe_options read = {.struct_size = sizeof read};
+    struct step step = {.options = &read};
+    *out = NULL;
+    SS_TRY(SS_READ_OPTIONS(&read, options, ss_describe_options, err));
+    SS_TRY(open_step(&step, run_dir, encoder, "given", err));
+    if (path != NULL) {
+        SS_TRY(read_labels(step.descriptions, path, err));
+    }
+    for (size_t i = 0; i < n; i++) {
+        SS_TRY(take_label(step.descriptions, labels[i].feature,
+                          (struct ss_text){labels[i].text, strlen(labels[i].text)}, err));
+    }
+    SS_TRY(score_labels(&step, false, err));
+    *out = step.descriptions;
+    step.descriptions = NULL;
+out:
+    close_step(&step);
+    return status;
+}
+
+ss_status ss_score_labels(const char *run_dir, const ss_encoder *encoder,
+                          const struct ss_label *labels, size_t n,
+                          const struct ss_describe_options *options, ss_descriptions **out,
+                          ss_err *err)
+{
+    return score_given(run_dir, encoder, NULL, labels, n, options, out, err);
+}
+
+ss_status ss_score_label_file(const char *run_dir, const ss_encoder *encoder, const char *path,
+                              const struct ss_describe_options *options, ss_descriptions **out,
+                              ss_err *err)
+{
+    return score_given(run_dir, encoder, path, NULL, 0, options, out, err);
+}

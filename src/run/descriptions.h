@@ -1,0 +1,47 @@
+/* Descriptions of a run's features: keywords, label, scores; in memory and in the files that
+ * they are written to (docs/formats.md). */
+#ifndef SS_RUN_DESCRIPTIONS_H
+#define SS_RUN_DESCRIPTIONS_H
+
+#include "base/json.h"
+#include "describe/describe.h"
+
+#define SS_RUN_FILE_KEYWORDS "feature_keywords.json"
+#define SS_RUN_FILE_DESCRIPTIONS "descriptions.json"
+#define SS_RUN_FILE_DESCRIPTIONS_CSV "descriptions.csv"
+
+struct ss_descriptions {
+    size_t n_features;
+    const char *method;               /* "contrast", "seed", "given" */
+    bool is_plain;                    /* similarities are not centred */
+    size_t n_pool;                    /* texts of the score half's pool: the R of the scores */
+    struct ss_describe_terms terms;   /* keywords */
+    struct ss_text *labels;           /* [n_features] "": none; terminated */
+    struct ss_describe_score *scores; /* [n_features] */
+    uint64_t *counts;                 /* [n_features] fires, of all rows */
+    double *rates;                    /* [n_features] share of rows */
+    struct ss_keyword *keywords;      /* the terms as the public header has them */
+    struct ss__arena arena;           /* of the labels */
+};
+
+/* Room for n_features, all of them without a label. */
+SS_MUST_USE ss_status ss_run_descriptions_new(size_t n_features, ss_descriptions **out,
+                                              ss_err *err);
+/* Set keywords from terms. */
+SS_MUST_USE ss_status ss_run_descriptions_finish(ss_descriptions *descriptions, ss_err *err);
+
+SS_MUST_USE ss_status ss_run_keywords_write(const ss_descriptions *descriptions,
+                                            const char *path, ss_err *err);
+SS_MUST_USE ss_status ss_run_descriptions_json_write(const ss_descriptions *descriptions,
+                                                     const char *path, ss_err *err);
+SS_MUST_USE ss_status ss_run_descriptions_csv_write(const ss_descriptions *descriptions,
+                                                    const char *path, ss_err *err);
+
+/* ---- records of finishing steps in run.json (steps.c) ---- */
+
+/* Put the members that `writer` holds, an object in the style of run.json at depth 2, under
+ * "steps" → name, in the place of an older one. The rest of the file keeps its bytes. */
+SS_MUST_USE ss_status ss_run_steps_record(const char *folder, const char *name,
+                                          const char *record, ss_err *err);
+
+#endif

@@ -1,0 +1,115 @@
+"""Labels of a run's features (`describe`, `score`, and what `show` says of them)."""
+import csv
+import hashlib
+import json
+import random
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import ROOT
+from helpers import assert_refused
+
+MODEL, SAE = ROOT / "tests/data/encoder/mpnet-mean", ROOT / "tests/data/run/sae-jumprelu"
+OTHER = ROOT / "tests/data/encoder/bert-dense"
+WORDS = "galaxy cluster halo dust orbit planet comet shock jet plasma photon survey lens pulsar quasar corona flare tide ring moon".split()
+FILES = ["feature_keywords.json", "descriptions.json", "descriptions.csv"]
+
+
+@pytest.fixture(scope="module")
+def made(program, tmp_path_factory):
+    folder, rng = tmp_path_factory.mktemp("describe"), random.Random(1)
+    lines = []
+    for i in range(800):
+        w = [rng.choice(WORDS) for _ in range(6)]
+        lines.append(json.dumps({"text": f"The {w[0]} of a {w[1]} {w[2]} and, {w[3]} {w[4]} {w[5]} {i}."}) + "\n")
+    (folder / "texts.jsonl").write_text("".join(lines))
+    done = subprocess.run([program, "analyze", "-q", "-m", MODEL, "-s", SAE, "-d", folder / "texts.jsonl", "-o", folder / "run"])
+    assert done.returncode == 0
+    return folder
+
+
+@pytest.fixture
+def fresh(made, tmp_path):
+    shutil.copytree(made / "run", tmp_path / "run")
+    return tmp_path / "run"
+
+
+def hashes(folder):
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+
+
+@pytest.mark.parametrize("words", [[], ["--method", "seed"], ["--method", "seed", "--seed-variant", "tutorial"], ["--method", "none"], ["--no-score"],
+                                   ["--stop-words", "none"], ["--stop-words", "auto"], ["--similarity", "plain"]])
+def test_files_agree_and_do_not_depend_on_threads(run, fresh, words):
+    before = json.loads((fresh / "run.json").read_text("utf8"))
+    done = run("describe", fresh, *words, "--json")
+    assert done.code == 0, done.err
+    first = hashes(fresh)
+    described = json.loads((fresh / "descriptions.json").read_text("utf8"))
+    keywords = json.loads((fresh / "feature_keywords.json").read_text("utf8"))
+    # the bytes of Python's json.dump
+    assert (fresh / "feature_keywords.json").read_text("utf8") == json.dumps(keywords, indent=2, ensure_ascii=False)
+    assert [list(item) for item in keywords] == [["feature_id", "keywords"]] * len(keywords)
+    assert [item["feature_id"] for item in keywords] == list(range(before["sae"]["n_features"]))
+    assert [item["keywords"] for item in described] == [item["keywords"] for item in keywords]
+    with open(fresh / "descriptions.csv", newline="", encoding="utf8") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["label"] or None for line in lines] == [item["label"] for item in described]
+    for line, item in zip(lines, described):
+        scores = item["scores"]
+        assert line["status"] == item["status"] and int(line["count"]) == item["count"]
+        assert line["auc"] == ("" if scores is None or scores["random"] is None else repr(scores["random"]["auc"]))
+    said = json.loads(done.out)
+    manifest = json.loads((fresh / "run.json").read_text("utf8"))
+    record = manifest.pop("steps")["describe"]
+    assert manifest == before and record["outputs"] == first and record["counts"] == said["labels"]
+    assert run("describe", fresh, *words, "-t", "1", "-q").code == 0
+    assert hashes(fresh) == first
+
+
+def test_labels_are_scored_and_shown(run, fresh):
+    assert run("describe", fresh, "-q").code == 0
+    described = json.loads((fresh / "descriptions.json").read_text("utf8"))
+    scored = [item for item in described if item["scores"]]
+    assert scored
+    for item in scored:
+        auc = item["scores"]["random"]
+        assert 0 <= auc["low"] <= auc["auc"] <= auc["high"] <= 1 and auc["positives"] == item["positives"] >= 10 and auc["negatives"] >= 20
+    one = scored[0]
+    shown = run("show", fresh, one["feature_id"])
+    assert shown.code == 0 and one["label"] in shown.out and one["status"] in shown.out
+    assert all(len(line) <= 80 for line in shown.out.splitlines())
+    as_json = json.loads(run("show", fresh, one["feature_id"], "--json").out)["features"][0]["description"]
+    assert as_json["label"] == one["label"] and abs(as_json["random"]["auc"] - one["scores"]["random"]["auc"]) < 1e-5
+    # the same label from elsewhere has the same score
+    again = json.loads(run("score", fresh, "--feature", one["feature_id"], "--label", one["label"], "--json").out)["labels"][0]
+    assert abs(again["random"]["auc"] - one["scores"]["random"]["auc"]) < 1e-5
+    labels = fresh.parent / "labels.csv"
+    with open(labels, "w", newline="", encoding="utf8") as file:
+        csv.writer(file).writerows([["feature", "label"]] + [[item["feature_id"], item["label"]] for item in scored])
+    several = json.loads(run("score", fresh, "--labels", labels, "--json").out)["labels"]
+    assert [label["feature"] for label in several] == [item["feature_id"] for item in scored]
+    for label, item in zip(several, scored):
+        assert label["status"] == item["status"] and abs(label["random"]["auc"] - item["scores"]["random"]["auc"]) < 1e-5
+
+
+def test_what_cannot_be_described_is_refused(run, made, fresh, tmp_path):
+    assert_refused(run("describe", tmp_path / "none"), 66, "none")
+    done = run("describe", fresh, "-m", OTHER)
+    assert done.code == 65 and "not the encoder of" in done.err
+    assert not (fresh / "descriptions.json").exists()
+    shutil.rmtree(fresh / "evidence")
+    done = run("describe", fresh)
+    assert done.code in (65, 66) and "evidence" in done.err
+    for words in (["--feature", "1"], ["--label", "x"], ["--feature", "1", "--label", "x", "--labels", "y"], []):
+        assert run("score", made / "run", *words).code == 64
+    assert run("score", made / "run", "--feature", "999999", "--label", "x").code == 64
+
+
+def test_a_damaged_file_of_descriptions_is_said(run, fresh):
+    assert run("describe", fresh, "-q").code == 0
+    (fresh / "descriptions.json").write_text('[{"feature_id": 1}]')
+    done = run("show", fresh, "0")
+    assert done.code == 65 and "feature_id" in done.err
