@@ -25,7 +25,7 @@ static ss_status open_encoder(struct ss_run_describe_inputs *inputs, const char 
         .work = inputs->work,
         .progress = inputs->stop,
     };
-    if (path == NULL || ss__path_look(path) == SS__PATH_NONE) {
+    if (path == NULL || ss__path_stat(path) == SS__PATH_NONE) {
         return ss__fail_file(err, file, SS_E_NOINPUT,
                              "the encoder of this run is no longer at %s; name its folder with "
                              "`model`",
@@ -169,8 +169,9 @@ ss_status ss_run_describe_open(struct ss_run_describe_inputs *inputs, const char
     SS_TRY(ss_run_open(dir, NULL, &inputs->run, err));
     SS_TRY(ss_run_evidence_open(dir, inputs->run->info.n_features, &inputs->evidence, err));
     if (!inputs->evidence.has_texts) {
-        SS_FAIL_FILE(dir, SS_E_NOINPUT,
-                     "the run was made without texts: labels need an analysis with a `dataset`");
+        SS_FAIL_FILE(
+            dir, SS_E_NOINPUT,
+            "the run was made without texts: labels need an analysis with a `dataset`");
     }
     SS_TRY(ss_work_new(options->n_threads, &inputs->work, err));
     ss_work_set_progress(inputs->work, options->progress);

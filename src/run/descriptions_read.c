@@ -142,7 +142,7 @@ ss_status ss_descriptions_open(const char *run_dir, ss_descriptions **out, ss_er
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    if (ss__path_look(path) == SS__PATH_NONE) {
+    if (ss__path_stat(path) == SS__PATH_NONE) {
         SS_FAIL_FILE(path, SS_E_NOINPUT,
                      "the run has no descriptions yet; saescope describe makes them");
     }
