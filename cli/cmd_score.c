@@ -54,6 +54,12 @@ static int score(const struct cli_command *command, const struct cli_values *val
     ss_err err;
     const char *path = values->arguments[0];
     const struct ss_label label = {values->count[OPT_FEATURE], values->text[OPT_LABEL]};
+    const struct ss_labels labels = {
+        .struct_size = sizeof labels,
+        .labels = &label,
+        .n_labels = has_file ? 0 : 1,
+        .path = has_file ? values->text[OPT_LABELS] : NULL,
+    };
     const struct ss_describe_options options = {
         .struct_size = sizeof options,
         .plain_similarity = strcmp(values->text[OPT_SIMILARITY], "plain") == 0,
@@ -63,10 +69,7 @@ static int score(const struct cli_command *command, const struct cli_values *val
     };
     ss_status status = cli_open_run_encoder(values, &encoder, &err);
     if (status == SS_OK) {
-        status = has_file
-                     ? ss_score_label_file(path, encoder, values->text[OPT_LABELS], &options,
-                                           &descriptions, &err)
-                     : ss_score_labels(path, encoder, &label, 1, &options, &descriptions, &err);
+        status = ss_score_labels(path, encoder, &labels, &options, &descriptions, &err);
     }
     const int code = status == SS_OK ? CLI_OK : cli_fail(&err);
     if (code == CLI_OK && cli_given(values, OPT_JSON)) {

@@ -1130,26 +1130,28 @@ struct ss_label {
     const char *text;
 };
 
+/* Labels to score: an array, a file, or both. */
+struct ss_labels {
+    size_t struct_size;
+    const struct ss_label *labels; /* [n_labels] */
+    size_t n_labels;
+    const char
+        *path; /* rows with the columns "feature" and "label", in any format of a dataset;
+                         NULL: none */
+};
+SS_DEFINE_INIT(ss_labels)
+
 /* Score labels on the score half of a run's evidence; nothing is written.
  *
- * labels   [n], borrowed
+ * labels   borrowed
  * options  borrowed; NULL for the defaults; method is not looked at
  * out      gives (ss_descriptions_free): the other features have no label
- * Errors   as above; SS_E_USAGE (no such feature, two labels for one)
+ * Errors   as above; SS_E_USAGE (no such feature, two labels for one), those of ss_dataset_next
  * Threads  caller only */
 SS_API SS_MUST_USE ss_status ss_score_labels(const char *run_dir, const ss_encoder *encoder,
-                                             const struct ss_label *labels, size_t n,
+                                             const struct ss_labels *labels,
                                              const struct ss_describe_options *options,
                                              ss_descriptions **out, ss_err *err);
-/* The same with the labels of a file.
- *
- * path     rows with the columns "feature" and "label", in any format of a dataset
- * Errors   as above, those of ss_dataset_next
- * Threads  caller only */
-SS_API SS_MUST_USE ss_status ss_score_label_file(const char *run_dir, const ss_encoder *encoder,
-                                                 const char *path,
-                                                 const struct ss_describe_options *options,
-                                                 ss_descriptions **out, ss_err *err);
 
 /* Read the descriptions in a run's folder.
  *

@@ -20,12 +20,10 @@ static const double subsumed_share = 0.8;
 ss_status ss_describe_counter_init(struct ss_describe_counter *counter, size_t n_phrases,
                                    ss_err *err)
 {
-    ss_status status = SS_OK;
     *counter = (struct ss_describe_counter){0};
-    SS_ALLOC(counter->in_describe, n_phrases);
-    SS_ALLOC(counter->in_active, n_phrases);
-out:
-    return status;
+    SS_ALLOC_OR_RETURN(counter->in_describe, n_phrases);
+    SS_ALLOC_OR_RETURN(counter->in_active, n_phrases);
+    return SS_OK;
 }
 
 void ss_describe_counter_release(struct ss_describe_counter *counter)
@@ -78,7 +76,6 @@ static size_t least_texts(size_t n_a)
 static ss_status collect(const struct ss_describe_candidate_query *query,
                          struct ss_describe_counter *counter, size_t *n, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_describe_phrases *phrases = query->phrases;
     const struct ss_describe_set *describe = &query->sets->describe;
     const size_t least = least_texts(describe->n);
@@ -88,13 +85,12 @@ static ss_status collect(const struct ss_describe_candidate_query *query,
         for (size_t i = phrases->offsets[text]; i < phrases->offsets[text + 1]; i++) {
             /* when the count is reached, so that each comes once */
             if (++counter->in_describe[phrases->list[i]] == least) {
-                SS_GROW(counter->touched, counter->touched_room, *n + 1);
+                SS_GROW_OR_RETURN(counter->touched, counter->touched_room, *n + 1);
                 counter->touched[(*n)++] = phrases->list[i];
             }
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static const uint32_t *active_of(const struct ss_describe_candidate_query *query, size_t *n)

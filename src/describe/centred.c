@@ -48,14 +48,13 @@ static void centre_some(void *context, size_t index, size_t worker)
 /* For each feature the texts of a half's pool in which it fires. */
 static ss_status invert_codes(struct ss_describe_view *view, int half, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_sparse *codes = view->evidence->codes;
     const size_t begin = view->evidence->first[half];
     const size_t end = begin + view->n_pool[half];
     size_t *offsets = NULL;
-    SS_ALLOC(offsets, view->evidence->n_features + 2);
+    SS_ALLOC_OR_RETURN(offsets, view->evidence->n_features + 2);
     view->active_offsets[half] = offsets;
-    SS_ALLOC(view->active[half], codes->offsets[end] - codes->offsets[begin]);
+    SS_ALLOC_OR_RETURN(view->active[half], codes->offsets[end] - codes->offsets[begin]);
     /* offsets[f + 2] counts, then offsets[f + 1] is where the next of f goes */
     for (size_t i = codes->offsets[begin]; i < codes->offsets[end]; i++) {
         offsets[codes->features[i] + 2]++;
@@ -68,8 +67,7 @@ static ss_status invert_codes(struct ss_describe_view *view, int half, ss_err *e
             view->active[half][offsets[codes->features[i] + 1]++] = (uint32_t)t;
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_describe_view_new(const struct ss_describe_evidence *evidence, ss_work *work,

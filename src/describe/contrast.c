@@ -69,20 +69,18 @@ out:
 static ss_status place_string(struct ss_describe_contrasting *work, uint32_t string,
                               uint32_t *row, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t width = work->view->evidence->width;
     const size_t had = work->row_of_room;
-    SS_GROW(work->row_of, work->row_of_room, work->strings.n);
+    SS_GROW_OR_RETURN(work->row_of, work->row_of_room, work->strings.n);
     memset(work->row_of + had, 0, (work->row_of_room - had) * sizeof(uint32_t));
     if (work->row_of[string] == 0) {
-        SS_GROW(work->vectors, work->vectors_room, (work->n_rows + 1) * width);
-        SS_GROW(work->lengths, work->lengths_room, work->n_rows + 1);
+        SS_GROW_OR_RETURN(work->vectors, work->vectors_room, (work->n_rows + 1) * width);
+        SS_GROW_OR_RETURN(work->lengths, work->lengths_room, work->n_rows + 1);
         ss_describe_place(work, ss_describe_vector(&work->strings, string), work->n_rows);
         work->row_of[string] = (uint32_t)++work->n_rows;
     }
     *row = work->row_of[string] - 1;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Keep the products of the candidates beside those of joint texts. */
@@ -160,11 +158,10 @@ out:
 
 static ss_status label_block(struct ss_describe_contrasting *work, ss_err *err)
 {
-    ss_status status = SS_OK;
     bool is_done = false;
-    SS_TRY(find_candidates(work, err));
-    SS_TRY(embed_candidates(work, err));
-    SS_TRY(measure_candidates(work, err));
+    SS_RETURN_IF_ERROR(find_candidates(work, err));
+    SS_RETURN_IF_ERROR(embed_candidates(work, err));
+    SS_RETURN_IF_ERROR(measure_candidates(work, err));
     for (size_t i = 0; i < work->n_block; i++) {
         ss_describe_begin_label(work, &work->block[i]);
     }
@@ -174,61 +171,59 @@ static ss_status label_block(struct ss_describe_contrasting *work, ss_err *err)
             is_done = is_done && work->block[i].is_done;
         }
         if (!is_done) {
-            SS_TRY(ss_describe_grow_labels(work, err));
+            SS_RETURN_IF_ERROR(ss_describe_grow_labels(work, err));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- all ---- */
 
 static ss_status init_block(struct ss_describe_contrasting *work, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_ALLOC(work->block, SS_DESCRIBE_BLOCK);
+    SS_ALLOC_OR_RETURN(work->block, SS_DESCRIBE_BLOCK);
     for (size_t i = 0; i < SS_DESCRIBE_BLOCK; i++) {
-        SS_ALLOC(work->block[i].candidates, SS_DESCRIBE_MAX_CANDIDATES);
-        SS_TRY(ss_describe_sets_init(&work->block[i].sets, work->view, err));
+        SS_ALLOC_OR_RETURN(work->block[i].candidates, SS_DESCRIBE_MAX_CANDIDATES);
+        SS_RETURN_IF_ERROR(ss_describe_sets_init(&work->block[i].sets, work->view, err));
         const size_t n = work->block[i].sets.n_rows;
-        SS_ALLOC(work->block[i].probe, work->view->n_pool[SS_STATS_DESCRIBE]);
-        SS_ALLOC(work->block[i].joint, n);
+        SS_ALLOC_OR_RETURN(work->block[i].probe, work->view->n_pool[SS_STATS_DESCRIBE]);
+        SS_ALLOC_OR_RETURN(work->block[i].joint, n);
     }
     work->n_threads = ss__pool_n_threads(work->view->pool);
-    SS_ALLOC(work->counters, work->n_threads);
-    SS_ALLOC(work->rooms, work->n_threads);
-    SS_ALLOC(work->solving, work->n_threads);
+    SS_ALLOC_OR_RETURN(work->counters, work->n_threads);
+    SS_ALLOC_OR_RETURN(work->rooms, work->n_threads);
+    SS_ALLOC_OR_RETURN(work->solving, work->n_threads);
     for (size_t i = 0; i < work->n_threads; i++) {
-        SS_TRY(ss_describe_counter_init(&work->counters[i], work->phrases.n, err));
-        SS_ALLOC(work->rooms[i], work->block[0].sets.n_rows + work->view->evidence->width);
-        SS_ALLOC(work->solving[i], 2 * work->view->evidence->width);
+        SS_RETURN_IF_ERROR(ss_describe_counter_init(&work->counters[i], work->phrases.n, err));
+        SS_ALLOC_OR_RETURN(work->rooms[i],
+                           work->block[0].sets.n_rows + work->view->evidence->width);
+        SS_ALLOC_OR_RETURN(work->solving[i], 2 * work->view->evidence->width);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status init_contrast(struct ss_describe_contrasting *work, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_describe_view *view = work->view;
     const struct ss_describe_evidence *evidence = view->evidence;
     const size_t n_describe = evidence->first[SS_STATS_SCORE];
     const size_t n_pool = view->n_pool[SS_STATS_DESCRIBE];
-    SS_TRY(ss_describe_corpus_init(&work->corpus, evidence->texts, n_describe, err));
-    SS_TRY(ss_describe_corpus_stop(&work->corpus, &work->options->stop_words, n_pool, err));
-    SS_TRY(ss_describe_phrases_init(&work->phrases, &work->corpus, n_describe,
-                                    work->options->stop, err));
-    SS_ALLOC(work->pool_counts, work->phrases.n);
+    SS_RETURN_IF_ERROR(
+        ss_describe_corpus_init(&work->corpus, evidence->texts, n_describe, err));
+    SS_RETURN_IF_ERROR(
+        ss_describe_corpus_stop(&work->corpus, &work->options->stop_words, n_pool, err));
+    SS_RETURN_IF_ERROR(ss_describe_phrases_init(&work->phrases, &work->corpus, n_describe,
+                                                work->options->stop, err));
+    SS_ALLOC_OR_RETURN(work->pool_counts, work->phrases.n);
     ss_describe_count_pool(&work->phrases, n_pool, work->pool_counts);
-    SS_TRY(
+    SS_RETURN_IF_ERROR(
         ss_tensor_matrix_new(n_pool, evidence->width, SS_PRECISION_HIGHEST, &work->pool, err));
     ss_tensor_matrix_fill(&work->pool, 0, n_pool, view->centred, SS_TENSOR_OUT_BY_IN);
-    SS_TRY(init_block(work, err));
+    SS_RETURN_IF_ERROR(init_block(work, err));
     if (evidence->width <= SS_DESCRIBE_PROBE_MAX_WIDTH) {
-        SS_TRY(ss_describe_probe_init(&work->probe, view, err));
+        SS_RETURN_IF_ERROR(ss_describe_probe_init(&work->probe, view, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static void release_contrast(struct ss_describe_contrasting *work)

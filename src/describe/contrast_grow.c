@@ -157,47 +157,43 @@ static ss_status propose_joints(struct ss_describe_contrasting *work,
                                 struct ss_describe_labelling *labelling, struct joints *joints,
                                 ss_err *err)
 {
-    ss_status status = SS_OK;
     labelling->first_trial = work->n_trials;
     labelling->n_trials = 0;
     for (size_t i = 0; i < labelling->n_tried; i++) {
         const uint32_t candidate = labelling->tried[i].candidate;
         add_joint_text(work, labelling, candidate, &joints->bytes);
-        SS_TRY(ss__buf_check(&joints->bytes, err));
-        SS_GROW(joints->ends, joints->ends_room, joints->n + 1);
+        SS_RETURN_IF_ERROR(ss__buf_check(&joints->bytes, err));
+        SS_GROW_OR_RETURN(joints->ends, joints->ends_room, joints->n + 1);
         joints->ends[joints->n++] = joints->bytes.n_bytes;
-        SS_TRY(
+        SS_RETURN_IF_ERROR(
             ss_describe_add_trial(work, labelling, candidate, (uint32_t)(joints->n - 1), err));
     }
     labelling->is_done = labelling->n_tried == 0;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status embed_joints(struct ss_describe_contrasting *work, struct joints *joints,
                               ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t width = work->view->evidence->width;
-    SS_GROW(joints->texts, joints->texts_room, joints->n);
+    SS_GROW_OR_RETURN(joints->texts, joints->texts_room, joints->n);
     for (size_t i = 0; i < joints->n; i++) {
         const size_t begin = i == 0 ? 0 : joints->ends[i - 1];
         joints->texts[i] =
             (struct ss_text){joints->bytes.data + begin, joints->ends[i] - begin};
     }
-    SS_GROW(work->vectors, work->vectors_room, joints->n * width);
-    SS_GROW(work->lengths, work->lengths_room, joints->n);
+    SS_GROW_OR_RETURN(work->vectors, work->vectors_room, joints->n * width);
+    SS_GROW_OR_RETURN(work->lengths, work->lengths_room, joints->n);
     const struct ss_describe_batch batch = {.embedder = &work->options->embedder,
                                             .texts = joints->texts,
                                             .n = joints->n,
                                             .stop = work->options->stop};
-    SS_TRY(ss_describe_embed_all(&batch, work->vectors, err));
+    SS_RETURN_IF_ERROR(ss_describe_embed_all(&batch, work->vectors, err));
     for (size_t i = 0; i < joints->n; i++) {
         ss_describe_place(work, work->vectors + i * width, i);
     }
     work->n_rows = joints->n;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- the step ---- */

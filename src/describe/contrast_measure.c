@@ -95,13 +95,11 @@ ss_status ss_describe_add_trial(struct ss_describe_contrasting *work,
                                 struct ss_describe_labelling *labelling, uint32_t candidate,
                                 uint32_t row, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_GROW(work->trials, work->trials_room, work->n_trials + 1);
+    SS_GROW_OR_RETURN(work->trials, work->trials_room, work->n_trials + 1);
     work->trials[work->n_trials++] =
         (struct ss_describe_trial){.labelling = labelling, .candidate = candidate, .row = row};
     labelling->n_trials++;
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_describe_place(struct ss_describe_contrasting *work, const float *x, size_t row)
@@ -137,17 +135,14 @@ static void measure_trial(void *context, size_t index, size_t worker)
 
 ss_status ss_describe_measure(struct ss_describe_contrasting *work, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_tensor_epilogue end = {0};
     const size_t n_pool = work->view->n_pool[SS_STATS_DESCRIBE];
     if (work->n_trials == 0) {
         return SS_OK;
     }
-    SS_GROW(work->products, work->products_room, work->n_rows * n_pool);
-    SS_TRY(ss_tensor_linear(work->view->work, &work->pool, work->vectors, work->n_rows,
-                            work->products, &end, err));
+    SS_GROW_OR_RETURN(work->products, work->products_room, work->n_rows * n_pool);
+    SS_RETURN_IF_ERROR(ss_tensor_linear(work->view->work, &work->pool, work->vectors,
+                                        work->n_rows, work->products, &end, err));
     ss__pool_run(work->view->pool, work->n_trials, measure_trial, work);
-    SS_TRY(ss__pool_check(work->view->pool, err));
-out:
-    return status;
+    return ss__pool_check(work->view->pool, err);
 }

@@ -163,83 +163,76 @@ static bool is_one_character(struct ss_text word)
 static ss_status add_place(struct ss_describe_corpus *corpus, uint32_t word, size_t begin,
                            size_t end, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (corpus->n >= UINT32_MAX - 1) {
-        SS_FAIL(SS_E_LIMIT, "more than %zu words in the texts that were kept", corpus->n);
+        return ss__fail(err, SS_E_LIMIT, "more than %zu words in the texts that were kept",
+                        corpus->n);
     }
-    SS_GROW(corpus->words, corpus->words_room, corpus->n + 1);
-    SS_GROW(corpus->begins, corpus->begins_room, corpus->n + 1);
-    SS_GROW(corpus->ends, corpus->ends_room, corpus->n + 1);
+    SS_GROW_OR_RETURN(corpus->words, corpus->words_room, corpus->n + 1);
+    SS_GROW_OR_RETURN(corpus->begins, corpus->begins_room, corpus->n + 1);
+    SS_GROW_OR_RETURN(corpus->ends, corpus->ends_room, corpus->n + 1);
     corpus->words[corpus->n] = word;
     corpus->begins[corpus->n] = (uint32_t)begin;
     corpus->ends[corpus->n] = (uint32_t)end;
     corpus->n++;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status add_word(struct ss_describe_corpus *corpus, struct ss_text word, bool is_glued,
                           uint32_t *number, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n_before = corpus->strings.n;
-    SS_TRY(ss_describe_strings_add(&corpus->strings, word, number, err));
+    SS_RETURN_IF_ERROR(ss_describe_strings_add(&corpus->strings, word, number, err));
     if (corpus->strings.n > n_before) {
-        SS_GROW(corpus->facts, corpus->facts_room, corpus->strings.n);
+        SS_GROW_OR_RETURN(corpus->facts, corpus->facts_room, corpus->strings.n);
         corpus->facts[*number] = (struct ss_describe_word){
             .can_end = is_glued || (!is_number(word) && !is_one_character(word)),
             .is_glued = is_glued,
             .form = SS_DESCRIBE_NO_STRING};
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Count the form in which a text has a word. */
 static ss_status count_form(struct ss_describe_corpus *corpus, uint32_t word,
                             struct ss_text surface, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n_before = corpus->forms.n;
     uint32_t form = 0;
-    SS_TRY(ss_describe_strings_add(&corpus->forms, surface, &form, err));
-    SS_GROW(corpus->form_counts, corpus->form_counts_room, corpus->forms.n);
+    SS_RETURN_IF_ERROR(ss_describe_strings_add(&corpus->forms, surface, &form, err));
+    SS_GROW_OR_RETURN(corpus->form_counts, corpus->form_counts_room, corpus->forms.n);
     corpus->form_counts[form] = corpus->forms.n > n_before ? 1 : corpus->form_counts[form] + 1;
     uint32_t *best = &corpus->facts[word].form;
     if (*best == SS_DESCRIBE_NO_STRING ||
         corpus->form_counts[form] > corpus->form_counts[*best]) {
         *best = form;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status cut_text(struct ss_describe_corpus *corpus, struct ss_text text,
                           struct ss__buf *lower, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct reader reader = {.text = text};
     size_t begin = 0;
     size_t end = 0;
     bool is_glued = false;
     if (text.n_bytes > UINT32_MAX) {
-        SS_FAIL(SS_E_LIMIT, "a text of %zu bytes", text.n_bytes);
+        return ss__fail(err, SS_E_LIMIT, "a text of %zu bytes", text.n_bytes);
     }
     while (next_piece(&reader, &begin, &end, &is_glued)) {
         uint32_t number = SS_DESCRIBE_BREAK;
         if (end > begin) {
             lower->n_bytes = 0;
             ss_describe_lower((struct ss_text){text.data + begin, end - begin}, lower);
-            SS_TRY(ss__buf_check(lower, err));
-            SS_TRY(add_word(corpus, (struct ss_text){lower->data, lower->n_bytes}, is_glued,
-                            &number, err));
-            SS_TRY(count_form(corpus, number, (struct ss_text){text.data + begin, end - begin},
-                              err));
+            SS_RETURN_IF_ERROR(ss__buf_check(lower, err));
+            SS_RETURN_IF_ERROR(add_word(corpus, (struct ss_text){lower->data, lower->n_bytes},
+                                        is_glued, &number, err));
+            SS_RETURN_IF_ERROR(count_form(
+                corpus, number, (struct ss_text){text.data + begin, end - begin}, err));
         }
-        SS_TRY(add_place(corpus, number, begin, end, err));
+        SS_RETURN_IF_ERROR(add_place(corpus, number, begin, end, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_describe_corpus_init(struct ss_describe_corpus *corpus,

@@ -44,10 +44,9 @@ uint32_t ss_describe_phrases_find(const struct ss_describe_phrases *phrases,
 
 static ss_status grow_slots(struct ss_describe_phrases *phrases, ss_err *err)
 {
-    ss_status status = SS_OK;
     uint32_t *slots = NULL;
     const size_t n_slots = phrases->n_slots == 0 ? FIRST_SLOTS : 2 * phrases->n_slots;
-    SS_ALLOC(slots, n_slots);
+    SS_ALLOC_OR_RETURN(slots, n_slots);
     for (uint32_t i = 0; i < phrases->n; i++) {
         put_in_slot(
             slots, n_slots,
@@ -56,32 +55,29 @@ static ss_status grow_slots(struct ss_describe_phrases *phrases, ss_err *err)
     ss__free(phrases->slots);
     phrases->slots = slots;
     phrases->n_slots = n_slots;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status add_phrase(struct ss_describe_phrases *phrases, size_t place, size_t n_words,
                             uint32_t *number, ss_err *err)
 {
-    ss_status status = SS_OK;
     const uint32_t *words = phrases->corpus->words + place;
     if (phrases->n >= phrases->n_slots / 2) {
-        SS_TRY(grow_slots(phrases, err));
+        SS_RETURN_IF_ERROR(grow_slots(phrases, err));
     }
     *number = ss_describe_phrases_find(phrases, words, n_words);
     if (*number != SS_DESCRIBE_NO_STRING) {
         return SS_OK;
     }
     if (phrases->n >= SS_DESCRIBE_NO_STRING - 1) {
-        SS_FAIL(SS_E_LIMIT, "more than %zu distinct phrases", phrases->n);
+        return ss__fail(err, SS_E_LIMIT, "more than %zu distinct phrases", phrases->n);
     }
-    SS_GROW(phrases->phrases, phrases->room, phrases->n + 1);
+    SS_GROW_OR_RETURN(phrases->phrases, phrases->room, phrases->n + 1);
     *number = (uint32_t)phrases->n;
     phrases->phrases[phrases->n++] =
         (struct ss_describe_phrase){(uint32_t)place, (uint32_t)n_words};
     put_in_slot(phrases->slots, phrases->n_slots, hash_words(words, n_words), *number);
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- phrases of a text ---- */
@@ -113,7 +109,6 @@ static size_t reach_of(const struct ss_describe_corpus *corpus, size_t place, si
 static ss_status add_text(struct ss_describe_phrases *phrases, size_t text, uint32_t **seen,
                           size_t *seen_room, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_describe_corpus *corpus = phrases->corpus;
     const size_t end = corpus->offsets[text + 1];
     for (size_t place = corpus->offsets[text]; place < end; place++) {
@@ -124,19 +119,18 @@ static ss_status add_text(struct ss_describe_phrases *phrases, size_t text, uint
                 continue;
             }
             const size_t n_before = phrases->n;
-            SS_TRY(add_phrase(phrases, place, n, &number, err));
-            SS_GROW(*seen, *seen_room, phrases->n);
+            SS_RETURN_IF_ERROR(add_phrase(phrases, place, n, &number, err));
+            SS_GROW_OR_RETURN(*seen, *seen_room, phrases->n);
             (*seen)[number] = phrases->n > n_before ? 0 : (*seen)[number];
             if ((*seen)[number] != text + 1) { /* once a text */
                 (*seen)[number] = (uint32_t)text + 1;
-                SS_GROW(phrases->list, phrases->list_room, phrases->n_list + 1);
+                SS_GROW_OR_RETURN(phrases->list, phrases->list_room, phrases->n_list + 1);
                 phrases->list[phrases->n_list++] = number;
             }
         }
     }
     phrases->offsets[text + 1] = phrases->n_list;
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_describe_phrases_init(struct ss_describe_phrases *phrases,

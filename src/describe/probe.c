@@ -59,24 +59,22 @@ static void factorise(double *a, size_t n)
 ss_status ss_describe_probe_init(struct ss_describe_probe *probe,
                                  const struct ss_describe_view *view, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t width = view->evidence->width;
     const size_t n = view->n_pool[SS_STATS_DESCRIBE];
     struct job job = {view, probe};
     *probe = (struct ss_describe_probe){.width = width};
-    SS_ALLOC(probe->lower, width * width);
-    SS_ALLOC(probe->pool_sum, width);
+    SS_ALLOC_OR_RETURN(probe->lower, width * width);
+    SS_ALLOC_OR_RETURN(probe->pool_sum, width);
     for (size_t t = 0; t < n; t++) {
         for (size_t k = 0; k < width; k++) {
             probe->pool_sum[k] += (double)view->evidence->embeddings[t * width + k];
         }
     }
     ss__pool_run(view->pool, width, sum_products, &job);
-    SS_TRY(ss__pool_check(view->pool, err));
+    SS_RETURN_IF_ERROR(ss__pool_check(view->pool, err));
     make_covariance(probe, n == 0 ? 1 : n);
     factorise(probe->lower, width);
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_describe_probe_release(struct ss_describe_probe *probe)

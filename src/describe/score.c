@@ -186,14 +186,13 @@ static void score_detection(const struct scoring *scoring, struct scratch *scrat
 static ss_status score_strength(const struct scoring *scoring, struct scratch *scratch,
                                 struct ss_describe_score *score, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_describe_set *positives = &scratch->sets.positives;
     const size_t n = positives->n;
     float *sorted = scratch->of_others;
     float *similarities = scratch->of_rows;
     compare_set(scoring, positives, scratch->label, similarities);
-    SS_TRY(ss_describe_spearman(similarities, scratch->sets.activations, n, &score->strength,
-                                err));
+    SS_RETURN_IF_ERROR(ss_describe_spearman(similarities, scratch->sets.activations, n,
+                                            &score->strength, err));
     memcpy(sorted, scratch->sets.activations, n * sizeof *sorted);
     ss_describe_sort(sorted, n);
     for (size_t d = 0; d < SS_DESCRIBE_DECILES; d++) {
@@ -210,8 +209,7 @@ static ss_status score_strength(const struct scoring *scoring, struct scratch *s
         }
         score->deciles[d] = n_in == 0 ? NAN : (double)n_found / (double)n_in;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- words of the label in the texts ---- */
@@ -227,21 +225,19 @@ struct parts {
 static ss_status find_parts(const struct scoring *scoring, struct ss_text label,
                             struct parts *parts, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t begin = 0;
     parts->n = 0;
     while (begin < label.n_bytes && parts->n < MAX_PARTS) {
         const char *comma = memchr(label.data + begin, ',', label.n_bytes - begin);
         const size_t end = comma == NULL ? label.n_bytes : (size_t)(comma - label.data);
         bool is_known = false;
-        SS_TRY(ss_describe_corpus_find(
+        SS_RETURN_IF_ERROR(ss_describe_corpus_find(
             &scoring->corpus, (struct ss_text){label.data + begin, end - begin},
             parts->words[parts->n], MAX_PART_WORDS, &parts->n_words[parts->n], &is_known, err));
         parts->n += is_known;
         begin = end + 1;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static double share_with(const struct scoring *scoring, const struct parts *parts,
@@ -263,18 +259,16 @@ static ss_status score_coverage(const struct scoring *scoring, const struct scra
                                 struct ss_text label, struct ss_describe_score *score,
                                 ss_err *err)
 {
-    ss_status status = SS_OK;
     struct parts parts;
     const struct ss_describe_set *random =
         &scratch->sets.negatives[SS_STATS_SCORE][SS_DESCRIBE_RANDOM];
-    SS_TRY(find_parts(scoring, label, &parts, err));
+    SS_RETURN_IF_ERROR(find_parts(scoring, label, &parts, err));
     score->coverage = share_with(scoring, &parts, &scratch->sets.positives);
     score->coverage_random = share_with(scoring, &parts, random);
     if (score->coverage_random > 0) {
         score->lift = score->coverage / score->coverage_random;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- ceilings ---- */
@@ -338,7 +332,6 @@ void ss_describe_score_clear(struct ss_describe_score *score, ss_describe_verdic
 static ss_status score_feature(const struct scoring *scoring, size_t feature,
                                struct scratch *scratch, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_describe_score *score = &scoring->scores[feature];
     const struct ss_describe_evidence *evidence = scoring->view->evidence;
     const uint32_t number = scoring->numbers[feature];
@@ -361,12 +354,11 @@ static ss_status score_feature(const struct scoring *scoring, size_t feature,
     place_vector(scoring, ss_describe_vector(&scoring->strings, number), scratch->label);
     score_areas(scoring, scratch, score);
     score_detection(scoring, scratch, evidence->rates[feature], score);
-    SS_TRY(score_strength(scoring, scratch, score, err));
-    SS_TRY(score_coverage(scoring, scratch, scoring->labels[feature], score, err));
+    SS_RETURN_IF_ERROR(score_strength(scoring, scratch, score, err));
+    SS_RETURN_IF_ERROR(score_coverage(scoring, scratch, scoring->labels[feature], score, err));
     score_ceilings(scoring, scratch, score);
     score->verdict = judge(score);
-out:
-    return status;
+    return SS_OK;
 }
 
 static void score_one(void *context, size_t feature, size_t worker)
@@ -382,22 +374,20 @@ static void score_one(void *context, size_t feature, size_t worker)
 
 static ss_status init_scratch(struct scoring *scoring, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t width = scoring->view->evidence->width;
     scoring->n_threads = ss__pool_n_threads(scoring->view->pool);
-    SS_ALLOC(scoring->scratch, scoring->n_threads);
+    SS_ALLOC_OR_RETURN(scoring->scratch, scoring->n_threads);
     for (size_t i = 0; i < scoring->n_threads; i++) {
         struct scratch *scratch = &scoring->scratch[i];
-        SS_TRY(ss_describe_sets_init(&scratch->sets, scoring->view, err));
+        SS_RETURN_IF_ERROR(ss_describe_sets_init(&scratch->sets, scoring->view, err));
         const size_t n = scratch->sets.n_rows;
-        SS_ALLOC(scratch->label, width);
-        SS_ALLOC(scratch->of_texts, n);
-        SS_ALLOC(scratch->of_others, n);
-        SS_ALLOC(scratch->of_rows, n);
-        SS_ALLOC(scratch->solving, 2 * width);
+        SS_ALLOC_OR_RETURN(scratch->label, width);
+        SS_ALLOC_OR_RETURN(scratch->of_texts, n);
+        SS_ALLOC_OR_RETURN(scratch->of_others, n);
+        SS_ALLOC_OR_RETURN(scratch->of_rows, n);
+        SS_ALLOC_OR_RETURN(scratch->solving, 2 * width);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static void release_scoring(struct scoring *scoring)
@@ -420,19 +410,16 @@ static void release_scoring(struct scoring *scoring)
 
 static ss_status embed_labels(struct scoring *scoring, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n = scoring->view->evidence->n_features;
-    SS_ALLOC(scoring->numbers, n);
+    SS_ALLOC_OR_RETURN(scoring->numbers, n);
     for (size_t f = 0; f < n; f++) {
         scoring->numbers[f] = SS_DESCRIBE_NO_STRING;
         if (scoring->labels[f].n_bytes > 0) {
-            SS_TRY(ss_describe_strings_add(&scoring->strings, scoring->labels[f],
-                                           &scoring->numbers[f], err));
+            SS_RETURN_IF_ERROR(ss_describe_strings_add(&scoring->strings, scoring->labels[f],
+                                                       &scoring->numbers[f], err));
         }
     }
-    SS_TRY(ss_describe_strings_embed(&scoring->strings, err));
-out:
-    return status;
+    return ss_describe_strings_embed(&scoring->strings, err);
 }
 
 ss_status ss_describe_score(const struct ss_describe_view *view, const struct ss_text *labels,

@@ -61,7 +61,6 @@ static void release_seed(struct seed *seed)
 static ss_status place_texts(const struct seed *seed, const struct ss_describe_embedder *model,
                              const float *embeddings, float **out, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_describe_batch batch = {.embedder = model,
                                             .texts = seed->tops->texts,
                                             .n = seed->tops->n_texts,
@@ -69,74 +68,67 @@ static ss_status place_texts(const struct seed *seed, const struct ss_describe_e
     float *units = NULL;
     size_t n_values = 0;
     if (!ss__mul(batch.n, model->width, &n_values)) {
-        SS_FAIL(SS_E_LIMIT, "too many texts: %zu of width %zu", batch.n, model->width);
+        return ss__fail(err, SS_E_LIMIT, "too many texts: %zu of width %zu", batch.n,
+                        model->width);
     }
-    SS_ALLOC(units, n_values);
+    SS_ALLOC_OR_RETURN(units, n_values);
     *out = units;
     if (embeddings == NULL) {
-        SS_TRY(ss_describe_embed_all(&batch, units, err));
+        SS_RETURN_IF_ERROR(ss_describe_embed_all(&batch, units, err));
         embeddings = units;
     }
     for (size_t t = 0; t < batch.n; t++) {
         ss_describe_normalize(embeddings + t * model->width, model->width,
                               units + t * model->width);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- terms of all texts ---- */
 
 static ss_status list_words(struct seed *seed, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t width = seed->lists->embedder.width;
     const float *units = seed->list_units == NULL ? seed->units : seed->list_units;
     for (size_t t = 0; t < seed->tops->n_texts; t++) {
-        SS_TRY(ss__check_stop(&seed->asking, err));
-        SS_TRY(ss_describe_seed_candidates(seed->tops->texts[t], seed->lists, &seed->texts[t],
-                                           err));
+        SS_RETURN_IF_ERROR(ss__check_stop(&seed->asking, err));
+        SS_RETURN_IF_ERROR(ss_describe_seed_candidates(seed->tops->texts[t], seed->lists,
+                                                       &seed->texts[t], err));
     }
-    SS_TRY(ss_describe_strings_embed(seed->lists, err));
+    SS_RETURN_IF_ERROR(ss_describe_strings_embed(seed->lists, err));
     for (size_t t = 0; t < seed->tops->n_texts; t++) {
         ss_describe_seed_rank(seed->lists, units + t * width, &seed->texts[t]);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* Where words were ranked by another model: their numbers among this one's strings. */
 static ss_status move_words(struct seed *seed, ss_err *err)
 {
-    ss_status status = SS_OK;
     if (seed->lists == &seed->strings) {
         return SS_OK;
     }
     for (size_t t = 0; t < seed->tops->n_texts; t++) {
         struct ss_describe_seed_text *text = &seed->texts[t];
         for (size_t i = 0; i < text->n_words; i++) {
-            SS_TRY(ss_describe_strings_add(&seed->strings, seed->lists->texts[text->words[i]],
-                                           &text->words[i], err));
+            SS_RETURN_IF_ERROR(ss_describe_strings_add(
+                &seed->strings, seed->lists->texts[text->words[i]], &text->words[i], err));
         }
     }
-    SS_TRY(ss_describe_strings_embed(&seed->strings, err));
-out:
-    return status;
+    return ss_describe_strings_embed(&seed->strings, err);
 }
 
 static ss_status pair_words(struct seed *seed, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t width = seed->strings.embedder.width;
     for (size_t t = 0; t < seed->tops->n_texts; t++) {
-        SS_TRY(ss_describe_seed_merge(&seed->strings, &seed->texts[t], err));
+        SS_RETURN_IF_ERROR(ss_describe_seed_merge(&seed->strings, &seed->texts[t], err));
     }
-    SS_TRY(ss_describe_strings_embed(&seed->strings, err));
+    SS_RETURN_IF_ERROR(ss_describe_strings_embed(&seed->strings, err));
     for (size_t t = 0; t < seed->tops->n_texts; t++) {
         ss_describe_seed_choose_pairs(&seed->strings, seed->units + t * width, &seed->texts[t]);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- one feature ---- */
@@ -148,7 +140,6 @@ static double score_of(double sum, double n)
 
 static ss_status add_to_sum(struct seed *seed, uint32_t string, double score, ss_err *err)
 {
-    ss_status status = SS_OK;
     for (size_t i = 0; i < seed->n_sums; i++) {
         if (seed->sums[i].string == string) {
             seed->sums[i].sum += score;
@@ -156,32 +147,29 @@ static ss_status add_to_sum(struct seed *seed, uint32_t string, double score, ss
             return SS_OK;
         }
     }
-    SS_GROW(seed->sums, seed->sums_room, seed->n_sums + 1);
+    SS_GROW_OR_RETURN(seed->sums, seed->sums_room, seed->n_sums + 1);
     seed->sums[seed->n_sums] =
         (struct sum){.string = string, .n_texts = 1, .place = seed->n_sums, .sum = score};
     seed->n_sums++;
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status sum_terms(struct seed *seed, size_t feature, ss_err *err)
 {
-    ss_status status = SS_OK;
     seed->n_sums = 0;
     for (size_t i = seed->tops->offsets[feature]; i < seed->tops->offsets[feature + 1]; i++) {
         const struct ss_describe_seed_text *text = &seed->texts[seed->tops->list[i]];
         for (size_t k = 0; k < text->n_words; k++) {
-            SS_TRY(add_to_sum(seed, text->words[k], text->word_scores[k], err));
+            SS_RETURN_IF_ERROR(add_to_sum(seed, text->words[k], text->word_scores[k], err));
         }
         for (size_t k = 0; k < text->n_pairs; k++) {
-            SS_TRY(add_to_sum(seed, text->pairs[k], text->pair_scores[k], err));
+            SS_RETURN_IF_ERROR(add_to_sum(seed, text->pairs[k], text->pair_scores[k], err));
         }
     }
     for (size_t i = 0; i < seed->n_sums; i++) {
         seed->sums[i].score = score_of(seed->sums[i].sum, seed->sums[i].n_texts);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static int by_score(const void *left, const void *right)
@@ -238,21 +226,19 @@ static void cluster_terms(struct seed *seed)
 static ss_status describe_features(struct seed *seed, struct ss_describe_terms *out,
                                    ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n_kept = variants[seed->options->variant].n_kept;
     size_t n = 0;
     for (size_t f = 0; f < seed->tops->n_features; f++) {
-        SS_TRY(ss__check_stop(&seed->asking, err));
-        SS_TRY(sum_terms(seed, f, err));
+        SS_RETURN_IF_ERROR(ss__check_stop(&seed->asking, err));
+        SS_RETURN_IF_ERROR(sum_terms(seed, f, err));
         cluster_terms(seed);
         for (size_t i = 0; i < seed->n_sums && (n_kept == 0 || i < n_kept); i++) {
-            SS_TRY(ss_describe_terms_add(out, &n, seed->strings.texts[seed->sums[i].string],
-                                         seed->sums[i].score, err));
+            SS_RETURN_IF_ERROR(ss_describe_terms_add(
+                out, &n, seed->strings.texts[seed->sums[i].string], seed->sums[i].score, err));
         }
         out->offsets[f + 1] = n;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_describe_seed(const struct ss_describe_lists *tops,

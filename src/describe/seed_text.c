@@ -25,20 +25,18 @@ static int by_code_points(const void *a, const void *b)
 
 static ss_status find_words(struct ss_text lower, struct found_words *found, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t at = 0;
     struct ss_text word;
     while (ss_describe_next_word(lower, &at, &word)) {
         if (!ss_describe_is_seed_stop_word(word)) {
-            SS_GROW(found->words, found->room, found->n + 1);
+            SS_GROW_OR_RETURN(found->words, found->room, found->n + 1);
             found->words[found->n++] = word;
         }
     }
     if (found->n > 0) {
         qsort(found->words, found->n, sizeof *found->words, by_code_points);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_describe_seed_candidates(struct ss_text text, struct ss_describe_strings *strings,

@@ -36,7 +36,6 @@ static size_t largest_list(const struct ss_describe_evidence *evidence,
 ss_status ss_describe_sets_init(struct ss_describe_sets *sets,
                                 const struct ss_describe_view *view, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_describe_evidence *evidence = view->evidence;
     const size_t n_describe = largest_list(evidence, SS_STATS_SAMPLE_FIRING_DESCRIBE) +
                               largest_list(evidence, SS_STATS_SAMPLE_STRONGEST);
@@ -47,11 +46,11 @@ ss_status ss_describe_sets_init(struct ss_describe_sets *sets,
         n += SS_DESCRIBE_N_NEGATIVES * view->n_pool[half];
         n += largest_list(evidence, SS_STATS_SAMPLE_MISS_DESCRIBE + half);
     }
-    SS_ALLOC(sets->rows, n);
+    SS_ALLOC_OR_RETURN(sets->rows, n);
     sets->n_rows = n;
-    SS_ALLOC(sets->activations, n_positives);
-    SS_ALLOC(sets->centroid, evidence->width);
-    SS_ALLOC(sets->nearest, SS_DESCRIBE_POOL);
+    SS_ALLOC_OR_RETURN(sets->activations, n_positives);
+    SS_ALLOC_OR_RETURN(sets->centroid, evidence->width);
+    SS_ALLOC_OR_RETURN(sets->nearest, SS_DESCRIBE_POOL);
     uint32_t *rows = sets->rows;
     sets->describe.rows = rows;
     sets->positives.rows = rows += n_describe;
@@ -63,8 +62,7 @@ ss_status ss_describe_sets_init(struct ss_describe_sets *sets,
         }
         rows += largest_list(evidence, SS_STATS_SAMPLE_MISS_DESCRIBE + half);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_describe_sets_release(struct ss_describe_sets *sets)

@@ -459,19 +459,18 @@ ss_status ss_describe_corpus_stop(struct ss_describe_corpus *corpus,
                                   const struct ss_describe_stop_words *stop_words,
                                   size_t n_counted, ss_err *err)
 {
-    ss_status status = SS_OK;
     bool answer = false;
     switch (stop_words->kind) {
     case SS_DESCRIBE_STOP_ENGLISH:
-        SS_TRY(is_english(corpus, n_counted, &answer, err));
+        SS_RETURN_IF_ERROR(is_english(corpus, n_counted, &answer, err));
         if (answer) {
             ss_describe_forbid_english(corpus);
         } else {
-            SS_TRY(forbid_frequent(corpus, n_counted, err));
+            SS_RETURN_IF_ERROR(forbid_frequent(corpus, n_counted, err));
         }
         break;
     case SS_DESCRIBE_STOP_AUTO:
-        SS_TRY(forbid_frequent(corpus, n_counted, err));
+        SS_RETURN_IF_ERROR(forbid_frequent(corpus, n_counted, err));
         break;
     case SS_DESCRIBE_STOP_LIST:
         for (size_t i = 0; i < stop_words->n_words; i++) {
@@ -481,6 +480,5 @@ ss_status ss_describe_corpus_stop(struct ss_describe_corpus *corpus,
     case SS_DESCRIBE_STOP_NONE:
         break;
     }
-out:
-    return status;
+    return SS_OK;
 }

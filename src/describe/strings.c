@@ -21,18 +21,16 @@ static void put_in_slot(uint32_t *slots, size_t n_slots, uint64_t hash, uint32_t
 
 static ss_status grow_slots(struct ss_describe_strings *strings, ss_err *err)
 {
-    ss_status status = SS_OK;
     uint32_t *slots = NULL;
     const size_t n_slots = strings->n_slots == 0 ? FIRST_SLOTS : 2 * strings->n_slots;
-    SS_ALLOC(slots, n_slots);
+    SS_ALLOC_OR_RETURN(slots, n_slots);
     for (size_t i = 0; i < strings->n; i++) {
         put_in_slot(slots, n_slots, ss_describe_hash_text(strings->texts[i]), (uint32_t)i);
     }
     ss__free(strings->slots);
     strings->slots = slots;
     strings->n_slots = n_slots;
-out:
-    return status;
+    return SS_OK;
 }
 
 static uint32_t find_hashed(const struct ss_describe_strings *strings, struct ss_text text,
@@ -107,7 +105,6 @@ enum { BATCH_TEXTS = 512, BATCH_BYTES = 1 << 18 };
 
 ss_status ss_describe_embed_all(const struct ss_describe_batch *batch, float *out, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss__asking asking = {.stop = batch->stop};
     size_t done = 0;
     while (done < batch->n) {
@@ -117,18 +114,16 @@ ss_status ss_describe_embed_all(const struct ss_describe_batch *batch, float *ou
             n_bytes += batch->texts[done + n].n_bytes;
             n++;
         }
-        SS_TRY(ss__check_stop(&asking, err));
-        SS_TRY(batch->embedder->embed(batch->embedder->user, batch->texts + done, n,
-                                      out + done * batch->embedder->width, err));
+        SS_RETURN_IF_ERROR(ss__check_stop(&asking, err));
+        SS_RETURN_IF_ERROR(batch->embedder->embed(batch->embedder->user, batch->texts + done, n,
+                                                  out + done * batch->embedder->width, err));
         done += n;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 ss_status ss_describe_strings_embed(struct ss_describe_strings *strings, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t width = strings->embedder.width;
     const size_t first = strings->n_embedded;
     const struct ss_describe_batch batch = {.embedder = &strings->embedder,
@@ -138,15 +133,14 @@ ss_status ss_describe_strings_embed(struct ss_describe_strings *strings, ss_err 
     if (batch.n == 0) {
         return SS_OK;
     }
-    SS_GROW(strings->vectors, strings->vectors_room, strings->n * width);
+    SS_GROW_OR_RETURN(strings->vectors, strings->vectors_room, strings->n * width);
     float *new = strings->vectors + first *width;
-    SS_TRY(ss_describe_embed_all(&batch, new, err));
+    SS_RETURN_IF_ERROR(ss_describe_embed_all(&batch, new, err));
     for (size_t i = 0; i < batch.n && !strings->keeps_lengths; i++) {
         ss_describe_normalize(new + i *width, width, new + i *width);
     }
     strings->n_embedded = strings->n;
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- lists of terms ---- */
@@ -154,11 +148,9 @@ out:
 ss_status ss_describe_terms_init(struct ss_describe_terms *terms, size_t n_features,
                                  ss_err *err)
 {
-    ss_status status = SS_OK;
     *terms = (struct ss_describe_terms){.n_features = n_features};
-    SS_ALLOC(terms->offsets, n_features + 1);
-out:
-    return status;
+    SS_ALLOC_OR_RETURN(terms->offsets, n_features + 1);
+    return SS_OK;
 }
 
 ss_status ss_describe_terms_add(struct ss_describe_terms *terms, size_t *n, struct ss_text text,

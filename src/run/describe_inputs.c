@@ -129,14 +129,12 @@ out:
 
 static ss_status fill_rates(struct ss_run_describe_inputs *inputs, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_run_info *info = &inputs->run->info;
-    SS_ALLOC(inputs->rates, info->n_features);
+    SS_ALLOC_OR_RETURN(inputs->rates, info->n_features);
     for (size_t f = 0; f < info->n_features; f++) {
         inputs->rates[f] = (double)inputs->run->features[f].n_fires / (double)info->n_rows_used;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static void show_evidence(struct ss_run_describe_inputs *inputs)
@@ -162,30 +160,29 @@ ss_status ss_run_describe_open(struct ss_run_describe_inputs *inputs, const char
                                const ss_encoder *encoder,
                                const struct ss_describe_options *options, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss_encoder_info info = {.struct_size = sizeof info};
     *inputs = (struct ss_run_describe_inputs){
         .dir = dir, .stop = options->progress, .log = options->log};
-    SS_TRY(ss_run_open(dir, NULL, &inputs->run, err));
-    SS_TRY(ss_run_evidence_open(dir, inputs->run->info.n_features, &inputs->evidence, err));
+    SS_RETURN_IF_ERROR(ss_run_open(dir, NULL, &inputs->run, err));
+    SS_RETURN_IF_ERROR(
+        ss_run_evidence_open(dir, inputs->run->info.n_features, &inputs->evidence, err));
     if (!inputs->evidence.has_texts) {
-        SS_FAIL_FILE(
-            dir, SS_E_NOINPUT,
+        return ss__fail_file(
+            err, dir, SS_E_NOINPUT,
             "the run was made without texts: labels need an analysis with a `dataset`");
     }
-    SS_TRY(ss_work_new(options->n_threads, &inputs->work, err));
+    SS_RETURN_IF_ERROR(ss_work_new(options->n_threads, &inputs->work, err));
     ss_work_set_progress(inputs->work, options->progress);
-    SS_TRY(find_encoder(inputs, encoder, err));
+    SS_RETURN_IF_ERROR(find_encoder(inputs, encoder, err));
     ss_encoder_describe(inputs->encoder, &info);
     if (info.width != inputs->evidence.width) {
-        SS_FAIL_FILE(info.path, SS_E_SHAPE, "its embeddings have %zu numbers, those of %s %zu",
-                     info.width, dir, inputs->evidence.width);
+        return ss__fail_file(err, info.path, SS_E_SHAPE,
+                             "its embeddings have %zu numbers, those of %s %zu", info.width,
+                             dir, inputs->evidence.width);
     }
-    SS_TRY(fill_rates(inputs, err));
+    SS_RETURN_IF_ERROR(fill_rates(inputs, err));
     show_evidence(inputs);
-    SS_TRY(ss_describe_view_new(&inputs->described, inputs->work, &inputs->view, err));
-out:
-    return status;
+    return ss_describe_view_new(&inputs->described, inputs->work, &inputs->view, err);
 }
 
 void ss_run_describe_close(struct ss_run_describe_inputs *inputs)

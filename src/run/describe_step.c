@@ -54,12 +54,11 @@ static void release_tops(struct tops *tops)
 static ss_status gather_tops(const struct ss_describe_evidence *evidence, struct tops *tops,
                              ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t n = 0;
-    SS_ALLOC(tops->offsets, evidence->n_features + 1);
-    SS_ALLOC(tops->list, evidence->n_features * SEED_TEXTS);
-    SS_ALLOC(tops->number_of, evidence->n_texts);
-    SS_ALLOC(tops->texts, evidence->n_texts);
+    SS_ALLOC_OR_RETURN(tops->offsets, evidence->n_features + 1);
+    SS_ALLOC_OR_RETURN(tops->list, evidence->n_features * SEED_TEXTS);
+    SS_ALLOC_OR_RETURN(tops->number_of, evidence->n_texts);
+    SS_ALLOC_OR_RETURN(tops->texts, evidence->n_texts);
     for (size_t f = 0; f < evidence->n_features; f++) {
         const size_t *at =
             evidence->sample_offsets + f * SS_STATS_N_SAMPLES + (size_t)SS_STATS_SAMPLE_TOP;
@@ -73,7 +72,7 @@ static ss_status gather_tops(const struct ss_describe_evidence *evidence, struct
         }
         tops->offsets[f + 1] = n;
     }
-    SS_ALLOC(tops->embeddings, tops->n_texts * evidence->width);
+    SS_ALLOC_OR_RETURN(tops->embeddings, tops->n_texts * evidence->width);
     for (size_t row = 0; row < evidence->n_texts; row++) {
         if (tops->number_of[row] != 0) {
             memcpy(tops->embeddings + (tops->number_of[row] - 1) * evidence->width,
@@ -81,8 +80,7 @@ static ss_status gather_tops(const struct ss_describe_evidence *evidence, struct
                    evidence->width * sizeof(float));
         }
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status make_seed_keywords(struct step *step, ss_err *err)
@@ -121,22 +119,20 @@ enum { MAX_STOP_BYTES = 16 << 20 };
 
 static ss_status read_stop_words(struct step *step, const char *path, ss_err *err)
 {
-    ss_status status = SS_OK;
     size_t begin = 0;
-    SS_TRY(ss__file_read(path, MAX_STOP_BYTES, &step->stop_bytes, err));
+    SS_RETURN_IF_ERROR(ss__file_read(path, MAX_STOP_BYTES, &step->stop_bytes, err));
     const struct ss__buf *bytes = &step->stop_bytes;
     for (size_t i = 0; i <= bytes->n_bytes; i++) {
         if (i < bytes->n_bytes && strchr("\n\r\t ", bytes->data[i]) == NULL) {
             continue;
         }
         if (i > begin) {
-            SS_GROW(step->stop_list, step->stop_room, step->n_stop + 1);
+            SS_GROW_OR_RETURN(step->stop_list, step->stop_room, step->n_stop + 1);
             step->stop_list[step->n_stop++] = (struct ss_text){bytes->data + begin, i - begin};
         }
         begin = i + 1;
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status choose_stop_words(struct step *step, struct ss_describe_stop_words *out,
@@ -171,11 +167,10 @@ static ss_status make_contrast_labels(struct step *step, ss_err *err)
 static ss_status open_step(struct step *step, const char *dir, const ss_encoder *encoder,
                            const char *method, ss_err *err)
 {
-    ss_status status = SS_OK;
-    SS_TRY(ss_run_describe_open(&step->inputs, dir, encoder, step->options, err));
+    SS_RETURN_IF_ERROR(ss_run_describe_open(&step->inputs, dir, encoder, step->options, err));
     step->model = (struct ss_run_describe_model){&step->inputs, step->inputs.encoder};
     const size_t n = step->inputs.described.n_features;
-    SS_TRY(ss_run_descriptions_new(n, &step->descriptions, err));
+    SS_RETURN_IF_ERROR(ss_run_descriptions_new(n, &step->descriptions, err));
     step->descriptions->method = method;
     step->descriptions->is_plain = step->options->plain_similarity;
     step->descriptions->n_pool =
@@ -184,8 +179,7 @@ static ss_status open_step(struct step *step, const char *dir, const ss_encoder 
         step->descriptions->counts[f] = step->inputs.run->features[f].n_fires;
         step->descriptions->rates[f] = step->inputs.rates[f];
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static void close_step(struct step *step)
@@ -210,22 +204,21 @@ static ss_status score_labels(struct step *step, bool without_tops, ss_err *err)
 
 static ss_status make_labels(struct step *step, ss_err *err)
 {
-    ss_status status = SS_OK;
     ss_descriptions *descriptions = step->descriptions;
     const bool is_seed = step->options->method == SS_METHOD_SEED;
     if (is_seed) {
-        SS_TRY(make_seed_keywords(step, err));
+        SS_RETURN_IF_ERROR(make_seed_keywords(step, err));
     } else if (step->options->method == SS_METHOD_CONTRAST) {
-        SS_TRY(make_contrast_labels(step, err));
+        SS_RETURN_IF_ERROR(make_contrast_labels(step, err));
     }
-    SS_TRY(ss_describe_join(&descriptions->terms, is_seed ? LABEL_KEYWORDS : SIZE_MAX,
-                            &descriptions->arena, descriptions->labels, err));
-    SS_TRY(ss_run_descriptions_finish(descriptions, err));
+    SS_RETURN_IF_ERROR(ss_describe_join(&descriptions->terms,
+                                        is_seed ? LABEL_KEYWORDS : SIZE_MAX,
+                                        &descriptions->arena, descriptions->labels, err));
+    SS_RETURN_IF_ERROR(ss_run_descriptions_finish(descriptions, err));
     if (!step->options->no_score && step->options->method != SS_METHOD_NONE) {
-        SS_TRY(score_labels(step, is_seed, err));
+        SS_RETURN_IF_ERROR(score_labels(step, is_seed, err));
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 /* ---- files ---- */
@@ -397,24 +390,26 @@ out:
     return status;
 }
 
-/* One of `path` and `labels` is there. */
-static ss_status score_given(const char *run_dir, const ss_encoder *encoder, const char *path,
-                             const struct ss_label *labels, size_t n,
-                             const struct ss_describe_options *options, ss_descriptions **out,
-                             ss_err *err)
+ss_status ss_score_labels(const char *run_dir, const ss_encoder *encoder,
+                          const struct ss_labels *labels,
+                          const struct ss_describe_options *options, ss_descriptions **out,
+                          ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_describe_options read = {.struct_size = sizeof read};
+    struct ss_labels given = {.struct_size = sizeof given};
     struct step step = {.options = &read};
     *out = NULL;
     SS_TRY(SS_READ_OPTIONS(&read, options, ss_describe_options, err));
+    SS_TRY(SS_READ_OPTIONS(&given, labels, ss_labels, err));
     SS_TRY(open_step(&step, run_dir, encoder, "given", err));
-    if (path != NULL) {
-        SS_TRY(read_labels(step.descriptions, path, err));
+    if (given.path != NULL) {
+        SS_TRY(read_labels(step.descriptions, given.path, err));
     }
-    for (size_t i = 0; i < n; i++) {
-        SS_TRY(take_label(step.descriptions, labels[i].feature,
-                          (struct ss_text){labels[i].text, strlen(labels[i].text)}, err));
+    for (size_t i = 0; i < given.n_labels; i++) {
+        const char *text = given.labels[i].text;
+        SS_TRY(take_label(step.descriptions, given.labels[i].feature,
+                          (struct ss_text){text, strlen(text)}, err));
     }
     SS_TRY(score_labels(&step, false, err));
     *out = step.descriptions;
@@ -422,19 +417,4 @@ static ss_status score_given(const char *run_dir, const ss_encoder *encoder, con
 out:
     close_step(&step);
     return status;
-}
-
-ss_status ss_score_labels(const char *run_dir, const ss_encoder *encoder,
-                          const struct ss_label *labels, size_t n,
-                          const struct ss_describe_options *options, ss_descriptions **out,
-                          ss_err *err)
-{
-    return score_given(run_dir, encoder, NULL, labels, n, options, out, err);
-}
-
-ss_status ss_score_label_file(const char *run_dir, const ss_encoder *encoder, const char *path,
-                              const struct ss_describe_options *options, ss_descriptions **out,
-                              ss_err *err)
-{
-    return score_given(run_dir, encoder, path, NULL, 0, options, out, err);
 }

@@ -33,15 +33,13 @@ out:
 
 ss_status ss_run_descriptions_finish(ss_descriptions *descriptions, ss_err *err)
 {
-    ss_status status = SS_OK;
     const size_t n = descriptions->terms.offsets[descriptions->n_features];
-    SS_ALLOC(descriptions->keywords, n);
+    SS_ALLOC_OR_RETURN(descriptions->keywords, n);
     for (size_t i = 0; i < n; i++) {
         descriptions->keywords[i] = (struct ss_keyword){descriptions->terms.terms[i].text.data,
                                                         descriptions->terms.terms[i].weight};
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 void ss_descriptions_free(ss_descriptions *descriptions)
