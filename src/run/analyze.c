@@ -13,6 +13,7 @@
 #include "run/embeddings_file.h"
 #include "run/evidence_gather.h"
 #include "run/folder.h"
+#include "run/graph_gather.h"
 #include "run/manifest.h"
 #include "run/pass.h"
 #include "run/plot.h"
@@ -36,6 +37,7 @@ struct analysis {
     struct ss_stats_fires fires;
     struct ss_stats_top *top;
     struct ss_run_evidence_gathered evidence;
+    struct ss_run_graph_gathered graph;
     struct recorder recorder;
     struct ss_run_embeddings_file embeddings; /* with options->save_embeddings */
     size_t top_k;
@@ -67,6 +69,7 @@ static ss_status reduce_rows(void *user, const struct ss_run_pass_rows *rows, ss
     }
     ss_stats_fires_add(&analysis->fires, rows->rows);
     SS_RETURN_IF_ERROR(ss_stats_top_add(analysis->top, rows->rows, &texts, err));
+    SS_RETURN_IF_ERROR(ss_run_graph_take(&analysis->graph, rows, err));
     return ss_run_evidence_take(&analysis->evidence, rows, err);
 }
 
@@ -234,6 +237,7 @@ static const char *const *names_of_files(const char *names[MAX_FILES])
         names[N_OUTPUTS + i] = evidence_outputs[i].name;
     }
     const char **rest = names + N_OUTPUTS + N_EVIDENCE_OUTPUTS;
+    *rest++ = SS_RUN_FILE_CENTROIDS;
     *rest++ = SS_RUN_FILE_SKIPPED;
     *rest++ = SS_RUN_FILE_KEYWORDS; /* of an earlier run: these go */
     *rest++ = SS_RUN_FILE_DESCRIPTIONS;
@@ -324,6 +328,7 @@ static ss_status write_files(struct analysis *analysis, const struct ss_run *run
         SS_TRY(ss_run_skipped_csv_write(analysis->dataset, path, err));
     }
     SS_TRY(write_evidence(analysis, folder, err));
+    SS_TRY(ss_run_graph_write(&analysis->graph, folder, err));
     SS_TRY(write_manifest(analysis, run, folder, err));
     SS_TRY(ss_run_folder_commit(folder, err));
 out:
@@ -367,6 +372,7 @@ static ss_status prepare(struct analysis *analysis, struct ss_run_folder *folder
                                         options->keep_duplicates, &analysis->top, err));
     SS_RETURN_IF_ERROR(ss_run_evidence_start(&analysis->evidence, options, &analysis->pass,
                                              analysis->top_k, err));
+    SS_RETURN_IF_ERROR(ss_run_graph_start(&analysis->graph, options, &analysis->pass, err));
     if (options->out_dir != NULL) {
         SS_RETURN_IF_ERROR(ss_run_folder_open(options->out_dir, names_of_files(analysis->files),
                                               options->force, folder, err));
@@ -417,6 +423,7 @@ out:
     ss_stats_fires_release(&analysis.fires);
     ss_stats_top_free(analysis.top);
     ss_run_evidence_abort(&analysis.evidence);
+    ss_run_graph_abort(&analysis.graph);
     ss__arena_release(&analysis.recorder.arena);
     return status;
 }

@@ -45,6 +45,7 @@ const char *ss_run_strdup(struct ss_run *run, const char *text);
 #define SS_RUN_FILE_EVIDENCE_TEXTS "evidence/texts.arrow"
 #define SS_RUN_FILE_EMBEDDINGS "evidence/embeddings.npy"
 #define SS_RUN_FILE_SAMPLES "evidence/samples.arrow"
+#define SS_RUN_FILE_CENTROIDS "centroids.npz"
 #define SS_RUN_FILE_MANIFEST "run.json"
 
 SS_MUST_USE ss_status ss_run_rates_write(const struct ss_run *run, const char *path,
