@@ -62,15 +62,26 @@ ss_status ss__path_check(const char *path, ss__path_kind *kind, bool *is_link, s
     return SS_OK;
 }
 
+/* Whether a link leads into the store of git-annex, whose content is there when it was asked for.
+ */
+static bool is_annexed(const char *path)
+{
+    char target[1024];
+    const ssize_t n = readlink(path, target, sizeof target - 1);
+    target[n > 0 ? n : 0] = '\0';
+    return strstr(target, ".git/annex/objects/") != NULL;
+}
+
 ss_status ss__fail_broken(ss_err *err, const char *path)
 {
     struct stat facts;
     const int why = stat(path, &facts) != 0 ? errno : 0;
-    return why == ENOENT
-               ? ss__fail_file(err, path, SS_E_NOINPUT,
-                               "this is a link that leads nowhere; restore what it stands for, "
-                               "or remove it")
-               : ss__fail_errno(err, path, "open", why);
+    if (why != ENOENT) {
+        return ss__fail_errno(err, path, "open", why);
+    }
+    return ss__fail_file(err, path, SS_E_NOINPUT, "this is a link that leads nowhere; %s",
+                         is_annexed(path) ? "bring its content with 'git annex get'"
+                                          : "restore what it stands for, or remove it");
 }
 
 char *ss__path_join(const char *folder, const char *name)

@@ -22,11 +22,10 @@ static bool is_version(const char *line, size_t n)
     return false;
 }
 
-bool ss__lfs_is_pointer(const void *data, size_t n_bytes)
+static bool is_lfs(const char *line, const char *end)
 {
-    const char *line = data, *end = line + n_bytes;
     bool has_oid = false, has_size = false;
-    if (n_bytes >= SS__LFS_MAX_BYTES || !is_version(line, n_bytes)) {
+    if (!is_version(line, (size_t)(end - line))) {
         return false;
     }
     while (line < end) {
@@ -39,11 +38,37 @@ bool ss__lfs_is_pointer(const void *data, size_t n_bytes)
     return has_oid && has_size;
 }
 
+/* One line, /annex/objects/ and a key: BACKEND-sSIZE--HASH, with an extension or not. Git's own
+ * folder stands before it where the content is a link. */
+static bool is_annex(const char *text, const char *end)
+{
+    static const char place[] = "/annex/objects/";
+    const char *feed = memchr(text, '\n', (size_t)(end - text));
+    const char *line_end = feed == NULL ? end : feed;
+    const char *key = memmem(text, (size_t)(line_end - text), place, sizeof place - 1);
+    return key != NULL && (key == text || memchr(text, ' ', (size_t)(key - text)) == NULL) &&
+           memmem(key, (size_t)(line_end - key), "--", 2) != NULL &&
+           (feed == NULL || feed + 1 == end);
+}
+
+bool ss__lfs_is_pointer(const void *data, size_t n_bytes)
+{
+    const char *text = data, *end = text + n_bytes;
+    return n_bytes > 0 && n_bytes < SS__LFS_MAX_BYTES &&
+           (is_lfs(text, end) || is_annex(text, end));
+}
+
 ss_status ss__lfs_check(const char *file, const void *data, size_t n_bytes, ss_err *err)
 {
-    return !ss__lfs_is_pointer(data, n_bytes)
-               ? SS_OK
-               : ss__fail_file(err, file, SS_E_DATA,
+    const char *text = data;
+    if (!ss__lfs_is_pointer(data, n_bytes)) {
+        return SS_OK;
+    }
+    return is_lfs(text, text + n_bytes)
+               ? ss__fail_file(err, file, SS_E_DATA,
                                "this is the pointer of a large-file store (Git LFS), not the "
-                               "file itself; bring its content with 'git lfs pull'");
+                               "file itself; bring its content with 'git lfs pull'")
+               : ss__fail_file(err, file, SS_E_DATA,
+                               "this is the pointer of a large-file store (git-annex), not "
+                               "the file itself; bring its content with 'git annex get'");
 }

@@ -1,12 +1,14 @@
-/* Pointers of Git LFS: the small text files that stand in a repository for the content of large
- * ones, and stay there when it is cloned or exported without git-lfs.
+/* Pointers of Git LFS and git-annex: the small text files that stand in a repository for the
+ * content of large ones, and stay there when it is cloned or exported without those programs.
  *
  *     version https://git-lfs.github.com/spec/v1
  *     oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393
  *     size 12345
  *
- * less than 1024 bytes long; older clients named other addresses, extensions add lines
- * "ext-0-NAME" before the oid. */
+ * less than 1024 bytes long; older clients named other URLs, extensions add lines
+ * "ext-0-NAME" before the oid. Of git-annex one line:
+ *
+ *     /annex/objects/SHA256E-s12345--4d7a…2393.csv */
 #ifndef SS_BASE_LFS_H
 #define SS_BASE_LFS_H
 

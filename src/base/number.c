@@ -70,6 +70,19 @@ bool ss__equal_ignoring_case(const char *a, const char *b)
     return *a == *b;
 }
 
+bool ss__begin_alike_ignoring_case(const char *a, const char *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (lower(a[i]) != lower(b[i])) {
+            return false;
+        }
+        if (a[i] == '\0') {
+            return true;
+        }
+    }
+    return true;
+}
+
 /* ---- numbers ---- */
 
 static double to_double(const char *text)

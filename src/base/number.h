@@ -41,5 +41,7 @@ void ss__locale_leave(void *previous);
 /* Whether two texts are equal but for the case of ASCII letters. (strcasecmp follows the
  * locale: in a Turkish one 'I' is not 'i'.) */
 bool ss__equal_ignoring_case(const char *a, const char *b);
+/* The same of their first n bytes; a text may end before, and the other then has to as well. */
+bool ss__begin_alike_ignoring_case(const char *a, const char *b, size_t n);
 
 #endif

@@ -7,9 +7,9 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
+#include "base/number.h"
 #include "format/csv_priv.h"
 
 enum { LOOK_RECORDS = 100, LOOK_BYTES = 256 << 10 };
@@ -81,7 +81,8 @@ static ss_status refuse(const struct ss_format_csv *csv, char found, ss_err *err
 static ss_status refuse_mark(struct ss_format_csv *csv, ss_err *err)
 {
     const struct ss_text text = ss_format_csv_field_text(csv, 0);
-    if (text.n_bytes < 4 || text.n_bytes > 5 || strncasecmp(text.data, "sep=", 4) != 0) {
+    if (text.n_bytes < 4 || text.n_bytes > 5 ||
+        !ss__begin_alike_ignoring_case(text.data, "sep=", 4)) {
         return SS_OK;
     }
     char meant[8];

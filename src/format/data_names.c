@@ -1,8 +1,8 @@
 /* Names of files that are no data. */
 #include "format/data_names.h"
+#include "base/number.h"
 
 #include <string.h>
-#include <strings.h>
 
 bool ss_format_name_is_hidden(const char *name)
 {
@@ -46,8 +46,8 @@ static bool is_document(const char *name)
 static bool is_word(const char *name, const char *word, bool any_case)
 {
     const size_t n = strcspn(name, ".-_");
-    return n == strlen(word) &&
-           (any_case ? strncasecmp(name, word, n) : memcmp(name, word, n)) == 0;
+    return n == strlen(word) && (any_case ? ss__begin_alike_ignoring_case(name, word, n)
+                                          : memcmp(name, word, n) == 0);
 }
 
 /* Texts of a project. Words that a text among others may be called count in capitals only. */

@@ -3,11 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "base/utf8.h"
 #include "format/data_names.h"
 #include "format/json_scan.h"
@@ -64,7 +64,7 @@ static bool is_among(struct ss_text extension, const char *const *names, size_t 
 {
     for (size_t i = 0; i < n; i++) {
         if (strlen(names[i]) == extension.n_bytes &&
-            strncasecmp(names[i], extension.data, extension.n_bytes) == 0) {
+            ss__begin_alike_ignoring_case(names[i], extension.data, extension.n_bytes)) {
             return true;
         }
     }
@@ -95,7 +95,7 @@ static bool differ(const struct name *a, const struct name *b)
 {
     const struct ss_text left = last_extension(a->field), right = last_extension(b->field);
     return left.n_bytes != right.n_bytes ||
-           strncasecmp(left.data, right.data, left.n_bytes) != 0;
+           !ss__begin_alike_ignoring_case(left.data, right.data, left.n_bytes);
 }
 
 ss_status ss_format_samples_are_in(const struct ss_source_tar *tar, bool *are, ss_err *err)

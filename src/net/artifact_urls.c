@@ -1,16 +1,16 @@
 /* An artifact's manifest, and where the content of its files can be read. Signed URLs are
  * good for about an hour and carry their own proof: no key is ever sent to them. */
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
+#include "base/number.h"
 #include "net/artifact_store.h"
 
 enum { FILES_PER_PAGE = 5000 };
 
 static bool is_secure(const char *url)
 {
-    return strncasecmp(url, "https:", 6) == 0;
+    return ss__begin_alike_ignoring_case(url, "https:", 6);
 }
 
 /* ---- the manifest ---- */

@@ -206,7 +206,8 @@ static bool wants_to_follow(const struct ss_net_request *request, const struct r
 static ss_status check_scheme(const struct route *route, const char *target, ss_err *err)
 {
     char shown[SS_NET_URL_SHOWN_BYTES];
-    return strncasecmp(route->url, "https:", 6) != 0 || strncasecmp(target, "https:", 6) == 0
+    return !ss__begin_alike_ignoring_case(route->url, "https:", 6) ||
+                   ss__begin_alike_ignoring_case(target, "https:", 6)
                ? SS_OK
                : ss__fail(err, SS_E_NETWORK,
                           "%s: the server redirects from https to http, which is not followed",

@@ -86,7 +86,7 @@ bool ss_net_content_range(const struct ss_net_response *response, uint64_t *firs
                           uint64_t *last, uint64_t *total)
 {
     const char *text = ss_net_header(response, "Content-Range");
-    if (text == NULL || strncasecmp(text, "bytes ", 6) != 0) {
+    if (text == NULL || !ss__begin_alike_ignoring_case(text, "bytes ", 6)) {
         return false;
     }
     text += 6;

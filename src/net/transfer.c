@@ -183,8 +183,8 @@ static size_t on_body(char *data, size_t size, size_t n_items, void *user)
 static const char *proxy_for(const char *url)
 {
     const char *proxy = getenv("HTTP_PROXY");
-    const bool applies = strncasecmp(url, "http://", 7) == 0 && getenv("http_proxy") == NULL &&
-                         getenv("REQUEST_METHOD") == NULL;
+    const bool applies = ss__begin_alike_ignoring_case(url, "http://", 7) &&
+                         getenv("http_proxy") == NULL && getenv("REQUEST_METHOD") == NULL;
     return applies && proxy != NULL && proxy[0] != '\0' ? proxy : NULL;
 }
 

@@ -2,7 +2,6 @@
 #include "source/names.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -10,8 +9,8 @@
 
 bool ss_source_is_remote(const char *path)
 {
-    return strncmp(path, "hf:", 3) == 0 || strncasecmp(path, "http://", 7) == 0 ||
-           strncasecmp(path, "https://", 8) == 0;
+    return strncmp(path, "hf:", 3) == 0 || ss__begin_alike_ignoring_case(path, "http://", 7) ||
+           ss__begin_alike_ignoring_case(path, "https://", 8);
 }
 
 char *ss_source_file_name(const char *path)
@@ -68,7 +67,7 @@ size_t ss_source_name_bytes(const char *name)
     const char *extension = ss_source_name_extension(name, n, &n_extension);
     for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++) {
         if (strlen(extensions[i]) == n_extension &&
-            strncasecmp(extension, extensions[i], n_extension) == 0) {
+            ss__begin_alike_ignoring_case(extension, extensions[i], n_extension)) {
             return n - n_extension - 1;
         }
     }

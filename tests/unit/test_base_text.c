@@ -214,6 +214,10 @@ static void check_point(void)
     assert_string_equal(same, "0.1");
     assert_true(ss__equal_ignoring_case("TITLE.Gif", "title.gIF"));
     assert_false(ss__equal_ignoring_case("title", "titl"));
+    assert_true(ss__begin_alike_ignoring_case("HTTPS://x", "https:", 6));
+    assert_false(ss__begin_alike_ignoring_case("http://x", "https:", 6));
+    assert_true(ss__begin_alike_ignoring_case("ab", "AB", 9));
+    assert_false(ss__begin_alike_ignoring_case("ab", "abc", 9));
 }
 
 /* In German the point is a comma, in Pashto it has two bytes, in Turkish 'I' is not 'i'. */
