@@ -389,36 +389,64 @@ static int unknown_option(const struct cli_command *command, const char *word)
     return cli_usage_error(command, "unknown option '%s'", word);
 }
 
+/* An option that was found; `value` is what is attached to it, NULL if nothing. *used becomes how
+ * many words it took. */
+static int take_found(const struct cli_command *command, struct cli_values *values,
+                      const struct cli_use *use, const char *value, int n, char *const *words,
+                      int *used)
+{
+    const struct cli_option *option = &cli_options[use->id];
+    if (option->kind == CLI_FLAG) {
+        if (value != NULL) {
+            return cli_usage_error(command, "--%s takes no value", option->name);
+        }
+        return take_value(command, values, use->id, use->id == OPT_HELP ? words[0] : "",
+                          "command line");
+    }
+    if (value == NULL && n < 2) {
+        return cli_usage_error(command, "--%s needs a value: --%s %s", option->name,
+                               option->name, option->placeholder);
+    }
+    *used = value == NULL ? 2 : 1;
+    return take_value(command, values, use->id, value == NULL ? words[1] : value,
+                      "command line");
+}
+
+/* -n 9, -n9, and flags in one word: -qf, -qn9. */
+static int take_letters(const struct cli_command *command, struct cli_values *values, int n,
+                        char *const *words, int *used)
+{
+    const char *word = words[0];
+    for (size_t i = 1; word[i] != '\0'; i++) {
+        const struct cli_use *use = find_letter(command, word[i]);
+        if (use == NULL) {
+            return unknown_option(command, word);
+        }
+        const bool is_flag = cli_options[use->id].kind == CLI_FLAG;
+        const char *value = is_flag || word[i + 1] == '\0' ? NULL : word + i + 1;
+        const int code = take_found(command, values, use, value, n, words, used);
+        if (code != CLI_OK || !is_flag) {
+            return code;
+        }
+    }
+    return CLI_OK;
+}
+
 /* One option word with its value; *used becomes how many words it took. */
 static int take_option(const struct cli_command *command, struct cli_values *values, int n,
                        char *const *words, int *used)
 {
     const char *word = words[0];
-    const bool is_long = word[1] == '-';
-    const char *equals = is_long ? strchr(word, '=') : NULL;
-    const size_t name_length =
-        equals != NULL ? (size_t)(equals - word) - 2 : strlen(word + 1) - 1;
-    const struct cli_use *use =
-        is_long ? find_long(command, word + 2, name_length) : find_letter(command, word[1]);
     *used = 1;
-    if (use == NULL || (!is_long && word[2] != '\0')) {
-        return unknown_option(command, word);
+    if (word[1] != '-') {
+        return take_letters(command, values, n, words, used);
     }
-    const struct cli_option *option = &cli_options[use->id];
-    if (option->kind == CLI_FLAG) {
-        if (equals != NULL) {
-            return cli_usage_error(command, "--%s takes no value", option->name);
-        }
-        return take_value(command, values, use->id, use->id == OPT_HELP ? word : "",
-                          "command line");
-    }
-    if (equals == NULL && n < 2) {
-        return cli_usage_error(command, "--%s needs a value: --%s %s", option->name,
-                               option->name, option->placeholder);
-    }
-    *used = equals == NULL ? 2 : 1;
-    return take_value(command, values, use->id, equals == NULL ? words[1] : equals + 1,
-                      "command line");
+    const char *equals = strchr(word, '=');
+    const size_t n_name = equals != NULL ? (size_t)(equals - word) - 2 : strlen(word + 2);
+    const struct cli_use *use = find_long(command, word + 2, n_name);
+    return use == NULL ? unknown_option(command, word)
+                       : take_found(command, values, use, equals == NULL ? NULL : equals + 1, n,
+                                    words, used);
 }
 
 /* SAESCOPE_TOP_K for --top-k, and so on; options of the command line take precedence. */

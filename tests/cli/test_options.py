@@ -82,6 +82,21 @@ def test_wrong_use_is_two_lines_on_stderr(run, words, sentence):
     assert done.err.splitlines()[1].startswith("Try 'saescope")
 
 
+@pytest.mark.parametrize("words, sentence", [
+    (["-n5x"], "--num-examples: '5x' is not a whole number"), (["-n=5"], "--num-examples: '=5' is not a whole number"),
+    (["-qfnx"], "--num-examples: 'x' is not a whole number"), (["-qn"], "--num-examples needs a value"), (["-qz"], "unknown option '-qz'"),
+    (["-zq"], "unknown option '-zq'"), (["-qq"], "--quiet is given twice"), (["-qn5", "-n", "6"], "--num-examples is given twice"),
+    (["-qn5"], "--model MODEL, --dataset PATH, --out PATH are needed"), (["-qfn", "5"], "--model MODEL, --dataset PATH, --out PATH are needed")])
+def test_letters_in_one_word(run, words, sentence):
+    """As getopt reads them: flags one after another, the value of the last behind it."""
+    done = run("embed", *words)
+    assert done.code == 64 and sentence in done.err, done.err
+
+
+def test_help_among_letters(run):
+    assert run("embed", "-qh").out == run("embed", "--help").out
+
+
 def test_environment_is_read_and_the_command_line_goes_before_it(run):
     assert "'x' is not a whole number" in run("embed", "-m", "a", "-d", "b", "-o", "c", env={"SAESCOPE_THREADS": "x"}).err
     assert "'y' is not a whole number" in run("embed", "-t", "y", env={"SAESCOPE_THREADS": "x"}).err
