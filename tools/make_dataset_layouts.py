@@ -229,6 +229,12 @@ def tables():
     add("delta_checkpoint", "rule", late, refused("checkpoint"), refused("checkpoint", words=["--split", "train"]))
     vector = {**files, log_name(0): delta([{"add": {"path": "a.parquet", "deletionVector": {"storageType": "u"}}}])}
     add("delta_vector", "rule", vector, refused("deletion vectors"))
+    for mode in ("name", "id"):
+        mapped = {**log, log_name(2): delta([{"protocol": {"minReaderVersion": 2, "minWriterVersion": 5}},
+                                             {"metaData": {"id": "x", "configuration": {"delta.columnMapping.mode": mode}}}])}
+        add(f"delta_mapped_{mode}", "rule", {**files, **mapped}, refused("column mapping"), refused("column mapping", words=["--split", "train"]))
+    plain = delta([{"metaData": {"id": "x", "configuration": {"delta.columnMapping.mode": "none"}}}, *added[0]])
+    add("delta_not_mapped", "rule", {**files, **log, log_name(0): plain}, ask(["river", "lamp"]))
     add("delta_damaged", "rule", {**files, log_name(0): b"{no\n"}, refused("00000000000000000000.json"))
     add("delta_outside", "rule", {**files, log_name(0): delta([{"add": {"path": "s3://bucket/a.parquet"}}])}, refused("outside"))
 

@@ -58,6 +58,11 @@ uint64_t ss_dataset_bytes(const ss_dataset *dataset);
 void ss_dataset_columns(const ss_dataset *dataset, const struct ss_format_column **columns,
                         size_t *n_columns);
 
+/* Step to the next column that stands in the path of the current file, as in year=2007/x.csv:
+ * and is none of its own: name and value, borrowed; *at is 0 at first. False if there is none. */
+bool ss_dataset_next_partition(const ss_dataset *dataset, size_t *at, struct ss_text *name,
+                               struct ss_text *value);
+
 /* Send messages elsewhere from now on; the log that was set before is the result. For callers
  * that read rows in a thread of their own. Threads: caller only, not while a row is read. */
 struct ss_log ss_dataset_set_log(ss_dataset *dataset, struct ss_log log);

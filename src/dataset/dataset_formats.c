@@ -2,11 +2,11 @@
  * by what its first line looks like. Names that say JSON leave open which kind of JSON it is.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "arrow/arrow.h"
 #include "base/lfs.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "dataset/dataset.h"
 #include "dataset/dataset_files.h"
 #include "format/format.h"
@@ -34,7 +34,7 @@ enum { N_FORMATS = sizeof formats / sizeof formats[0], NO_FORMAT = N_FORMATS };
 static bool is_among(const char *const names[4], const char *name, size_t n)
 {
     for (size_t i = 0; i < 4 && names[i] != NULL; i++) {
-        if (strlen(names[i]) == n && strncasecmp(names[i], name, n) == 0) {
+        if (strlen(names[i]) == n && ss__begin_alike_ignoring_case(names[i], name, n)) {
             return true;
         }
     }
@@ -291,6 +291,9 @@ ss_status ss_dataset_format_find(struct ss_source_stream *stream, const char *pa
     SS_RETURN_IF_ERROR(ss_source_stream_skip_mark(stream, err));
     if (stream->n_bytes == 0 || (is_blank(stream) && expects_head(named))) {
         return find_empty(stream, named, reader, err);
+    }
+    if (named != NULL && named != &ss_format_reader_txt) {
+        SS_RETURN_IF_ERROR(ss_format_refuse_page(stream, err));
     }
     *reader = wanted;
     if (*reader == NULL) {

@@ -9,24 +9,50 @@
 
 #define NULL_VALUE "__HIVE_DEFAULT_PARTITION__"
 
-/* The value of `name` in the folders of a path, and its bytes; NULL where it is in none. */
-static const char *find_value(const char *path, const char *name, size_t *n)
+static bool has_column(const ss_dataset *dataset, struct ss_text name)
 {
-    const size_t n_name = strlen(name);
-    const char *slash = strchr(path, '/');
-    for (const char *part = path; slash != NULL; part = slash + 1, slash = strchr(part, '/')) {
-        const size_t n_part = (size_t)(slash - part);
-        if (n_part > n_name && strncmp(part, name, n_name) == 0 && part[n_name] == '=') {
-            *n = n_part - n_name - 1;
-            return part + n_name + 1;
+    for (size_t i = 0; i < dataset->n_columns; i++) {
+        const char *column = dataset->columns[i].name;
+        if (strlen(column) == name.n_bytes && memcmp(column, name.data, name.n_bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool ss_dataset_next_partition(const ss_dataset *dataset, size_t *at, struct ss_text *name,
+                               struct ss_text *value)
+{
+    if (dataset->current >= dataset->use.paths.n) {
+        return false;
+    }
+    const char *path = dataset->use.paths.items[dataset->current];
+    for (;;) {
+        const char *part = path + *at, *slash = strchr(part, '/');
+        if (slash == NULL) {
+            return false;
+        }
+        *at = (size_t)(slash + 1 - path);
+        const char *equals = memchr(part, '=', (size_t)(slash - part));
+        *name = (struct ss_text){part, equals == NULL ? 0 : (size_t)(equals - part)};
+        if (name->n_bytes > 0 && !has_column(dataset, *name)) {
+            *value = (struct ss_text){equals + 1, (size_t)(slash - equals) - 1};
+            return true;
+        }
+    }
+}
+
+/* The value of `name` in the path of the current file; NULL where it is not there. */
+static const char *value_of(const ss_dataset *dataset, const char *wanted, size_t *n)
+{
+    struct ss_text name, value;
+    for (size_t at = 0; ss_dataset_next_partition(dataset, &at, &name, &value);) {
+        if (name.n_bytes == strlen(wanted) && memcmp(name.data, wanted, name.n_bytes) == 0) {
+            *n = value.n_bytes;
+            return value.data;
         }
     }
     return NULL;
-}
-
-static const char *value_of(const ss_dataset *dataset, const char *name, size_t *n)
-{
-    return find_value(dataset->use.paths.items[dataset->current], name, n);
 }
 
 bool ss_dataset_has_partition(const ss_dataset *dataset, const char *name)
@@ -51,25 +77,25 @@ static bool is_whole(const char *text, size_t n)
            (text[sign] != '0' || n == sign + 1);
 }
 
-void ss_dataset_add_partition(const ss_dataset *dataset, const char *name, struct ss__buf *out)
+static void add_value(struct ss_text value, struct ss__buf *out)
 {
     struct ss__buf raw = {0}, valid = {0};
-    size_t n = 0;
-    const char *value = value_of(dataset, name, &n);
-    if (value == NULL || (n == strlen(NULL_VALUE) && strncmp(value, NULL_VALUE, n) == 0)) {
+    const char *text = value.data;
+    const size_t n = value.n_bytes;
+    if (text == NULL || (n == strlen(NULL_VALUE) && strncmp(text, NULL_VALUE, n) == 0)) {
         ss__buf_add_text(out, "null");
         return;
     }
-    if (is_whole(value, n)) {
-        ss__buf_add(out, value, n);
+    if (is_whole(text, n)) {
+        ss__buf_add(out, text, n);
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        const bool is_escape = value[i] == '%' && i + 2 < n && hex_digit(value[i + 1]) >= 0 &&
-                               hex_digit(value[i + 2]) >= 0;
+        const bool is_escape = text[i] == '%' && i + 2 < n && hex_digit(text[i + 1]) >= 0 &&
+                               hex_digit(text[i + 2]) >= 0;
         ss__buf_add_byte(
-            &raw, is_escape ? (char)(16 * hex_digit(value[i + 1]) + hex_digit(value[i + 2]))
-                            : value[i]);
+            &raw,
+            is_escape ? (char)(16 * hex_digit(text[i + 1]) + hex_digit(text[i + 2])) : text[i]);
         i += is_escape ? 2 : 0;
     }
     (void)ss__utf8_repair(raw.data, raw.n_bytes, &valid);
@@ -77,4 +103,27 @@ void ss_dataset_add_partition(const ss_dataset *dataset, const char *name, struc
     out->failed = out->failed || raw.failed || valid.failed;
     ss__buf_release(&raw);
     ss__buf_release(&valid);
+}
+
+void ss_dataset_add_partition(const ss_dataset *dataset, const char *name, struct ss__buf *out)
+{
+    struct ss_text value = {0};
+    value.data = value_of(dataset, name, &value.n_bytes);
+    add_value(value, out);
+}
+
+void ss_dataset_add_partitions(const ss_dataset *dataset, struct ss__buf *object)
+{
+    struct ss_text name, value;
+    for (size_t at = 0; ss_dataset_next_partition(dataset, &at, &name, &value);) {
+        if (object->n_bytes < 2 || object->data[object->n_bytes - 1] != '}') {
+            continue;
+        }
+        object->n_bytes--;
+        ss__buf_add_text(object, object->data[object->n_bytes - 1] == '{' ? "" : ", ");
+        ss__json_add_string(object, name.data, name.n_bytes, false);
+        ss__buf_add_text(object, ": ");
+        add_value(value, object);
+        ss__buf_add_byte(object, '}');
+    }
 }

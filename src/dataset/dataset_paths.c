@@ -89,6 +89,8 @@ static ss_status add_given(struct ss_dataset_file_list *list, const char *path,
         SS_RETURN_IF_ERROR(add_folder(list, path, log, err));
     } else if (strpbrk(path, "*?[") != NULL) {
         SS_RETURN_IF_ERROR(ss_dataset_paths_add_pattern(list, path, log, err));
+    } else if (kind == SS__PATH_BROKEN) {
+        return ss__fail_broken(err, path);
     } else {
         return ss__fail_file(err, path, SS_E_NOINPUT, "there is no such file or folder");
     }

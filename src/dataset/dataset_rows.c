@@ -371,6 +371,9 @@ static ss_status write_json(ss_dataset *dataset, ss_err *err)
     dataset->json.n_bytes = 0;
     const ss_status status =
         dataset->files[dataset->current].reader->add_json(dataset->state, &dataset->json, err);
+    if (status == SS_OK) {
+        ss_dataset_add_partitions(dataset, &dataset->json);
+    }
     return status != SS_OK ? status : ss__buf_check(&dataset->json, err);
 }
 

@@ -130,6 +130,8 @@ SS_MUST_USE ss_status ss_dataset_check_seen(ss_dataset *dataset, ss_err *err);
 bool ss_dataset_has_partition(const ss_dataset *dataset, const char *name);
 /* Append its value as JSON: a whole number, a string, or null. */
 void ss_dataset_add_partition(const ss_dataset *dataset, const char *name, struct ss__buf *out);
+/* Put all of them into the JSON object of a row, but those that the file has as columns. */
+void ss_dataset_add_partitions(const ss_dataset *dataset, struct ss__buf *object);
 
 /* ---- texts of several columns (dataset_template.c) ---- */
 

@@ -2,7 +2,7 @@
  *
  *   Delta    _delta_log/N.json, a line per action: {"add": {"path"}}, {"remove": {"path"}};
  *            replayed from 0 on. A log whose beginning is a checkpoint is refused, and so are
- *            rows deleted within files (deletion vectors).
+ *            rows deleted within files (deletion vectors) and columns of other names there.
  *   Iceberg  metadata/….metadata.json; which files are live stands in Avro files. If the
  * current snapshot counts as many files as lie in data/ and no deletes, all are. Hudi .hoodie/;
  * data files are GROUP_TOKEN_TIME.parquet: one of each group, and no logs of changes, is a
@@ -144,8 +144,23 @@ static void release_absent(struct table *table)
     table->n_absent = table->absent_capacity = 0;
 }
 
+/* Columns that were renamed or dropped have other names in the files than in the table. */
+static ss_status check_metadata(const struct table *table, const struct ss__json *metadata,
+                                ss_err *err)
+{
+    const struct ss__json *settings = ss__json_get(metadata, "configuration");
+    const char *mode = ss__json_string(ss__json_get(settings, "delta.columnMapping.mode"));
+    return mode == NULL || strcmp(mode, "none") == 0
+               ? SS_OK
+               : refuse(table,
+                        "the columns of this Delta table have other names in its files "
+                        "(column mapping), which is not read",
+                        err);
+}
+
 static ss_status apply_action(struct table *table, const struct ss__json *action, ss_err *err)
 {
+    SS_RETURN_IF_ERROR(check_metadata(table, ss__json_get(action, "metaData"), err));
     const struct ss__json *add = ss__json_get(action, "add"),
                           *remove = ss__json_get(action, "remove");
     const struct ss__json *file = add == NULL ? remove : add;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/number.h"
 #include "format/reader.h"
 
 #define EXCEL "is an Excel workbook, which is not read; save it as CSV or Parquet"
@@ -204,4 +205,29 @@ ss_status ss_format_refuse_content(const struct ss_source_stream *stream, bool i
     return message == NULL
                ? SS_OK
                : ss__fail_file(err, stream->name, SS_E_UNSUPPORTED, "this %s", message);
+}
+
+/* ---- what a server gave instead ---- */
+
+static bool begins(const char *data, size_t n, const char *word)
+{
+    const size_t n_word = strlen(word);
+    return n >= n_word && ss__begin_alike_ignoring_case(data, word, n_word);
+}
+
+ss_status ss_format_refuse_page(const struct ss_source_stream *stream, ss_err *err)
+{
+    const char *data = stream->data;
+    size_t n = stream->n_bytes;
+    while (n > 0 && strchr(" \t\r\n", *data) != NULL && *data != '\0') {
+        data++;
+        n--;
+    }
+    return !begins(data, n, "<!doctype html") && !begins(data, n, "<html") &&
+                   !begins(data, n, "<?xml ")
+               ? SS_OK
+               : ss__fail_file(err, stream->name, SS_E_DATA,
+                               "this is a web page or XML, not rows: perhaps what a server "
+                               "gave in place of the file, an error or a page to sign in; "
+                               "download it again, or say `format` txt to read its lines");
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 static bool is_space(char c)
 {
     return c == ' ' || c == '\n' || c == '\t' || c == '\r';
@@ -369,11 +371,21 @@ static ss_status fail_field(const struct ss_source_stream *stream, const char *f
     return status;
 }
 
+/* Note a key for a message: 'a', 'b', … */
+static void list_key(struct ss__buf *seen, const struct ss__buf *key)
+{
+    enum { MAX_LISTED_BYTES = 200 };
+    if (seen->n_bytes < MAX_LISTED_BYTES) {
+        ss__buf_printf(seen, "%s'%.*s'", seen->n_bytes == 0 ? "" : ", ",
+                       (int)ss__min_size(key->n_bytes, 60), key->data);
+    }
+}
+
 /* Pass what is in the object at the cursor up to the value of `name`, or of the first part of
- * it that is a key; *rest is what is left of the name. */
+ * it that is a key; *rest is what is left of the name, and `seen` has the keys before. */
 static ss_status seek_in_object(struct ss_format_json_items *items,
                                 struct ss_source_stream *stream, const char *name,
-                                const char **rest, ss_err *err)
+                                const char **rest, struct ss__buf *seen, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf key = {0};
@@ -389,6 +401,7 @@ static ss_status seek_in_object(struct ss_format_json_items *items,
         }
         SS_TRY(take_key(items, stream, &key, err));
         *rest = rest_behind(name, &key);
+        list_key(seen, &key);
         const bool enters = items->at < stream->n_bytes && stream->data[items->at] == '{';
         if (*rest == NULL || (**rest != '\0' && !enters)) {
             *rest = NULL;
@@ -406,6 +419,28 @@ out:
     return status;
 }
 
+/* A step into the object at the cursor, which has to have a key that `rest` begins with. */
+static ss_status enter_object(struct ss_format_json_items *items,
+                              struct ss_source_stream *stream, const char *field,
+                              const char **rest, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf seen = {0}, message = {0};
+    items->n_open++;
+    SS_TRY(seek_in_object(items, stream, *rest, rest, &seen, err));
+    if (*rest == NULL) {
+        ss__buf_printf(&message, "is no key of the document%s%s",
+                       seen.n_bytes == 0 ? "" : ", whose keys are ",
+                       seen.n_bytes == 0 ? "" : ss__buf_text(&seen));
+        SS_TRY(ss__buf_check(&message, err));
+        SS_TRY(fail_field(stream, field, ss__buf_text(&message), err));
+    }
+out:
+    ss__buf_release(&seen);
+    ss__buf_release(&message);
+    return status;
+}
+
 ss_status ss_format_json_items_seek(struct ss_format_json_items *items,
                                     struct ss_source_stream *stream, const char *field,
                                     ss_err *err)
@@ -419,11 +454,7 @@ ss_status ss_format_json_items_seek(struct ss_format_json_items *items,
             SS_RETURN_IF_ERROR(fail_field(
                 stream, field, "is looked for, but the document is no object with keys", err));
         }
-        items->n_open++;
-        SS_RETURN_IF_ERROR(seek_in_object(items, stream, rest, &rest, err));
-        if (rest == NULL) {
-            SS_RETURN_IF_ERROR(fail_field(stream, field, "is no key of the document", err));
-        }
+        SS_RETURN_IF_ERROR(enter_object(items, stream, field, &rest, err));
         SS_RETURN_IF_ERROR(look(items, stream, &character, &feeds, err));
     } while (*rest != '\0');
     if (character != '[' && character != '{') {

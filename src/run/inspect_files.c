@@ -147,6 +147,12 @@ static void add_columns(struct ss_report *report, const ss_dataset *dataset)
         ss_run_report_cell(report, columns[i].type, strlen(columns[i].type));
         ss_run_report_cell(report, is_text, strlen(is_text));
     }
+    struct ss_text name, value;
+    for (size_t at = 0; ss_dataset_next_partition(dataset, &at, &name, &value);) {
+        ss_run_report_cell(report, name.data, name.n_bytes);
+        ss_run_report_cell(report, "partition", strlen("partition"));
+        ss_run_report_cell(report, "false", strlen("false"));
+    }
 }
 
 ss_status ss_run_inspect_dataset(struct ss_run_inspection *inspection, ss_err *err)

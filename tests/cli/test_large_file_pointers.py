@@ -1,4 +1,4 @@
-"""Pointers of a large-file store in place of any file of a model, an SAE, embeddings or a dataset: one message says what they are."""
+"""Pointers of a large-file store, and pages of a server, in place of any file of a model, an SAE, embeddings or a dataset: one message says what they are."""
 import shutil
 
 import pytest
@@ -57,3 +57,45 @@ def test_other_files(run, tmp_path, ending):
 
 def test_standard_input(run):
     check(run("tokenize", "-m", ENCODERS / "mpnet-mean", "-d", "-", stdin=POINTER))
+
+
+KEY = "SHA256E-s1234--" + "ab" * 32
+ANNEXED = [f"/annex/objects/{KEY}.csv\n", f"/annex/objects/{KEY}", f"../.git/annex/objects/zz/1x/{KEY}.csv/{KEY}.csv"]
+
+
+@pytest.mark.parametrize("pointer", ANNEXED)
+@pytest.mark.parametrize("ending", ["npy", "safetensors", "pt", "parquet", "arrow", "csv", "jsonl", "json", "txt", "csv.gz", "zip", "unknown"])
+def test_pointers_of_git_annex(run, tmp_path, ending, pointer):
+    path = tmp_path / f"x.{ending}"
+    path.write_text(pointer)
+    for words in ([], ["--as", "dataset"]):
+        done = run("inspect", *words, path)
+        assert done.code == 65 and "git-annex" in done.err and "'git annex get'" in done.err, done.err
+
+
+def test_links_of_git_annex(run, tmp_path):
+    (tmp_path / "x.csv").symlink_to(f".git/annex/objects/zz/1x/{KEY}/{KEY}")
+    (tmp_path / "y.csv").symlink_to("elsewhere.csv")
+    for name, way in ("x.csv", "'git annex get'"), ("y.csv", "restore"):
+        done = run("tokenize", "-m", ENCODERS / "mpnet-mean", "-d", tmp_path / name)
+        assert done.code == 66 and "a link that leads nowhere" in done.err and way in done.err, done.err
+
+
+@pytest.mark.parametrize("text", ["/annex/objects is a folder of git-annex\n", f"/annex/objects/{KEY}\nmore\n", f"see /annex/objects/{KEY}\n"])
+def test_texts_that_are_no_pointers(run, tmp_path, text):
+    (tmp_path / "x.txt").write_text(text)
+    done = run("inspect", "--rows", 9, tmp_path / "x.txt")
+    assert done.code == 0 and len(done.out.splitlines()) == len(text.splitlines())
+
+
+@pytest.mark.parametrize("page", ["<!DOCTYPE html>\n<html><title>Sign in</title>\n", "\n <!doctype HTML>\n", "<html lang='en'>\n", "\ufeff<HTML>\n",
+                                  '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>\n'])
+@pytest.mark.parametrize("ending", ["csv", "tsv", "json", "jsonl", "parquet", "arrow", "feather", "jsonl.gz"])
+def test_pages_in_place_of_a_table(run, tmp_path, ending, page):
+    """A server's error or a page to sign in, saved under the file's name; a text may well begin so."""
+    (tmp_path / f"x.{ending}").write_text(page)
+    (tmp_path / "x.txt").write_text(page)
+    for words in (["inspect", "--rows", 1], ["tokenize", "-m", ENCODERS / "mpnet-mean", "-d"]):
+        done = run(*words, tmp_path / f"x.{ending}")
+        assert done.code == 65 and "web page" in done.err, done.err
+        assert run(*words, tmp_path / "x.txt", *(["--skip-empty"] if words[0] != "inspect" else [])).code == 0

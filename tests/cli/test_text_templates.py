@@ -102,6 +102,10 @@ def test_columns_in_the_path(run, model, sae, tmp_path, name):  # noqa: F811
         ids = [row["id"] if not name.endswith("csv") else str(row["id"]) for row in ROWS]
         assert [row["kept"] for row in got] == [{"part": value, "id": i} for i in ids]
         assert [row["text"] for row in got] == [f"{row['text']} {word(value)}" for row in ROWS]
+        shown = [json.loads(line) for line in run("inspect", "--rows", 99, folder / name).out.splitlines()]
+        assert [row["part"] for row in shown] == [value] * len(ROWS) and [row["id"] for row in shown] == ids
+        table = json.loads(run("inspect", "--json", folder / name).out)["table"]
+        assert [row["column"] for row in table if row["type"] == "partition"] == ["part"]
     got = texts_of(run, model, sae, tmp_path / "data", "{text}", tmp_path, "--keep", "part")
     assert {row["kept"]["part"] for row in got} == set(values.values())
     assert_refused(run("encode", "-m", model, "-s", sae, "-d", tmp_path / "data", "--keep", "pert", "-o", tmp_path / "x.jsonl"), 65, "no column to keep 'pert'")
