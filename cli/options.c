@@ -389,42 +389,48 @@ static int unknown_option(const struct cli_command *command, const char *word)
     return cli_usage_error(command, "unknown option '%s'", word);
 }
 
-/* An option that was found; `value` is what is attached to it, NULL if nothing. *used becomes how
- * many words it took. */
+/* An option as it stands: what is attached to it, and the word behind it, NULL where there is
+ * none. */
+struct stated {
+    bool is_long;
+    const char *value, *next;
+};
+
+/* *used becomes how many words the option took. */
 static int take_found(const struct cli_command *command, struct cli_values *values,
-                      const struct cli_use *use, const char *value, int n, char *const *words,
-                      int *used)
+                      const struct cli_use *use, const struct stated *stated, int *used)
 {
     const struct cli_option *option = &cli_options[use->id];
+    const char *value = stated->value;
     if (option->kind == CLI_FLAG) {
         if (value != NULL) {
             return cli_usage_error(command, "--%s takes no value", option->name);
         }
-        return take_value(command, values, use->id, use->id == OPT_HELP ? words[0] : "",
-                          "command line");
+        const bool is_short_help = use->id == OPT_HELP && !stated->is_long;
+        return take_value(command, values, use->id, is_short_help ? "-h" : "", "command line");
     }
-    if (value == NULL && n < 2) {
+    if (value == NULL && stated->next == NULL) {
         return cli_usage_error(command, "--%s needs a value: --%s %s", option->name,
                                option->name, option->placeholder);
     }
     *used = value == NULL ? 2 : 1;
-    return take_value(command, values, use->id, value == NULL ? words[1] : value,
+    return take_value(command, values, use->id, value == NULL ? stated->next : value,
                       "command line");
 }
 
 /* -n 9, -n9, and flags in one word: -qf, -qn9. */
-static int take_letters(const struct cli_command *command, struct cli_values *values, int n,
-                        char *const *words, int *used)
+static int take_letters(const struct cli_command *command, struct cli_values *values,
+                        const char *word, const char *next, int *used)
 {
-    const char *word = words[0];
     for (size_t i = 1; word[i] != '\0'; i++) {
         const struct cli_use *use = find_letter(command, word[i]);
         if (use == NULL) {
             return unknown_option(command, word);
         }
         const bool is_flag = cli_options[use->id].kind == CLI_FLAG;
-        const char *value = is_flag || word[i + 1] == '\0' ? NULL : word + i + 1;
-        const int code = take_found(command, values, use, value, n, words, used);
+        const struct stated stated = {
+            .value = is_flag || word[i + 1] == '\0' ? NULL : word + i + 1, .next = next};
+        const int code = take_found(command, values, use, &stated, used);
         if (code != CLI_OK || !is_flag) {
             return code;
         }
@@ -437,16 +443,18 @@ static int take_option(const struct cli_command *command, struct cli_values *val
                        char *const *words, int *used)
 {
     const char *word = words[0];
+    const char *next = n > 1 ? words[1] : NULL;
     *used = 1;
     if (word[1] != '-') {
-        return take_letters(command, values, n, words, used);
+        return take_letters(command, values, word, next, used);
     }
     const char *equals = strchr(word, '=');
     const size_t n_name = equals != NULL ? (size_t)(equals - word) - 2 : strlen(word + 2);
     const struct cli_use *use = find_long(command, word + 2, n_name);
+    const struct stated stated = {
+        .is_long = true, .value = equals == NULL ? NULL : equals + 1, .next = next};
     return use == NULL ? unknown_option(command, word)
-                       : take_found(command, values, use, equals == NULL ? NULL : equals + 1, n,
-                                    words, used);
+                       : take_found(command, values, use, &stated, used);
 }
 
 /* SAESCOPE_TOP_K for --top-k, and so on; options of the command line take precedence. */

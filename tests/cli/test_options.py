@@ -94,7 +94,7 @@ def test_letters_in_one_word(run, words, sentence):
 
 
 def test_help_among_letters(run):
-    assert run("embed", "-qh").out == run("embed", "--help").out
+    assert run("embed", "-qh").out == run("embed", "-h").out
 
 
 def test_environment_is_read_and_the_command_line_goes_before_it(run):
