@@ -141,7 +141,7 @@ SS_MUST_USE ss_status ss_format_refuse_content(const struct ss_source_stream *st
                                                bool is_text, ss_err *err);
 SS_MUST_USE ss_status ss_format_refuse_name(const char *name, const char *path, ss_err *err);
 
-/* Fail with SS_E_DATA if a file that is called a table or JSON begins as a web page does, or as
+/* Fail with SS_E_DATA if a file that is called a table begins as a web page does, or as
  * the XML of a store's error. */
 SS_MUST_USE ss_status ss_format_refuse_page(const struct ss_source_stream *stream, ss_err *err);
 
