@@ -43,6 +43,7 @@ typedef enum cli_option_id {
     OPT_EVIDENCE_BYTES,
     OPT_SAMPLE_ROWS,
     OPT_SAMPLE_SEED,
+    OPT_STEPS,
     OPT_PROMPT,
     OPT_PROMPT_NAME,
     OPT_MAX_TOKENS,

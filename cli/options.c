@@ -110,6 +110,10 @@ const struct cli_option cli_options[N_OPTIONS] = {
                          "texts to sample from each half of the dataset, or all", 1},
     [OPT_SAMPLE_SEED] = {"sample-seed", 0, CLI_COUNT, "N", NULL,
                          "another number samples other texts", 0},
+    [OPT_STEPS] = {"steps", 0, CLI_TEXT, "LIST", NULL,
+                   "what to make of the results at the end: all, none, or names with commas "
+                   "between; there is: labels",
+                   0},
     [OPT_PROMPT] = {"prompt", 0, CLI_TEXT, "TEXT", NULL,
                     "text to put before every row, '' for none; else as --prompt-name says", 0},
     [OPT_PROMPT_NAME] =

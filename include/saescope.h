@@ -120,6 +120,7 @@ typedef enum ss_option {
     SS_OPTION_EVIDENCE,
     SS_OPTION_EVIDENCE_BYTES,
     SS_OPTION_SAMPLE_ROWS,
+    SS_OPTION_STEPS,
     SS_N_OPTIONS
 } ss_option;
 
@@ -881,6 +882,9 @@ struct ss_analyze_options {
     size_t n_records;
     struct ss_log log;
     struct ss_progress_callback progress;
+    const char *steps; /* what to make of the folder when it is complete: "labels"
+                          (ss_describe_run), "all", "none", or names with commas between; what
+                          lacks something is skipped, and the log says why; NULL: none */
 };
 SS_DEFINE_INIT(ss_analyze_options)
 
@@ -895,7 +899,8 @@ SS_DEFINE_INIT(ss_analyze_options)
  * out            gives; NULL on error
  * Errors         SS_E_SHAPE (widths differ), SS_E_EXISTS, SS_E_UNSUPPORTED (a batch-top-k SAE
  *                without a rule), those of ss_dataset_next, SS_E_LIMIT, SS_E_IO, SS_E_USAGE,
- *                SS_E_STOPPED, SS_E_NOMEM; on error nothing is left in the output folder
+ *                SS_E_STOPPED, SS_E_NOMEM; on error nothing is left in the output folder,
+ *                or, where a step failed, a run without the files of that step
  * Threads        caller only
  * Precision      at SS_PRECISION_HIGH every text fires what it fires at SS_PRECISION_HIGHEST:
  *                where that could be in doubt it is embedded again there (docs/numerics.md)

@@ -91,6 +91,7 @@ static const char *const options[SS_N_OPTIONS] = {
     [SS_OPTION_EVIDENCE] = "evidence",
     [SS_OPTION_EVIDENCE_BYTES] = "evidence_bytes",
     [SS_OPTION_SAMPLE_ROWS] = "sample_rows",
+    [SS_OPTION_STEPS] = "steps",
 };
 SS_NAMES(option, options)
 

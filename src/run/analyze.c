@@ -9,7 +9,6 @@
 #include "base/sized.h"
 #include "base/utf8.h"
 #include "dataset/dataset.h"
-#include "run/descriptions.h"
 #include "run/embeddings_file.h"
 #include "run/evidence_gather.h"
 #include "run/folder.h"
@@ -17,8 +16,9 @@
 #include "run/manifest.h"
 #include "run/pass.h"
 #include "run/plot.h"
+#include "run/steps.h"
 
-enum { DEFAULT_TOP_K = 10, MAX_SENTENCES = 100, MAX_FILES = 24 };
+enum { DEFAULT_TOP_K = 10, MAX_SENTENCES = 100, MAX_FILES = 32 };
 
 /* Passes sentences on and keeps them for the manifest. */
 struct recorder {
@@ -41,6 +41,8 @@ struct analysis {
     struct recorder recorder;
     struct ss_run_embeddings_file embeddings; /* with options->save_embeddings */
     size_t top_k;
+    unsigned steps; /* bits */
+    bool is_written;
     const char *files[MAX_FILES]; /* of the folder */
 };
 
@@ -239,9 +241,11 @@ static const char *const *names_of_files(const char *names[MAX_FILES])
     const char **rest = names + N_OUTPUTS + N_EVIDENCE_OUTPUTS;
     *rest++ = SS_RUN_FILE_CENTROIDS;
     *rest++ = SS_RUN_FILE_SKIPPED;
-    *rest++ = SS_RUN_FILE_KEYWORDS; /* of an earlier run: these go */
-    *rest++ = SS_RUN_FILE_DESCRIPTIONS;
-    *rest++ = SS_RUN_FILE_DESCRIPTIONS_CSV;
+    for (size_t i = 0; i < SS_RUN_N_STEPS; i++) { /* of an earlier run: these go */
+        for (const char *const *file = ss_run_step_files(i); *file != NULL; file++) {
+            *rest++ = *file;
+        }
+    }
     *rest++ = SS_RUN_FILE_MANIFEST;
     *rest = NULL;
     return names;
@@ -341,10 +345,29 @@ out:
 
 /* ---- the whole ---- */
 
+/* When the folder is complete. */
+static ss_status finish(struct analysis *analysis, const struct ss_run *run, ss_err *err)
+{
+    const struct ss_run_steps steps = {
+        .folder = analysis->options->out_dir,
+        .run = run,
+        .encoder = analysis->encoder,
+        .sae = analysis->sae,
+        .has_evidence = analysis->evidence.kind != SS_EVIDENCE_NONE,
+        .has_texts = analysis->dataset != NULL,
+        .n_threads = analysis->options->n_threads,
+        .log = analysis->options->log,
+        .progress = analysis->options->progress,
+    };
+    ss_run_evidence_abort(&analysis->evidence); /* it is read from the folder */
+    return ss_run_steps_do(&steps, analysis->steps, err);
+}
+
 static ss_status prepare(struct analysis *analysis, struct ss_run_folder *folder, ss_err *err)
 {
     const struct ss_analyze_options *options = analysis->options;
     struct ss_sae_info sae = {.struct_size = sizeof sae};
+    SS_RETURN_IF_ERROR(ss_run_steps_choose(options->steps, &analysis->steps, err));
     analysis->recorder.log = options->log;
     analysis->top_k = options->top_k > 0 ? options->top_k : DEFAULT_TOP_K;
     analysis->pass = (struct ss_run_pass){
@@ -409,11 +432,13 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
         run->asking = &analysis.pass.asking;
         SS_TRY(write_files(&analysis, run, &folder, err));
         run->asking = NULL;
+        analysis.is_written = true;
+        SS_TRY(finish(&analysis, run, err));
     }
     *out = run;
     run = NULL;
 out:
-    if (status == SS_E_STOPPED) {
+    if (status == SS_E_STOPPED && !analysis.is_written) {
         status = ss_run_pipeline_stopped(&analysis.pass.done, analysis.options->out_dir, err);
     }
     ss_run_free(run);

@@ -11,6 +11,7 @@
 #include "base/sized.h"
 #include "run/describe_inputs.h"
 #include "run/descriptions.h"
+#include "run/steps.h"
 #include "saescope.h"
 
 static const char *const method_names[] = {
@@ -296,7 +297,7 @@ static ss_status write_record(const struct step *step, char hashes[][SS__SHA256_
     if (ss__buf_text(&record) == NULL) {
         SS_TRY(ss__fail_nomem(err, "a record"));
     }
-    SS_TRY(ss_run_steps_record(step->inputs.dir, "describe", record.data, err));
+    SS_TRY(ss_run_steps_record(step->inputs.dir, "labels", record.data, err));
 out:
     ss__buf_release(&record);
     return status;

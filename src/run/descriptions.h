@@ -9,6 +9,9 @@
 #define SS_RUN_FILE_KEYWORDS "feature_keywords.json"
 #define SS_RUN_FILE_DESCRIPTIONS "descriptions.json"
 #define SS_RUN_FILE_DESCRIPTIONS_CSV "descriptions.csv"
+/* All of them. */
+#define SS_RUN_DESCRIPTION_FILES                                                               \
+    SS_RUN_FILE_KEYWORDS, SS_RUN_FILE_DESCRIPTIONS, SS_RUN_FILE_DESCRIPTIONS_CSV
 
 struct ss_descriptions {
     size_t n_features;
@@ -36,12 +39,5 @@ SS_MUST_USE ss_status ss_run_descriptions_json_write(const ss_descriptions *desc
                                                      const char *path, ss_err *err);
 SS_MUST_USE ss_status ss_run_descriptions_csv_write(const ss_descriptions *descriptions,
                                                     const char *path, ss_err *err);
-
-/* ---- records of finishing steps in run.json (steps.c) ---- */
-
-/* Put the members that `writer` holds, an object in the style of run.json at depth 2, under
- * "steps" → name, in the place of an older one. The rest of the file keeps its bytes. */
-SS_MUST_USE ss_status ss_run_steps_record(const char *folder, const char *name,
-                                          const char *record, ss_err *err);
 
 #endif

@@ -1,85 +1,151 @@
-/* Records of finishing steps in run.json: its last member, "steps", has one for each, which a
- * later run of the step replaces. The rest of the file stays byte for byte. */
+/* The table of finishing steps. */
+#include "run/steps.h"
+
 #include <string.h>
 
-#include "base/file.h"
 #include "base/json_write.h"
 #include "base/mem.h"
-#include "base/output.h"
+#include "base/number.h"
 #include "run/descriptions.h"
-#include "run/results.h"
 
-/* A line of the manifest begins so only there: strings hold no newlines, and depth is told by
- * the spaces. */
-static const char steps_begin[] = ",\n  \"steps\": {";
+/* ---- labels ---- */
 
-/* Where the members before "steps" end, in a file that ends with an object's bracket. */
-static size_t end_of_members(const struct ss__buf *text)
+/* Half of the texts score labels, and a score needs 10 texts on one side and 20 on the other. */
+enum { LEAST_ROWS = 60 };
+
+static const char *labels_lack(const struct ss_run_steps *steps)
 {
-    const char *found = memmem(text->data, text->n_bytes, steps_begin, strlen(steps_begin));
-    size_t n = found == NULL ? text->n_bytes : (size_t)(found - text->data);
-    while (found == NULL && n > 0 && strchr(" \t\r\n", text->data[n - 1]) != NULL) {
-        n--;
-    }
-    if (found == NULL && n > 0 && text->data[n - 1] == '}') {
-        n--;
-        while (n > 0 && strchr(" \t\r\n", text->data[n - 1]) != NULL) {
-            n--;
+    return !steps->has_evidence ? "the run keeps no evidence (`evidence`)"
+           : !steps->has_texts  ? "the run has no texts: name their `dataset`"
+           : steps->encoder == NULL
+               ? "the run is of embeddings: saescope describe makes labels with the `model` "
+                 "that embedded the texts"
+           : steps->run->info.n_rows_used < LEAST_ROWS
+               ? "fewer than 60 rows cannot tell how good a label is"
+               : NULL;
+}
+
+static ss_status make_labels(const struct ss_run_steps *steps, ss_err *err)
+{
+    const struct ss_describe_options options = {.struct_size = sizeof options,
+                                                .n_threads = steps->n_threads,
+                                                .progress = steps->progress,
+                                                .log = steps->log};
+    return ss_describe_run(steps->folder, steps->encoder, &options, NULL, err);
+}
+
+/* ---- the table ---- */
+
+static const struct {
+    const char *name;
+    const char *files[8]; /* NULL at the end */
+    /* What stands in the way, in words; NULL: nothing does. */
+    const char *(*lacks)(const struct ss_run_steps *steps);
+    ss_status (*run)(const struct ss_run_steps *steps, ss_err *err);
+} table[SS_RUN_N_STEPS] = {
+    {"labels", {SS_RUN_DESCRIPTION_FILES}, labels_lack, make_labels},
+};
+
+const char *const *ss_run_step_files(size_t i)
+{
+    return table[i].files;
+}
+
+/* ---- which ---- */
+
+static bool is_word(const char *begin, size_t n, const char *word)
+{
+    return n == strlen(word) && memcmp(begin, word, n) == 0;
+}
+
+static bool find_step(const char *begin, size_t n, unsigned *bit)
+{
+    for (size_t i = 0; i < SS_RUN_N_STEPS; i++) {
+        if (is_word(begin, n, table[i].name)) {
+            *bit = 1U << i;
+            return true;
         }
     }
-    return n;
+    return false;
 }
 
-static void add_step(struct ss__buf *out, const char *name, bool is_first)
-{
-    ss__buf_add_text(out, is_first ? "\n    " : ",\n    ");
-    ss__json_add_string(out, name, strlen(name), false);
-    ss__buf_add_text(out, ": ");
-}
-
-static void add_steps(struct ss__buf *out, const struct ss__json *steps, const char *name,
-                      const char *record)
-{
-    const char *key = NULL;
-    const struct ss__json *value = NULL;
-    bool is_first = true;
-    ss__buf_add_text(out, steps_begin);
-    SS_JSON_EACH_MEMBER ((struct ss__json *)(uintptr_t)steps, key, value) {
-        if (strcmp(key, name) != 0) {
-            add_step(out, key, is_first);
-            ss__json_add_value(out, value, false);
-            is_first = false;
-        }
-    }
-    add_step(out, name, is_first);
-    ss__buf_add_text(out, record);
-    ss__buf_add_text(out, "\n  }\n}\n");
-}
-
-ss_status ss_run_steps_record(const char *folder, const char *name, const char *record,
-                              ss_err *err)
+static ss_status fail_unknown(const char *name, size_t n, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__buf text = {0};
-    struct ss__buf out = {0};
-    struct ss__json *root = NULL;
-    char *path = ss__path_join(folder, SS_RUN_FILE_MANIFEST);
-    if (path == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a path"));
+    struct ss__buf names = {0};
+    for (size_t i = 0; i < SS_RUN_N_STEPS; i++) {
+        ss__buf_printf(&names, "%s%s", i == 0 ? "" : ", ", table[i].name);
     }
-    SS_TRY(ss__file_read(path, SS__JSON_MAX_BYTES, &text, err));
-    SS_TRY(ss__json_parse(path, text.data, text.n_bytes, &root, err));
-    if (!ss__json_is_object(root)) {
-        SS_FAIL_FILE(path, SS_E_DATA, "not an object");
-    }
-    ss__buf_add(&out, text.data, end_of_members(&text));
-    add_steps(&out, ss__json_get(root, "steps"), name, record);
-    SS_TRY(ss__buf_check(&out, err));
-    SS_TRY(ss__file_write(path, out.data, out.n_bytes, err));
-out:
-    ss__json_free(root);
-    ss__buf_release(&text);
-    ss__buf_release(&out);
-    ss__free(path);
+    status = ss__buf_text(&names) == NULL
+                 ? ss__fail_nomem(err, "names")
+                 : ss__fail(err, SS_E_USAGE,
+                            "`steps`: there is no step '%.*s'; give all, none, or names with "
+                            "commas between: %s",
+                            (int)ss__min_size(n, 60), name, names.data);
+    ss__buf_release(&names);
     return status;
+}
+
+ss_status ss_run_steps_choose(const char *names, unsigned *chosen, ss_err *err)
+{
+    *chosen = 0;
+    if (names == NULL || strcmp(names, "none") == 0) {
+        return SS_OK;
+    }
+    if (strcmp(names, "all") == 0) {
+        *chosen = (1U << SS_RUN_N_STEPS) - 1;
+        return SS_OK;
+    }
+    for (const char *at = names;; at++) {
+        const size_t n = strcspn(at, ",");
+        unsigned bit = 0;
+        if (!find_step(at, n, &bit)) {
+            return fail_unknown(at, n, err);
+        }
+        *chosen |= bit;
+        at += n;
+        if (*at == '\0') {
+            return SS_OK;
+        }
+    }
+}
+
+/* ---- doing them ---- */
+
+static ss_status skip(const struct ss_run_steps *steps, size_t i, const char *reason,
+                      ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__buf record = {0};
+    ss__log(&steps->log, SS_LEVEL_NOTICE, "no %s: %s", table[i].name, reason);
+    ss__buf_add_text(&record, "{\n      \"skipped\": ");
+    ss__json_add_string(&record, reason, strlen(reason), false);
+    ss__buf_add_text(&record, "\n    }");
+    if (ss__buf_text(&record) == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a record"));
+    }
+    SS_TRY(ss_run_steps_record(steps->folder, table[i].name, record.data, err));
+out:
+    ss__buf_release(&record);
+    return status;
+}
+
+ss_status ss_run_steps_do(const struct ss_run_steps *steps, unsigned chosen, ss_err *err)
+{
+    for (size_t i = 0; i < SS_RUN_N_STEPS; i++) {
+        if ((chosen & (1U << i)) == 0) {
+            continue;
+        }
+        const char *reason = table[i].lacks(steps);
+        const ss_status status =
+            reason != NULL ? skip(steps, i, reason, err) : table[i].run(steps, err);
+        if (status == SS_E_STOPPED) {
+            return ss__fail(err, SS_E_STOPPED,
+                            "%s: stopped on request while %s were made; the results of the "
+                            "pass are complete",
+                            steps->folder, table[i].name);
+        }
+        SS_RETURN_IF_ERROR(status);
+    }
+    return SS_OK;
 }

@@ -25,8 +25,9 @@ def made(program, tmp_path_factory):
         w = [rng.choice(WORDS) for _ in range(6)]
         lines.append(json.dumps({"text": f"The {w[0]} of a {w[1]} {w[2]} and, {w[3]} {w[4]} {w[5]} {i}."}) + "\n")
     (folder / "texts.jsonl").write_text("".join(lines))
-    done = subprocess.run([program, "analyze", "-q", "-m", MODEL, "-s", SAE, "-d", folder / "texts.jsonl", "-o", folder / "run"])
+    done = subprocess.run([program, "analyze", "-q", "-m", MODEL, "-s", SAE, "-d", folder / "texts.jsonl", "-o", folder / "run", "--steps", "none"])
     assert done.returncode == 0
+    assert "steps" not in json.loads((folder / "run" / "run.json").read_text("utf8"))
     return folder
 
 
@@ -63,7 +64,7 @@ def test_files_agree_and_do_not_depend_on_threads(run, fresh, words):
         assert line["auc"] == ("" if scores is None or scores["random"] is None else repr(scores["random"]["auc"]))
     said = json.loads(done.out)
     manifest = json.loads((fresh / "run.json").read_text("utf8"))
-    record = manifest.pop("steps")["describe"]
+    record = manifest.pop("steps")["labels"]
     assert manifest == before and record["outputs"] == first and record["counts"] == said["labels"]
     assert run("describe", fresh, *words, "-t", "1", "-q").code == 0
     assert hashes(fresh) == first
@@ -113,3 +114,48 @@ def test_a_damaged_file_of_descriptions_is_said(run, fresh):
     (fresh / "descriptions.json").write_text('[{"feature_id": 1}]')
     done = run("show", fresh, "0")
     assert done.code == 65 and "feature_id" in done.err
+
+
+# ---- as a step of analyze ----
+
+
+def all_hashes(folder):
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.name not in ("run.json", ".saescope.lock")}
+
+
+@pytest.mark.parametrize("words", [[], ["--steps", "all"], ["--steps", "labels"], ["--steps", "labels,labels"]])
+def test_analyze_makes_the_labels_that_describe_makes(run, made, fresh, tmp_path, words):
+    done = run("analyze", "-m", MODEL, "-s", SAE, "-d", made / "texts.jsonl", "-o", tmp_path / "whole", *words)
+    assert done.code == 0, done.err
+    assert run("describe", fresh, "-q").code == 0
+    assert all_hashes(tmp_path / "whole") == all_hashes(fresh)
+    record = json.loads((tmp_path / "whole" / "run.json").read_text("utf8"))["steps"]
+    assert list(record) == ["labels"] and record["labels"]["outputs"] == hashes(fresh)
+    # without steps nothing of an earlier run's is left
+    assert run("analyze", "-m", MODEL, "-s", SAE, "-d", made / "texts.jsonl", "-o", tmp_path / "whole", "--steps", "none", "--force").code == 0
+    assert all_hashes(tmp_path / "whole") == all_hashes(made / "run")
+
+
+@pytest.mark.parametrize("words,reason", [(["--evidence", "none"], "evidence"), (["-n", "59"], "fewer than 60 rows")])
+def test_a_step_that_lacks_something_says_so(run, made, tmp_path, words, reason):
+    done = run("analyze", "-m", MODEL, "-s", SAE, "-d", made / "texts.jsonl", "-o", tmp_path / "run", *words)
+    assert done.code == 0 and f"note: no labels: " in done.err and reason in done.err
+    assert reason in json.loads((tmp_path / "run" / "run.json").read_text("utf8"))["steps"]["labels"]["skipped"]
+    assert not (tmp_path / "run" / "descriptions.json").exists()
+
+
+def test_embeddings_without_encoder_or_texts_have_no_labels(run, made, tmp_path):
+    assert run("embed", "-m", MODEL, "-d", made / "texts.jsonl", "-o", tmp_path / "x.npy").code == 0
+    for words, reason in [([], "no texts"), (["-d", made / "texts.jsonl"], "saescope describe")]:
+        done = run("analyze", "--embeddings", tmp_path / "x.npy", "-s", SAE, *words, "-o", tmp_path / "run", "--force")
+        assert done.code == 0 and reason in done.err
+    done = run("describe", tmp_path / "run", "-m", MODEL, "-q")
+    assert done.code == 0 and hashes(tmp_path / "run")
+
+
+@pytest.mark.parametrize("names", ["label", "labels,", "", ",", "labels,none", "All"])
+def test_unknown_steps_are_refused_before_the_pass(run, made, tmp_path, names):
+    done = run("analyze", "-m", MODEL, "-s", SAE, "-d", made / "texts.jsonl", "-o", tmp_path / "run", "--steps", names)
+    assert done.code == 64 and "--steps" in done.err and "labels" in done.err
+    assert not (tmp_path / "run").exists()
