@@ -306,10 +306,26 @@ out:
     return status;
 }
 
+static struct ss_run_steps steps_of(const struct analysis *analysis, const struct ss_run *run)
+{
+    return (struct ss_run_steps){
+        .folder = analysis->options->out_dir,
+        .run = run,
+        .encoder = analysis->encoder,
+        .sae = analysis->sae,
+        .has_evidence = analysis->evidence.kind != SS_EVIDENCE_NONE,
+        .has_texts = analysis->dataset != NULL,
+        .n_threads = analysis->options->n_threads,
+        .log = analysis->options->log,
+        .progress = analysis->options->progress,
+    };
+}
+
 static ss_status write_files(struct analysis *analysis, const struct ss_run *run,
                              struct ss_run_folder *folder, ss_err *err)
 {
     ss_status status = SS_OK;
+    const struct ss_run_steps steps = steps_of(analysis, run);
     char *path = NULL;
     for (size_t i = 0; i < N_OUTPUTS; i++) {
         if (outputs[i].is_wanted != NULL && !outputs[i].is_wanted(run)) {
@@ -334,6 +350,7 @@ static ss_status write_files(struct analysis *analysis, const struct ss_run *run
     SS_TRY(write_evidence(analysis, folder, err));
     SS_TRY(ss_run_graph_write(&analysis->graph, folder, err));
     SS_TRY(write_manifest(analysis, run, folder, err));
+    SS_TRY(ss_run_steps_skip(&steps, folder->staging, &analysis->steps, err));
     SS_TRY(ss_run_folder_commit(folder, err));
 out:
     if (status != SS_OK) {
@@ -344,24 +361,6 @@ out:
 }
 
 /* ---- the whole ---- */
-
-/* When the folder is complete. */
-static ss_status finish(struct analysis *analysis, const struct ss_run *run, ss_err *err)
-{
-    const struct ss_run_steps steps = {
-        .folder = analysis->options->out_dir,
-        .run = run,
-        .encoder = analysis->encoder,
-        .sae = analysis->sae,
-        .has_evidence = analysis->evidence.kind != SS_EVIDENCE_NONE,
-        .has_texts = analysis->dataset != NULL,
-        .n_threads = analysis->options->n_threads,
-        .log = analysis->options->log,
-        .progress = analysis->options->progress,
-    };
-    ss_run_evidence_abort(&analysis->evidence); /* it is read from the folder */
-    return ss_run_steps_do(&steps, analysis->steps, err);
-}
 
 static ss_status prepare(struct analysis *analysis, struct ss_run_folder *folder, ss_err *err)
 {
@@ -433,7 +432,9 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
         SS_TRY(write_files(&analysis, run, &folder, err));
         run->asking = NULL;
         analysis.is_written = true;
-        SS_TRY(finish(&analysis, run, err));
+        const struct ss_run_steps steps = steps_of(&analysis, run);
+        ss_run_evidence_abort(&analysis.evidence); /* it is read from the folder */
+        SS_TRY(ss_run_steps_do(&steps, analysis.steps, err));
     }
     *out = run;
     run = NULL;

@@ -112,8 +112,8 @@ ss_status ss_run_steps_choose(const char *names, unsigned *chosen, ss_err *err)
 
 /* ---- doing them ---- */
 
-static ss_status skip(const struct ss_run_steps *steps, size_t i, const char *reason,
-                      ss_err *err)
+static ss_status skip(const struct ss_run_steps *steps, const char *folder, size_t i,
+                      const char *reason, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf record = {0};
@@ -124,21 +124,29 @@ static ss_status skip(const struct ss_run_steps *steps, size_t i, const char *re
     if (ss__buf_text(&record) == NULL) {
         SS_TRY(ss__fail_nomem(err, "a record"));
     }
-    SS_TRY(ss_run_steps_record(steps->folder, table[i].name, record.data, err));
+    SS_TRY(ss_run_steps_record(folder, table[i].name, record.data, err));
 out:
     ss__buf_release(&record);
     return status;
 }
 
+ss_status ss_run_steps_skip(const struct ss_run_steps *steps, const char *folder,
+                            unsigned *chosen, ss_err *err)
+{
+    for (size_t i = 0; i < SS_RUN_N_STEPS; i++) {
+        const char *reason = (*chosen & (1U << i)) == 0 ? NULL : table[i].lacks(steps);
+        if (reason != NULL) {
+            SS_RETURN_IF_ERROR(skip(steps, folder, i, reason, err));
+            *chosen &= ~(1U << i);
+        }
+    }
+    return SS_OK;
+}
+
 ss_status ss_run_steps_do(const struct ss_run_steps *steps, unsigned chosen, ss_err *err)
 {
     for (size_t i = 0; i < SS_RUN_N_STEPS; i++) {
-        if ((chosen & (1U << i)) == 0) {
-            continue;
-        }
-        const char *reason = table[i].lacks(steps);
-        const ss_status status =
-            reason != NULL ? skip(steps, i, reason, err) : table[i].run(steps, err);
+        const ss_status status = (chosen & (1U << i)) == 0 ? SS_OK : table[i].run(steps, err);
         if (status == SS_E_STOPPED) {
             return ss__fail(err, SS_E_STOPPED,
                             "%s: stopped on request while %s were made; the results of the "

@@ -23,8 +23,13 @@ enum { SS_RUN_N_STEPS = 1 };
  * "none", as which NULL counts. Errors: SS_E_USAGE. */
 SS_MUST_USE ss_status ss_run_steps_choose(const char *names, unsigned *chosen, ss_err *err);
 
-/* Do those that are chosen, in the order of the table. One that lacks something is skipped, and
- * the log and the record say why. Errors: those of the steps; the run stays complete. */
+/* Leave out those that lack something: the log says why, and a record in the run.json of
+ * `folder`, where the run is being written. Errors: SS_E_IO, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_run_steps_skip(const struct ss_run_steps *steps, const char *folder,
+                                        unsigned *chosen, ss_err *err);
+
+/* Do the others, in the order of the table, when the run is complete. Errors: those of the
+ * steps; the run stays complete. */
 SS_MUST_USE ss_status ss_run_steps_do(const struct ss_run_steps *steps, unsigned chosen,
                                       ss_err *err);
 
