@@ -732,6 +732,41 @@ SS_API SS_MUST_USE ss_status ss_dataset_open(const char *const *paths, size_t n_
                                              ss_dataset **out, ss_err *err);
 SS_API void ss_dataset_close(ss_dataset *dataset);
 
+/* A row that a caller gives. */
+struct ss_given_row {
+    size_t struct_size;           /* of the library's */
+    struct ss_text text;          /* bytes that are no UTF-8 are replaced by U+FFFD */
+    bool is_null;                 /* there is no text */
+    const struct ss_text *values; /* [n_columns] of the source as JSON; NULL: all are null */
+};
+
+/* Where rows come from that are in no file: a list, a query, a stream of another program. */
+struct ss_row_source {
+    size_t struct_size;
+    /* Fill in the next row, zeroed before, and *has_row; what it points at is borrowed until the
+     * next call. A result other than 0 ends the reading call with SS_E_STOPPED. */
+    int (*next)(void *user, struct ss_given_row *row, bool *has_row);
+    void *user;
+    const char *const *columns; /* [n_columns] names of what is carried along with a text */
+    size_t n_columns;
+    uint64_t n_rows;  /* 0: not known */
+    const char *name; /* to show and to record; NULL: "memory" */
+};
+SS_DEFINE_INIT(ss_row_source)
+
+/* Take the rows of a dataset from a function of the caller.
+ *
+ * source   borrowed until the dataset is closed; `next` is called from one thread at a time,
+ *          while ss_analyze and its like read also from the library's reading thread
+ * options  borrowed; NULL for the defaults; only `log` and `progress` are looked at
+ * out      gives (ss_dataset_close); NULL on error
+ * Errors   SS_E_USAGE (no function, a column without a name, or called "text"), SS_E_NOMEM
+ * Threads  caller only
+ * Source   tests/unit/test_dataset_given.c */
+SS_API SS_MUST_USE ss_status ss_dataset_from_rows(const struct ss_row_source *source,
+                                                  const struct ss_dataset_options *options,
+                                                  ss_dataset **out, ss_err *err);
+
 /* What a row holds. Blank means white space only. */
 typedef enum ss_row_kind {
     SS_ROW_TEXT,

@@ -291,6 +291,8 @@ void ss_dataset_close(ss_dataset *dataset)
     ss_dataset_archives_release(&dataset->archives);
     ss_dataset_remotes_release(&dataset->remotes);
     ss_dataset_found_release(&dataset->use);
+    ss__free(dataset->given.columns);
+    ss__free(dataset->given.kept);
     ss__free(dataset->given_column);
     ss__free(dataset->given_format);
     ss__free(dataset->text_column);

@@ -116,8 +116,22 @@ static ss_status give_bytes(ss_dataset *dataset, const struct ss_format_reader *
                : SS_OK;
 }
 
+/* Where rows come from the caller, the reader is there, and its state too. */
+static ss_status open_given(ss_dataset *dataset, ss_err *err)
+{
+    const struct ss_dataset_file *file = &dataset->files[dataset->current];
+    dataset->source =
+        (struct ss_format_file){.name = dataset->use.paths.items[dataset->current]};
+    dataset->state = &dataset->given;
+    dataset->is_open = true;
+    return file->reader->columns(dataset->state, &dataset->columns, &dataset->n_columns, err);
+}
+
 ss_status ss_dataset_open_file(ss_dataset *dataset, ss_err *err)
 {
+    if (dataset->given.source.next != NULL) {
+        return open_given(dataset, err);
+    }
     struct ss_dataset_file *file = &dataset->files[dataset->current];
     const char *path = dataset->use.paths.items[dataset->current];
     dataset->can_reopen = file->stream.state == NULL && !ss_source_is_remote(path);

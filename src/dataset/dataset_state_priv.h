@@ -31,11 +31,21 @@ struct ss_dataset_value {
     size_t at, n_bytes;
 };
 
+/* Rows that the caller gives (dataset_given.c). */
+struct ss_dataset_given {
+    struct ss_row_source source; /* without `next` where rows come from files */
+    struct ss_given_row row;
+    struct ss_format_column *columns; /* [source.n_columns + 1] */
+    size_t *kept;                     /* [n_kept] of them */
+    size_t n_kept;
+};
+
 struct ss_dataset {
     struct ss_dataset_found use;   /* with the paths */
     struct ss_dataset_file *files; /* [use.paths.n] */
     struct ss_dataset_remotes remotes;
     struct ss_dataset_archives archives;
+    struct ss_dataset_given given;
     char *given_column, *given_format;
     bool all_columns; /* whole rows show what is no text, too */
     bool has_csv;     /* the caller gave options of delimited text */
