@@ -1,6 +1,6 @@
 /* 16 lanes in plain C. The three lanes_*.h give the same functions:
  *   set load load_part store store_part   part: the first n lanes; the others are filled
- *   add sub mul div fma                   fma(a, b, c) = a b + c with one rounding
+ *   add sub mul div sqrt fma                   fma(a, b, c) = a b + c with one rounding
  *   max        a > b ? a : b, so b where one is NaN
  *   less       lanes where a < b take x, the others y
  *   at_least   bit i where a ≥ b in lane i, so none where one is NaN
@@ -74,6 +74,11 @@ static inline lanes lanes_mul(lanes a, lanes b)
 static inline lanes lanes_div(lanes a, lanes b)
 {
     LANES_EACH(a.at[i] / b.at[i]);
+}
+
+static inline lanes lanes_sqrt(lanes a)
+{
+    LANES_EACH(sqrtf(a.at[i]));
 }
 
 static inline lanes lanes_fma(lanes a, lanes b, lanes c)

@@ -106,6 +106,26 @@ void ss_tensor_scale(float *x, float scale, size_t n)
     ss_tensor_kernels()->rows->scale(x, scale, n);
 }
 
+void ss_tensor_sum_rows(const struct ss_tensor_row_sum *sum)
+{
+    ss_tensor_kernels()->rows->sum_rows(sum);
+}
+
+void ss_tensor_dot_rows(const struct ss_tensor_row_dots *dots)
+{
+    ss_tensor_kernels()->rows->dot_rows(dots);
+}
+
+size_t ss_tensor_collect_at_least(const struct ss_tensor_collection *collection)
+{
+    return ss_tensor_kernels()->rows->collect_at_least(collection);
+}
+
+void ss_tensor_adam_step(const struct ss_tensor_adam *adam)
+{
+    ss_tensor_kernels()->rows->adam(adam);
+}
+
 void ss_tensor_softmax(float *x, size_t n)
 {
     ss_tensor_kernels()->rows->softmax(x, n);

@@ -261,6 +261,53 @@ void ss_tensor_add_scaled_to(float *acc, const float *x, float scale, size_t n);
 void ss_tensor_max_to(float *acc, const float *x, size_t n);
 void ss_tensor_scale(float *x, float scale, size_t n);
 
+/* ---- rows chosen by number, and an optimiser's step ---- */
+
+/* out [width] += weights[i] · rows[ids[i]], i ascending: one chain of fma for each element. */
+struct ss_tensor_row_sum {
+    float *out;
+    const float *rows; /* [any, width] */
+    size_t width;
+    const uint32_t *ids; /* [n] */
+    const float *weights;
+    size_t n;
+};
+void ss_tensor_sum_rows(const struct ss_tensor_row_sum *sum);
+
+/* out[i] = vector · rows[ids[i]], each as ss_tensor_dot. */
+struct ss_tensor_row_dots {
+    float *out; /* [n] */
+    const float *vector;
+    const float *rows; /* [any, width] */
+    size_t width;
+    const uint32_t *ids; /* [n] */
+    size_t n;
+};
+void ss_tensor_dot_rows(const struct ss_tensor_row_dots *dots);
+
+/* The numbers of x [n] that are at least their threshold, ascending by position: returns how
+ * many. NaN is not. */
+struct ss_tensor_collection {
+    const float *x;
+    size_t n;
+    const float *thresholds; /* [n]; NULL: `threshold` */
+    float threshold;
+    uint32_t *ids; /* [n] */
+    float *values; /* [n] */
+};
+size_t ss_tensor_collect_at_least(const struct ss_tensor_collection *collection);
+
+/* One step of Adam over n numbers, in place:
+ *   mean += new_mean (gradient - mean); square = old_square square + new_square gradient²
+ *   x -= rate · mean / (root_scale √square + eps) */
+struct ss_tensor_adam {
+    float *x, *mean, *square; /* [n] */
+    const float *gradient;
+    size_t n;
+    float new_mean, old_square, new_square, root_scale, eps, rate;
+};
+void ss_tensor_adam_step(const struct ss_tensor_adam *adam);
+
 /* In place softmax of one row. */
 void ss_tensor_softmax(float *x, size_t n);
 
