@@ -100,9 +100,10 @@ void ss_train_encoder_fill(struct ss_train_encoder *encoder, size_t first, size_
     ss_tensor_matrix_fill(&encoder->matrix, first, n, w, SS_TENSOR_OUT_BY_IN);
 }
 
-ss_status ss_train_encode(ss_work *work, const struct ss_train_encoder *encoder, const float *x,
-                          size_t n_rows, const float *bias, float *h, ss_err *err)
+ss_status ss_train_encode(ss_work *work, const struct ss_train_product *product, ss_err *err)
 {
-    const struct ss_tensor_epilogue epilogue = {.bias = bias, .activation = SS_TENSOR_ACT_RELU};
-    return ss_tensor_linear(work, &encoder->matrix, x, n_rows, h, &epilogue, err);
+    const struct ss_tensor_epilogue epilogue = {.bias = product->bias,
+                                                .activation = SS_TENSOR_ACT_RELU};
+    return ss_tensor_linear(work, &product->encoder->matrix, product->x, product->n_rows,
+                            product->h, &epilogue, err);
 }

@@ -62,9 +62,15 @@ void ss_train_encoder_free(struct ss_train_encoder *encoder);
 void ss_train_encoder_fill(struct ss_train_encoder *encoder, size_t first, size_t n,
                            const ss_train_real *w);
 /* h [n_rows, L] = relu(x Wᵀ + bias), bias [L] or NULL. */
-SS_MUST_USE ss_status ss_train_encode(ss_work *work, const struct ss_train_encoder *encoder,
-                                      const ss_train_real *x, size_t n_rows,
-                                      const ss_train_real *bias, ss_train_real *h, ss_err *err);
+struct ss_train_product {
+    const struct ss_train_encoder *encoder;
+    const ss_train_real *x;
+    size_t n_rows;
+    const ss_train_real *bias;
+    ss_train_real *h;
+};
+SS_MUST_USE ss_status ss_train_encode(ss_work *work, const struct ss_train_product *product,
+                                      ss_err *err);
 
 enum { SS_TRAIN_GROUP = 32 }; /* features of a task: whole panels of packed weights */
 

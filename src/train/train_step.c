@@ -205,8 +205,14 @@ ss_status ss_train_step(struct ss_trainer *self, ss_work *work, const float *x, 
     SS_RETURN_IF_ERROR(ss_train_reserve(self, ss_work_n_threads(work), err));
     ss_train_normalise_rows(self, work, x);
     SS_RETURN_IF_ERROR(ss_train_encode(
-        work, self->encoder, self->centered, n,
-        ss_train_has_bias(config) ? self->parameters[SS_TRAIN_B_ENC].x : NULL, self->h, err));
+        work,
+        &(struct ss_train_product){
+            .encoder = self->encoder,
+            .x = self->centered,
+            .n_rows = n,
+            .bias = ss_train_has_bias(config) ? self->parameters[SS_TRAIN_B_ENC].x : NULL,
+            .h = self->h},
+        err));
     if (config->kind == SS_TRAIN_JUMPRELU) {
         find_thresholds(self);
     }

@@ -108,15 +108,9 @@ void ss_train_encoder_fill(struct ss_train_encoder *encoder, size_t first, size_
     memcpy(encoder->w + first * encoder->width, w, n * encoder->width * sizeof *w);
 }
 
-struct encode_job {
-    const struct ss_train_encoder *encoder;
-    const double *x, *bias;
-    double *h;
-};
-
 static void encode_row(void *context, size_t r, size_t worker)
 {
-    const struct encode_job *job = context;
+    const struct ss_train_product *job = context;
     const size_t n = job->encoder->n_features, d = job->encoder->width;
     (void)worker;
     for (size_t f = 0; f < n; f++) {
@@ -126,12 +120,10 @@ static void encode_row(void *context, size_t r, size_t worker)
     }
 }
 
-ss_status ss_train_encode(ss_work *work, const struct ss_train_encoder *encoder,
-                          const double *x, size_t n_rows, const double *bias, double *h,
-                          ss_err *err)
+ss_status ss_train_encode(ss_work *work, const struct ss_train_product *product, ss_err *err)
 {
-    struct encode_job job = {encoder, x, bias, h};
+    struct ss_train_product job = *product;
     (void)err;
-    ss__pool_run(ss_tensor_work_pool(work), n_rows, encode_row, &job);
+    ss__pool_run(ss_tensor_work_pool(work), job.n_rows, encode_row, &job);
     return SS_OK;
 }
