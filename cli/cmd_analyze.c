@@ -167,10 +167,6 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
         cli_check_out_folder(command, values) != CLI_OK) {
         return CLI_USAGE;
     }
-    if (cli_given(values, OPT_SAVE_EMBEDDINGS) && cli_given(values, OPT_EMBEDDINGS)) {
-        return cli_usage_error(command,
-                               "--save-embeddings and --embeddings exclude each other");
-    }
     struct cli_inputs in = {0};
     struct cli_progress progress;
     ss_run *run = NULL;

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "cli.h"
 
 int cli_check_inputs(const struct cli_command *command, const struct cli_values *values)
@@ -10,6 +12,15 @@ int cli_check_inputs(const struct cli_command *command, const struct cli_values 
     }
     if (!has_embeddings && values->n_list == 0) {
         return cli_usage_error(command, "--dataset PATH is needed");
+    }
+    if (has_embeddings && cli_given(values, OPT_SAVE_EMBEDDINGS)) {
+        return cli_usage_error(command,
+                               "--save-embeddings and --embeddings exclude each other");
+    }
+    if (cli_given(values, OPT_SAVE_EMBEDDINGS) &&
+        strcmp(values->text[OPT_SAVE_EMBEDDINGS], "-") == 0) {
+        return cli_usage_error(command, "--save-embeddings needs the name of a file, since "
+                                        "standard output has the summary");
     }
     return CLI_OK;
 }

@@ -1338,6 +1338,7 @@ struct ss_encode_options {
     size_t n_threads, batch_tokens;
     struct ss_log log;
     struct ss_progress_callback progress;
+    const char *save_embeddings; /* as in struct ss_analyze_options */
 };
 SS_DEFINE_INIT(ss_encode_options)
 

@@ -9,7 +9,6 @@
 #include "base/sized.h"
 #include "base/utf8.h"
 #include "dataset/dataset.h"
-#include "run/embeddings_file.h"
 #include "run/evidence_gather.h"
 #include "run/folder.h"
 #include "run/graph_gather.h"
@@ -39,7 +38,6 @@ struct analysis {
     struct ss_run_evidence_gathered evidence;
     struct ss_run_graph_gathered graph;
     struct recorder recorder;
-    struct ss_run_embeddings_file embeddings; /* with options->save_embeddings */
     size_t top_k;
     unsigned steps; /* bits */
     bool is_written;
@@ -65,10 +63,6 @@ static ss_status reduce_rows(void *user, const struct ss_run_pass_rows *rows, ss
     const struct ss_run_batch *batch = rows->batch;
     const struct ss_stats_row_texts texts = {
         batch->texts, batch->has_notes ? batch->notes : NULL, batch->row_ids};
-    if (analysis->options->save_embeddings != NULL) {
-        SS_RETURN_IF_ERROR(
-            ss_run_embeddings_file_add(&analysis->embeddings, batch, rows->embeddings, err));
-    }
     ss_stats_fires_add(&analysis->fires, rows->rows);
     SS_RETURN_IF_ERROR(ss_stats_top_add(analysis->top, rows->rows, &texts, err));
     SS_RETURN_IF_ERROR(ss_run_graph_take(&analysis->graph, rows, err));
@@ -106,22 +100,6 @@ static ss_status run_pass(struct analysis *analysis, ss_err *err)
         SS_RETURN_IF_ERROR(fail_without_rows(analysis, err));
     }
     return ss_run_evidence_finish(&analysis->evidence, &analysis->pass, err);
-}
-
-/* Rows that are not used keep their place as NaN, so that the file goes with the dataset. */
-static ss_status open_embeddings(struct analysis *analysis, size_t width, ss_err *err)
-{
-    const struct ss_analyze_options *options = analysis->options;
-    if (options->save_embeddings == NULL) {
-        return SS_OK;
-    }
-    if (analysis->encoder == NULL) {
-        return ss__fail(err, SS_E_USAGE,
-                        "there are no embeddings to save: they come from a file already");
-    }
-    analysis->embeddings.walk.fills_gaps = true;
-    return ss_run_embeddings_file_open(options->save_embeddings, options->force, width, NAN,
-                                       &analysis->embeddings, err);
 }
 
 static ss_status set_names(struct analysis *analysis, struct ss_run *run, ss_err *err)
@@ -374,6 +352,8 @@ static ss_status prepare(struct analysis *analysis, struct ss_run_folder *folder
         .sae = analysis->sae,
         .dataset = analysis->dataset,
         .embeddings = options->embeddings,
+        .save_embeddings = options->save_embeddings,
+        .force = options->force,
         .n_threads = options->n_threads,
         .batch_tokens = options->batch_tokens,
         .max_used = options->num_examples,
@@ -388,7 +368,6 @@ static ss_status prepare(struct analysis *analysis, struct ss_run_folder *folder
     };
     ss_sae_describe(analysis->sae, &sae);
     SS_RETURN_IF_ERROR(ss_run_pass_init(&analysis->pass, err));
-    SS_RETURN_IF_ERROR(open_embeddings(analysis, sae.width, err));
     SS_RETURN_IF_ERROR(ss_stats_fires_init(&analysis->fires, sae.n_features, err));
     SS_RETURN_IF_ERROR(ss_stats_top_new(sae.n_features, analysis->top_k,
                                         options->keep_duplicates, &analysis->top, err));
@@ -414,7 +393,6 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
         .sae = sae,
         .dataset = dataset,
         .options = &read,
-        .embeddings = SS_RUN_EMBEDDINGS_FILE_CLOSED,
         .evidence = {.kind = SS_EVIDENCE_NONE},
     };
     *out = NULL;
@@ -422,10 +400,7 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
     SS_TRY(prepare(&analysis, &folder, err));
     SS_TRY(run_pass(&analysis, err));
     SS_TRY(make_run(&analysis, &run, err));
-    if (analysis.options->save_embeddings != NULL) {
-        SS_TRY(ss_run_embeddings_file_commit(&analysis.embeddings,
-                                             analysis.pass.done.counts.n_read, err));
-    }
+    SS_TRY(ss_run_pass_save(&analysis.pass, err));
     ss_run_pass_release(&analysis.pass); /* drawing needs memory of its own */
     if (analysis.options->out_dir != NULL) {
         run->asking = &analysis.pass.asking;
@@ -443,7 +418,6 @@ out:
         status = ss_run_pipeline_stopped(&analysis.pass.done, analysis.options->out_dir, err);
     }
     ss_run_free(run);
-    ss_run_embeddings_file_abort(&analysis.embeddings);
     ss_run_folder_abort(&folder);
     ss_run_pass_release(&analysis.pass);
     ss_stats_fires_release(&analysis.fires);

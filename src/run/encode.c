@@ -150,6 +150,8 @@ ss_status ss_encode_file(const ss_encoder *encoder, const ss_sae *sae, ss_datase
         .sae = sae,
         .dataset = dataset,
         .embeddings = options->embeddings,
+        .save_embeddings = options->save_embeddings,
+        .force = options->force,
         .n_threads = options->n_threads,
         .batch_tokens = options->batch_tokens,
         .log = options->log,
@@ -165,6 +167,7 @@ ss_status ss_encode_file(const ss_encoder *encoder, const ss_sae *sae, ss_datase
     SS_TRY(ss_run_pass_init(&writing.pass, err));
     SS_TRY(ss_run_pass_run(&writing.pass, err));
     SS_TRY(add_last(&writing, err));
+    SS_TRY(ss_run_pass_save(&writing.pass, err));
     SS_TRY(writing.format->commit(writing.state, err));
 out:
     if (status == SS_E_STOPPED) {

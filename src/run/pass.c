@@ -3,6 +3,7 @@
  * like any other. */
 #include "run/pass.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -68,6 +69,25 @@ static int ask_watch(void *user, const struct ss_progress *waiting)
     return pass->progress.fn != NULL && pass->progress.fn(pass->progress.user, &progress) != 0;
 }
 
+/* Rows that are not used keep their place as NaN, so that the file goes with the dataset. */
+static ss_status open_saved(struct ss_run_pass *pass, ss_err *err)
+{
+    struct ss_encoder_info encoder = {.struct_size = sizeof encoder};
+    if (pass->save_embeddings == NULL) {
+        return SS_OK;
+    }
+    if (pass->embeddings != NULL) {
+        return ss__fail(err, SS_E_USAGE,
+                        "there are no embeddings to save: they come from a file already");
+    }
+    ss_encoder_describe(pass->encoder, &encoder);
+    pass->saved = SS_RUN_EMBEDDINGS_FILE_CLOSED;
+    pass->saved.walk.fills_gaps = true;
+    pass->is_saving = true;
+    return ss_run_embeddings_file_open(pass->save_embeddings, pass->force, encoder.width, NAN,
+                                       &pass->saved, err);
+}
+
 ss_status ss_run_pass_init(struct ss_run_pass *pass, ss_err *err)
 {
     SS_RETURN_IF_ERROR(check_pair(pass, err));
@@ -81,8 +101,20 @@ ss_status ss_run_pass_init(struct ss_run_pass *pass, ss_err *err)
     } else if (pass->batch_tokens == 0) {
         pass->batch_tokens = ss_encoder_batch_tokens(pass->encoder);
     }
-    return ss_run_reembed_init(&pass->reembed, pass->embeddings == NULL ? pass->encoder : NULL,
-                               pass->sae, pass->work, err);
+    SS_RETURN_IF_ERROR(ss_run_reembed_init(&pass->reembed,
+                                           pass->embeddings == NULL ? pass->encoder : NULL,
+                                           pass->sae, pass->work, err));
+    return open_saved(pass, err);
+}
+
+static ss_status give_rows(struct ss_run_pass *pass, const struct ss_run_pass_rows *rows,
+                           ss_err *err)
+{
+    if (pass->is_saving) {
+        SS_RETURN_IF_ERROR(
+            ss_run_embeddings_file_add(&pass->saved, rows->batch, rows->embeddings, err));
+    }
+    return pass->on_rows(pass->user, rows, err);
 }
 
 /* Receives every batch of the pipeline. */
@@ -94,7 +126,7 @@ static ss_status encode_batch(void *user, const struct ss_run_batch *batch, floa
     const struct ss_run_pass_rows rows = {batch, embeddings, &pass->rows};
     if (batch->n_rows == 0) { /* nothing but rows that are not embedded */
         pass->rows.n_rows = 0;
-        return pass->on_rows(pass->user, &rows, err);
+        return give_rows(pass, &rows, err);
     }
     if (pass->is_calibrating) {
         SS_TRY(ss_run_reembed_calibrate(&pass->reembed, batch, embeddings, err));
@@ -102,7 +134,7 @@ static ss_status encode_batch(void *user, const struct ss_run_batch *batch, floa
     }
     SS_TRY(ss_run_reembed_encode(&pass->reembed, batch, embeddings, &pass->rows,
                                  &pass->sae_counts, err));
-    SS_TRY(pass->on_rows(pass->user, &rows, err));
+    SS_TRY(give_rows(pass, &rows, err));
 out:
     if (status == SS_E_NONFINITE && err != NULL && err->row < batch->n_rows) {
         ss__err_at_row(err, batch->row_ids[err->row]);
@@ -150,8 +182,19 @@ ss_status ss_run_pass_run(struct ss_run_pass *pass, ss_err *err)
     return SS_OK;
 }
 
+ss_status ss_run_pass_save(struct ss_run_pass *pass, ss_err *err)
+{
+    return pass->is_saving
+               ? ss_run_embeddings_file_commit(&pass->saved, pass->done.counts.n_read, err)
+               : SS_OK;
+}
+
 void ss_run_pass_release(struct ss_run_pass *pass)
 {
+    if (pass->is_saving) {
+        ss_run_embeddings_file_abort(&pass->saved);
+        pass->is_saving = false;
+    }
     ss_run_reembed_release(&pass->reembed);
     ss_sparse_release(&pass->rows);
     ss_work_free(pass->work);

@@ -4,6 +4,7 @@
 #define SS_RUN_PASS_H
 
 #include "base/stop.h"
+#include "run/embeddings_file.h"
 #include "run/pipeline.h"
 #include "run/reembed.h"
 
@@ -17,8 +18,10 @@ struct ss_run_pass_rows {
 struct ss_run_pass {
     const ss_encoder *encoder; /* NULL with `embeddings` */
     const ss_sae *sae;
-    ss_dataset *dataset;       /* nullable with `embeddings` */
-    ss_embeddings *embeddings; /* read in place of embedding texts; nullable */
+    ss_dataset *dataset;         /* nullable with `embeddings` */
+    ss_embeddings *embeddings;   /* read in place of embedding texts; nullable */
+    const char *save_embeddings; /* a .npy file, a row per row of the dataset; NULL: none */
+    bool force;                  /* … which replaces one that is there */
     size_t n_threads, batch_tokens;
     uint64_t max_used, max_read;        /* as those of struct ss_run_pipeline */
     ss_run_row_use use[SS_N_ROW_KINDS]; /* the same */
@@ -35,15 +38,21 @@ struct ss_run_pass {
     struct ss_run_pipeline_done done;
     struct ss__asking asking; /* outside of the pipeline, which asks by itself */
     bool is_calibrating;
+    bool is_saving; /* the next is open: */
+    struct ss_run_embeddings_file saved;
 };
 
 /* Make ready, where the pass stays until it is released: refuse widths that differ, warn of
  * another encoder than the SAE's config names. The fields above are set before. Release after
- * success and failure. Errors: SS_E_SHAPE, SS_E_NOMEM, SS_E_USAGE. */
+ * success and failure. Errors: SS_E_SHAPE, SS_E_NOMEM, SS_E_USAGE; those of the file of
+ * embeddings. */
 SS_MUST_USE ss_status ss_run_pass_init(struct ss_run_pass *pass, ss_err *err);
 
 /* Run to the end of the rows. Errors: of the pipeline, the SAE and `on_rows`. */
 SS_MUST_USE ss_status ss_run_pass_run(struct ss_run_pass *pass, ss_err *err);
+
+/* Complete the file of embeddings, if there is one. Errors: SS_E_IO, SS_E_EXISTS. */
+SS_MUST_USE ss_status ss_run_pass_save(struct ss_run_pass *pass, ss_err *err);
 
 /* Free threads, scratch and what was calibrated; what was counted stays. */
 void ss_run_pass_release(struct ss_run_pass *pass);

@@ -302,7 +302,16 @@ def test_embeddings_of_the_same_pass(run, model, sae, dataset, tmp_path):
     assert run(*words, "-m", model, "-o", tmp_path / "c", "--save-embeddings", tmp_path / "x.npy").code == 74       # it is there
     assert run(*words, "-m", model, "-o", tmp_path / "c", "--save-embeddings", tmp_path / "x.csv").code == 64
     assert run(*words, "--embeddings", tmp_path / "x.npy", "-o", tmp_path / "c", "--save-embeddings", tmp_path / "z.npy").code == 64
+    assert run(*words, "-m", model, "-o", tmp_path / "c", "--save-embeddings", "-").code == 64
     assert not (tmp_path / "c").exists() and not (tmp_path / "z.npy").exists()
+    words = ["encode", "-s", sae, "-d", dataset, "-q", "-m", model]
+    for i, rule in enumerate(("zero", "skip")):      # a row per row of the dataset, whatever becomes of rows without a text
+        done = run(*words, "-o", tmp_path / "f.npz", "--save-embeddings", tmp_path / f"e{i}.npy", "--null", rule, "-f")
+        assert done.code == 0 and (tmp_path / f"e{i}.npy").read_bytes() == (tmp_path / "x.npy").read_bytes(), done.err
+    assert run(*words, "-o", tmp_path / "g.npz", "--save-embeddings", tmp_path / "x.npy").code == 74
+    assert run(*words, "-o", tmp_path / "g.npz", "--save-embeddings", tmp_path / "x.csv").code == 64
+    assert run("encode", "-s", sae, "--embeddings", tmp_path / "x.npy", "-o", tmp_path / "g.npz", "--save-embeddings", tmp_path / "z.npy").code == 64
+    assert not (tmp_path / "g.npz").exists() and not (tmp_path / "z.npy").exists()
 
 
 def test_warnings_are_in_the_summary(run, model, sae, dataset, tmp_path):
