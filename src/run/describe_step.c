@@ -239,6 +239,7 @@ static ss_status write_files(const struct step *step, char hashes[][SS__SHA256_H
 {
     ss_status status = SS_OK;
     char *path = NULL;
+    ss__out_remove_stale(step->inputs.dir);
     for (size_t i = 0; i < N_OUTPUTS; i++) {
         path = ss__path_join(step->inputs.dir, outputs[i].name);
         if (path == NULL) {

@@ -70,6 +70,12 @@ def test_files_agree_and_do_not_depend_on_threads(run, fresh, words):
     assert hashes(fresh) == first
 
 
+def test_what_a_killed_one_left_is_removed(run, fresh):
+    left = fresh / ".saescope-0123456789abcdef.tmp"
+    left.write_text("left")
+    assert run("describe", fresh, "--no-score", "-q").code == 0 and not left.exists()
+
+
 def test_labels_are_scored_and_shown(run, fresh):
     assert run("describe", fresh, "-q").code == 0
     described = json.loads((fresh / "descriptions.json").read_text("utf8"))
