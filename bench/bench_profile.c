@@ -53,12 +53,12 @@ REAL(ss_status, ss_tokenizer_tokenize, const struct ss_tokenizer *tokenizer,
      struct ss_tokenizer_token_scratch *scratch, struct ss_text text, size_t max_ids,
      struct ss_tokenizer_tokens *tokens, ss_err *err);
 REAL(void, ss_encoder_pooling_run, const struct ss_encoder_pooling *pooling, ss_work *work,
-     const struct ss_run_batch *batch, size_t n_skipped, size_t width, const float *hidden,
+     const struct ss_encoder_batch *batch, size_t n_skipped, size_t width, const float *hidden,
      float *out);
 
-ss_status __wrap_ss__linear(ss_work *work, const struct ss_tensor_matrix *w, const float *x,
-                            size_t n_rows, float *y, const struct ss_tensor_epilogue *end,
-                            ss_err *err)
+ss_status __wrap_ss_tensor_linear(ss_work *work, const struct ss_tensor_matrix *w,
+                                  const float *x, size_t n_rows, float *y,
+                                  const struct ss_tensor_epilogue *end, ss_err *err)
 {
     char name[NAME_BYTES];
     const bool has_norm = end != NULL && end->norm_gain != NULL;
@@ -67,14 +67,14 @@ ss_status __wrap_ss__linear(ss_work *work, const struct ss_tensor_matrix *w, con
                    has_activation ? ", activation" : "",
                    has_norm ? ", residual, LayerNorm" : "");
     const double start = bench_now();
-    const ss_status status = __real_ss__linear(work, w, x, n_rows, y, end, err);
+    const ss_status status = __real_ss_tensor_linear(work, w, x, n_rows, y, end, err);
     note(name, start, 2.0 * (double)n_rows * (double)w->n_in * (double)w->n_out);
     return status;
 }
 
-ss_status __wrap_ss__attend(ss_work *work, const struct ss_tensor_attention *attention,
-                            const float *qkv, const size_t *offsets, size_t n_sequences,
-                            float *out, ss_err *err)
+ss_status __wrap_ss_tensor_attend(ss_work *work, const struct ss_tensor_attention *attention,
+                                  const float *qkv, const size_t *offsets, size_t n_sequences,
+                                  float *out, ss_err *err)
 {
     double work_done = 0;
     const double width = (double)(attention->n_heads * attention->head_width);
@@ -84,36 +84,37 @@ ss_status __wrap_ss__attend(ss_work *work, const struct ss_tensor_attention *att
     }
     const double start = bench_now();
     const ss_status status =
-        __real_ss__attend(work, attention, qkv, offsets, n_sequences, out, err);
+        __real_ss_tensor_attend(work, attention, qkv, offsets, n_sequences, out, err);
     note("attention", start, work_done);
     return status;
 }
 
-void __wrap_ss__layer_norm(ss_work *work, float *x, size_t n_rows, size_t width,
-                           const float *gain, const float *shift, float eps)
+void __wrap_ss_tensor_layer_norm(ss_work *work, float *x, size_t n_rows, size_t width,
+                                 const float *gain, const float *shift, float eps)
 {
     const double start = bench_now();
-    __real_ss__layer_norm(work, x, n_rows, width, gain, shift, eps);
+    __real_ss_tensor_layer_norm(work, x, n_rows, width, gain, shift, eps);
     note("LayerNorm by itself", start, 0);
 }
 
-ss_status __wrap_ss__tokenize(const struct ss_tokenizer *tokenizer,
-                              struct ss_tokenizer_token_scratch *scratch, struct ss_text text,
-                              size_t max_ids, struct ss_tokenizer_tokens *tokens, ss_err *err)
+ss_status __wrap_ss_tokenizer_tokenize(const struct ss_tokenizer *tokenizer,
+                                       struct ss_tokenizer_token_scratch *scratch,
+                                       struct ss_text text, size_t max_ids,
+                                       struct ss_tokenizer_tokens *tokens, ss_err *err)
 {
     const double start = bench_now();
     const ss_status status =
-        __real_ss__tokenize(tokenizer, scratch, text, max_ids, tokens, err);
+        __real_ss_tokenizer_tokenize(tokenizer, scratch, text, max_ids, tokens, err);
     note("tokenizing", start, 0);
     return status;
 }
 
-void __wrap_ss__pooling_run(const struct ss_encoder_pooling *pooling, ss_work *work,
-                            const struct ss_run_batch *batch, size_t n_skipped, size_t width,
-                            const float *hidden, float *out)
+void __wrap_ss_encoder_pooling_run(const struct ss_encoder_pooling *pooling, ss_work *work,
+                                   const struct ss_encoder_batch *batch, size_t n_skipped,
+                                   size_t width, const float *hidden, float *out)
 {
     const double start = bench_now();
-    __real_ss__pooling_run(pooling, work, batch, n_skipped, width, hidden, out);
+    __real_ss_encoder_pooling_run(pooling, work, batch, n_skipped, width, hidden, out);
     note("pooling", start, 0);
 }
 

@@ -6,8 +6,8 @@
 
 /* ---- words (corpus.c) ---- */
 
+#define SS_DESCRIBE_BREAK UINT32_MAX /* a clause ends */
 enum {
-    SS_DESCRIBE_BREAK = UINT32_MAX, /* a clause ends */
     SS_DESCRIBE_PHRASE_WORDS = 3,
     SS_DESCRIBE_PHRASE_CHARACTERS = 6 /* of a script without spaces between words */
 };

@@ -30,7 +30,7 @@ bool ss_describe_is_seed_stop_word(struct ss_text word);
 
 /* ---- strings.c: strings by number, each embedded once ---- */
 
-enum { SS_DESCRIBE_NO_STRING = UINT32_MAX };
+#define SS_DESCRIBE_NO_STRING UINT32_MAX
 
 struct ss_describe_strings {
     struct ss_describe_embedder embedder;

@@ -23,6 +23,12 @@ struct ss_describe_list ss_describe_samples(const struct ss_describe_evidence *e
 
 /* ---- room ---- */
 
+/* The texts of a half on which a feature nearly fires. */
+static ss_stats_sample_kind missed_in(int half)
+{
+    return half == 0 ? SS_STATS_SAMPLE_MISS_DESCRIBE : SS_STATS_SAMPLE_MISS_SCORE;
+}
+
 static size_t largest_list(const struct ss_describe_evidence *evidence,
                            ss_stats_sample_kind kind)
 {
@@ -44,7 +50,7 @@ ss_status ss_describe_sets_init(struct ss_describe_sets *sets,
     *sets = (struct ss_describe_sets){0};
     for (int half = 0; half < SS_STATS_N_HALVES; half++) {
         n += SS_DESCRIBE_N_NEGATIVES * view->n_pool[half];
-        n += largest_list(evidence, SS_STATS_SAMPLE_MISS_DESCRIBE + half);
+        n += largest_list(evidence, missed_in(half));
     }
     SS_ALLOC_OR_RETURN(sets->rows, n);
     sets->n_rows = n;
@@ -60,7 +66,7 @@ ss_status ss_describe_sets_init(struct ss_describe_sets *sets,
             sets->negatives[half][kind].rows = rows;
             rows += view->n_pool[half];
         }
-        rows += largest_list(evidence, SS_STATS_SAMPLE_MISS_DESCRIBE + half);
+        rows += largest_list(evidence, missed_in(half));
     }
     return SS_OK;
 }
@@ -202,7 +208,7 @@ static void fill_miss(struct ss_describe_sets *sets, const struct ss_describe_vi
                       int half, size_t feature)
 {
     const struct ss_describe_list list =
-        ss_describe_samples(view->evidence, feature, SS_STATS_SAMPLE_MISS_DESCRIBE + half);
+        ss_describe_samples(view->evidence, feature, missed_in(half));
     struct ss_describe_set *miss = &sets->negatives[half][SS_DESCRIBE_MISS];
     miss->n = list.n;
     for (size_t i = 0; i < list.n; i++) {

@@ -165,8 +165,8 @@ static void an_svg_has_its_texts_as_text(void **state)
         ">8 values</text>",
         ">x \xEF\xBF\xBD y</text>",
         ">Number of features</text>",
-        ">\xE2\x88\x92"
-        "10</text>",
+        (">\xE2\x88\x92"
+         "10</text>"),
         "stroke-dasharray"};
     static const float marker = -5;
     static const float outside = 7;
