@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
 
-.PHONY: all demo test asan tsan debug threads coverage tidy faults fuzz bench lint install uninstall clean help
+.PHONY: all demo test asan tsan debug threads coverage tidy faults fuzz bench lint install wheel uninstall clean help
 
 # In a terminal Ninja shows how far it is; elsewhere it says what is wrong and nothing else.
 # $(call BUILD,PRESET,TARGETS): all targets where none are named
@@ -88,6 +88,10 @@ lint: ## formatting and the rules of the house
 install: all ## install program, library, header, man pages and completions under PREFIX (/usr/local)
 	@$(call BUILD,release,$(INSTALLED))
 	@cmake --install build/release --prefix $(PREFIX)
+
+wheel: ## the Python package as a wheel in build/wheel (pip, which fetches scikit-build-core)
+	@scripts/setup.sh build test
+	@pip wheel --no-deps -q -w build/wheel ./python && ls build/wheel/*.whl
 
 uninstall: ## remove what the last 'make install' of this clone put in place
 	@test -e build/release/install_manifest.txt || { echo "nothing was installed from here"; exit 1; }

@@ -33,6 +33,7 @@ test g++ gcc-c++ gcc
 test git git git
 test openssl openssl openssl
 test python3 python3 python
+test python3-dev python3-devel python
 test python3-numpy python3-numpy python-numpy
 test python3-pytest python3-pytest python-pytest
 test xz-utils xz xz

@@ -59,7 +59,7 @@ def test_a_room_is_included_by_one_header():
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("folder", ["cli", "examples"])
+@pytest.mark.parametrize("folder", ["cli", "examples", "python/src"])
 def test_programs_see_only_the_public_header(folder):
     own = {p.name for p in (ROOT / folder).iterdir()}
     for path in sources(ROOT / folder):

@@ -1,0 +1,19 @@
+"""What the features of a sparse autoencoder mean in a text dataset.
+
+    encoder = saescope.Encoder("sentence-transformers/all-MiniLM-L6-v2")
+    sae = saescope.SAE("folder/of/an/sae")
+    run = saescope.analyze(frame, encoder, sae, out="run", text_column="abstract")
+    run.features.to_pandas(); run[7].top; run.describe()[7].label
+"""
+from . import _core
+from ._encoder import SAE, Encoder, Sparse
+from ._errors import (DataError, FileError, InternalError, LimitError, NetworkError, NoInputError, NonFiniteError,
+                      OutOfMemoryError, OutputExistsError, SaescopeError, ShapeError, UnsupportedError, UsageError)
+from ._log import SaescopeWarning
+from ._rows import open_rows
+from ._run import Feature, Features, Run, TopText, analyze
+
+__version__ = _core.version()
+__all__ = ["DataError", "Encoder", "Feature", "Features", "FileError", "InternalError", "LimitError", "NetworkError",
+           "NoInputError", "NonFiniteError", "OutOfMemoryError", "OutputExistsError", "Run", "SAE", "SaescopeError",
+           "SaescopeWarning", "ShapeError", "Sparse", "TopText", "UnsupportedError", "UsageError", "analyze", "open_rows"]

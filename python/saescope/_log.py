@@ -1,0 +1,48 @@
+"""Messages and progress of the library, where Python users look for them."""
+import logging
+import sys
+import warnings
+
+logger = logging.getLogger("saescope")
+
+
+class SaescopeWarning(UserWarning):
+    """What a result may suffer from, in a sentence of the library."""
+
+
+def log(level, message):
+    """Warnings as warnings, once for each place that calls; notices in the log "saescope"."""
+    if level == 0:
+        logger.info(message)
+    else:
+        warnings.warn(message, SaescopeWarning, stacklevel=2)
+
+
+def bar(wanted, total, unit):
+    """A function to call with how much was done since the last call, and one that ends it. `wanted` None: a bar where
+    standard error is a terminal."""
+    if not (sys.stderr.isatty() if wanted is None else wanted):
+        return None, lambda: None
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        return None, lambda: None
+    shown = tqdm(total=total, unit=unit)
+    return shown.update, shown.close
+
+
+def watcher(wanted, unit="rows"):
+    """The same for reports of the library, which say how far the whole is. A callable is given each report, a dict."""
+    if callable(wanted):
+        return wanted, lambda: None
+    update, close = bar(wanted, None, unit)
+    if update is None:
+        return None, close
+    seen = 0
+
+    def watch(report):
+        nonlocal seen
+        update(report["rows_done"] - seen)
+        seen = report["rows_done"]
+
+    return watch, close

@@ -1,0 +1,188 @@
+"""Analyses, and what they found."""
+import html
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import _core
+from ._encoder import SAE, Encoder
+from ._log import log, watcher
+from ._rows import open_rows
+
+
+@dataclass(frozen=True)
+class TopText:
+    """A text that activates a feature strongly."""
+
+    activation: float
+    row: int | None
+    text: str
+    kept: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature of a run. Rates are in percent, activations in the SAE's own scale."""
+
+    id: int
+    n_fires: int
+    rate_pct: float
+    rate_low_pct: float
+    rate_high_pct: float
+    max_activation: float
+    mean_activation: float
+    dead: bool
+    top: list
+    description: dict | None = None
+
+    @property
+    def label(self):
+        """What it means, in words; "" where no label was made."""
+        return self.description["label"] if self.description else ""
+
+    def _repr_html_(self):
+        rows = "".join(f"<tr><td style='text-align:right'>{top.activation:.4g}</td><td style='text-align:left'>"
+                       f"{html.escape(top.text[:300])}</td></tr>" for top in self.top)
+        title = f"Feature {self.id}" + (f": {html.escape(self.label)}" if self.label else "")
+        return (f"<h4>{title}</h4><p>{'dead' if self.dead else f'fires on {self.rate_pct:.3g} % of the rows'}</p>"
+                f"<table><tr><th>activation</th><th>text</th></tr>{rows}</table>")
+
+
+class Features(Mapping):
+    """Statistics of all features: a mapping from the name of a column to a numpy array."""
+
+    def __init__(self, columns):
+        self._columns = columns
+
+    def __getitem__(self, name):
+        return self._columns[name]
+
+    def __iter__(self):
+        return iter(self._columns)
+
+    def __len__(self):
+        return len(self._columns)
+
+    def to_pandas(self):
+        import pandas
+        return pandas.DataFrame(dict(self._columns))
+
+    def to_polars(self):
+        import polars
+        return polars.DataFrame(dict(self._columns))
+
+    def to_arrow(self):
+        import pyarrow
+        return pyarrow.table(dict(self._columns))
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+
+class Run:
+    """The results of an analysis: those of `analyze`, or a folder that one wrote.
+
+    info      facts: rows, tokens, seconds, what was used
+    features  statistics of all features
+    rates     in percent of the used rows, as fire_rate.npy has them
+    run[7]    one feature, with its top texts
+    """
+
+    def __init__(self, path, *, _found=None):
+        self.path = None if path is None else os.fspath(path)
+        self._core = _found or _core.open_run(self.path, log)
+        self.info = self._core.info()
+        columns = {name: np.asarray(block) for name, block in self._core.columns().items()}
+        self.features = Features({"feature": np.arange(len(self)), **columns})
+        self._descriptions = None
+
+    def __len__(self):
+        return self.info["n_features"]
+
+    @property
+    def rates(self):
+        return self.features["rate_pct"]
+
+    def _description(self, feature):
+        if self._descriptions is None and self.path is not None and os.path.exists(os.path.join(self.path, "descriptions.json")):
+            self._descriptions = _core.open_descriptions(self.path)
+        return None if self._descriptions is None else self._descriptions.get(feature)
+
+    def __getitem__(self, feature):
+        feature = int(feature)
+        if feature < 0 or feature >= len(self):
+            raise IndexError(f"there is no feature {feature}: the run has {len(self)}, from 0")
+        top = [TopText(activation, row, text, json.loads(kept)["kept"] if kept else {})
+               for activation, row, text, kept in self._core.top(feature)]
+        numbers = {name: self.features[name][feature].item() for name in self.features if name != "feature"}
+        return Feature(feature, top=top, description=self._description(feature), **numbers)
+
+    def __iter__(self):
+        return (self[feature] for feature in range(len(self)))
+
+    def describe(self, encoder=None, *, method="contrast", seed_variant=None, no_score=None, stop_words=None, threads=None):
+        """Make and score labels from the evidence in the run's folder; see `saescope describe`."""
+        if self.path is None:
+            raise ValueError("labels are made in a run's folder: give analyze an `out`")
+        options = {"method": method, "seed_variant": seed_variant, "no_score": no_score, "stop_words": stop_words,
+                   "threads": threads}
+        self._descriptions = _core.describe(self.path, None if encoder is None else encoder._core, options, log)
+        return self
+
+    def plot(self, path, *, force=False):
+        """Draw the histogram of rates as .svg, .png or .pdf."""
+        self._core.plot(os.fspath(path), force)
+
+    def __repr__(self):
+        return f"<saescope.Run of {self.info['dataset_name']}: {self.info['rows_used']} rows, {len(self)} features>"
+
+    def _repr_html_(self):
+        order = np.lexsort((self.features["feature"], -self.features["n_fires"].astype(np.int64)))[:10]
+        rows = "".join(f"<tr><td>{feature}</td><td>{self.rates[feature]:.3g} %</td><td>{html.escape(self[feature].label)}</td></tr>"
+                       for feature in order)
+        return (f"<h4>{html.escape(self.info['dataset_name'])}: {self.info['rows_used']} rows, {len(self)} features, "
+                f"{self.info['n_dead']} dead</h4><table><tr><th>feature</th><th>rate</th><th>label</th></tr>{rows}</table>")
+
+
+def _analyze(core_encoder, sae, dataset, embeddings, embedding_column, options, progress):
+    watch, close = watcher(progress)
+    try:
+        return _core.analyze(core_encoder, sae._core, dataset, embeddings, embedding_column, options, watch, log)
+    finally:
+        close()
+
+
+def analyze(data, encoder, sae, out=None, *, text_column=None, keep=None, top_k=None, embeddings=None, embedding_column=None,
+            progress=None, name="memory", num_examples=None, keep_duplicates=None, threads=None, batch_tokens=None, title=None,
+            save_embeddings=None, evidence=None, evidence_bytes=None, sample_rows=None, sample_seed=None, force=None,
+            **file_options):
+    """Embed and encode every row once, and gather how often each feature fires and which texts activate it most.
+
+    data        texts in any form that `saescope.open_rows` names; None with embeddings: rows without texts
+    encoder     an Encoder, or what opens one; None with embeddings
+    sae         an SAE, or what opens one
+    out         the folder of the results; None: in memory only
+    embeddings  an array [rows, width], or a file of them: used instead of embedding the texts
+    progress    True, False, None (a bar in a terminal), or a function that gets each report
+    """
+    encoder = Encoder(encoder) if isinstance(encoder, (str, os.PathLike)) else encoder
+    sae = SAE(sae) if isinstance(sae, (str, os.PathLike)) else sae
+    dataset = None if data is None else open_rows(data, text_column, keep, name, **file_options)
+    options = {"out": None if out is None else os.fspath(out), "top_k": top_k, "num_examples": num_examples,
+               "keep_duplicates": keep_duplicates, "threads": threads, "batch_tokens": batch_tokens, "title": title,
+               "save_embeddings": save_embeddings and os.fspath(save_embeddings), "evidence": evidence,
+               "evidence_bytes": evidence_bytes, "sample_rows": sample_rows, "sample_seed": sample_seed, "force": force}
+    core_encoder = None if encoder is None or embeddings is not None else encoder._core
+    if embeddings is None or isinstance(embeddings, (str, os.PathLike)):
+        path = None if embeddings is None else os.fspath(embeddings)
+        found = _analyze(core_encoder, sae, dataset, path, embedding_column, options, progress)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "embeddings.npy")
+            np.save(path, np.asarray(embeddings, np.float32))
+            found = _analyze(core_encoder, sae, dataset, path, None, options, progress)
+    return Run(out, _found=found)
