@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 __version__: str
+_core: Any
 
 class SaescopeError(Exception):
     code: str
