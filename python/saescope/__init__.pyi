@@ -31,7 +31,7 @@ class OutOfMemoryError(SaescopeError, MemoryError): ...
 class InternalError(SaescopeError, RuntimeError): ...
 class SaescopeWarning(UserWarning): ...
 
-Progress = bool | Callable[[dict[str, Any]], object] | None
+_Progress = bool | Callable[[dict[str, Any]], object] | None
 
 class Encoder:
     info: dict[str, Any]
@@ -126,7 +126,7 @@ def open_rows(
 def analyze(
     data: Any, encoder: Encoder | str | os.PathLike[str] | None, sae: SAE | str | os.PathLike[str],
     out: str | os.PathLike[str] | None = None, *, text_column: str | None = None, keep: str | Iterable[str] | None = None,
-    top_k: int | None = None, embeddings: Any = None, embedding_column: str | None = None, progress: Progress = None,
+    top_k: int | None = None, embeddings: Any = None, embedding_column: str | None = None, progress: _Progress = None,
     name: str = "memory", num_examples: int | None = None, keep_duplicates: bool | None = None, threads: int | None = None,
     batch_tokens: int | None = None, title: str | None = None, save_embeddings: str | os.PathLike[str] | None = None,
     evidence: str | None = None, evidence_bytes: int | None = None, sample_rows: int | None = None,

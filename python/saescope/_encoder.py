@@ -1,5 +1,4 @@
 """Encoders and sparse autoencoders."""
-import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +7,15 @@ from . import _core
 from ._log import bar, log
 
 
-@functools.lru_cache(maxsize=None)
+_opened: dict[tuple, object] = {}
+
+
 def _again(kind, reference, options):
     """What was pickled, opened once per process."""
-    return kind(reference, **dict(options))
+    key = (kind, reference, options)
+    if key not in _opened:
+        _opened[key] = kind(reference, **dict(options))
+    return _opened[key]
 
 
 class _Named:

@@ -76,8 +76,9 @@ static bool is_string(const char *format)
 
 #define INTEGERS(X)                                                                            \
     X('c', int8_t)                                                                             \
-    X('C', uint8_t) X('s', int16_t) X('S', uint16_t) X('i', int32_t) X('I', uint32_t)          \
-        X('l', int64_t) X('L', uint64_t)
+    X('C', uint8_t)                                                                            \
+    X('s', int16_t)                                                                            \
+    X('S', uint16_t) X('i', int32_t) X('I', uint32_t) X('l', int64_t) X('L', uint64_t)
 
 static int64_t integer_at(const char *format, const struct ArrowArray *array, int64_t i)
 {
