@@ -1,0 +1,59 @@
+/* Points that clusters and maps are made of: rows of numbers, some of which may be equal. */
+#ifndef SS_GRAPH_POINTS_H
+#define SS_GRAPH_POINTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/pool.h"
+
+#define SS_GRAPH_NONE UINT32_MAX
+
+struct ss_graph_points {
+    size_t n, width;
+    const double *x; /* [n, width] finite */
+};
+
+/* Σ (a - b)² over n numbers, in one fixed order; the same for (b, a). */
+double ss_graph_distance2(const double *a, const double *b, size_t n);
+double ss_graph_dot(const double *a, const double *b, size_t n);
+
+/* Scale every row to length 1, in place; a row of zeros stays. The length is that of the row
+ * divided by its largest number, so that no square leaves the range. */
+void ss_graph_unit(double *x, size_t n, size_t width);
+
+/* SS_E_NONFINITE with the row where a number is not finite, SS_E_LIMIT where rows are more than
+ * ids. `what` says what a row is ("the direction of feature"). */
+SS_MUST_USE ss_status ss_graph_points_check(const struct ss_graph_points *points,
+                                            const char *what, ss_err *err);
+
+/* Rows by what they are equal to: kind k has the rows members[offsets[k]] … , rising, and kinds
+ * are ordered by their first row. Zeroed: none. */
+struct ss_graph_kinds {
+    size_t n;
+    uint32_t *offsets; /* [n + 1] */
+    uint32_t *members; /* [points] */
+    uint32_t *of;      /* [points] */
+};
+SS_MUST_USE ss_status ss_graph_kinds_find(const struct ss_graph_points *points,
+                                          struct ss_graph_kinds *out, ss_err *err);
+void ss_graph_kinds_release(struct ss_graph_kinds *kinds);
+
+static inline const double *ss_graph_row(const struct ss_graph_points *points, size_t row)
+{
+    return points->x + row * points->width;
+}
+
+/* How many rows kind k has, and the first of them. */
+static inline uint32_t ss_graph_kind_size(const struct ss_graph_kinds *kinds, size_t k)
+{
+    return kinds->offsets[k + 1] - kinds->offsets[k];
+}
+
+static inline uint32_t ss_graph_kind_row(const struct ss_graph_kinds *kinds, size_t k)
+{
+    return kinds->members[kinds->offsets[k]];
+}
+
+#endif
