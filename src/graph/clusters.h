@@ -51,10 +51,7 @@ SS_MUST_USE ss_status ss_graph_leaf_order(const struct ss_graph_join *joins, siz
 
 /* ---- HDBSCAN ---- */
 
-typedef enum ss_graph_selection {
-    SS_GRAPH_EXCESS_OF_MASS,
-    SS_GRAPH_LEAVES
-} ss_graph_selection;
+typedef enum ss_graph_selection { SS_GRAPH_EXCESS_OF_MASS, SS_GRAPH_LEAVES } ss_graph_selection;
 
 /* Options of the package hdbscan, with its defaults in SS_GRAPH_HDBSCAN_DEFAULTS. */
 struct ss_graph_hdbscan_options {
@@ -79,8 +76,9 @@ struct ss_graph_hdbscan {
 };
 void ss_graph_hdbscan_release(struct ss_graph_hdbscan *result);
 
-/* HDBSCAN as the package of that name computes it with an exact tree. Edges of equal weight
- * are joined by their ids; where distances are 0, the density of such points is taken as that at
+/* HDBSCAN as the package of that name computes it with an exact tree. What is joined by edges
+ * of equal weight falls apart at once, so that the result does not depend on the order of rows;
+ * where distances are 0, the density of such points is taken as that at
  * the smallest distance above 0.
  *
  * points   finite

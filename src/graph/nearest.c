@@ -12,9 +12,9 @@ struct job {
     const struct ss_graph_points *points, *rows; /* rows: NULL: the points themselves */
     const struct ss_graph_kinds *kinds;          /* of the points */
     struct ss_graph_targets targets;             /* of the kinds */
-    size_t n, k, n_found;       /* of what is asked; candidates of each */
-    uint32_t *ids;              /* [n, n_found] */
-    float *keys;                /* [n, n_found] */
+    size_t n, k, n_found;                        /* of what is asked; candidates of each */
+    uint32_t *ids;                               /* [n, n_found] */
+    float *keys;                                 /* [n, n_found] */
     struct ss_graph_candidate **rooms; /* [threads, kinds] where a row is compared with all */
     struct ss_graph_neighbours *out;   /* of the rows that are asked for: kinds, or `rows` */
 };
@@ -57,7 +57,8 @@ static void take(const struct job *job, const struct ss_graph_candidate *candida
             if (members[m] == self) {
                 continue;
             }
-            for (; at > 0 && distances2[at - 1] == candidates[i].key && ids[at - 1] > members[m];
+            for (;
+                 at > 0 && distances2[at - 1] == candidates[i].key && ids[at - 1] > members[m];
                  at--) {
                 if (at < out->k) {
                     ids[at] = ids[at - 1];
@@ -108,8 +109,7 @@ static size_t find_candidates(struct job *job, size_t row, struct ss_graph_candi
     qsort(room, n, sizeof *room, ss_graph_candidate_compare);
     double others = INFINITY;
     if (n < job->kinds->n) {
-        others =
-            (double)keys[n - 1] - ss_graph_targets_error(&job->targets, asked(job, row));
+        others = (double)keys[n - 1] - ss_graph_targets_error(&job->targets, asked(job, row));
     }
     if (is_settled(job, room, n, others)) {
         return n;

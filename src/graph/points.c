@@ -106,7 +106,6 @@ static int by_hash(const void *a, const void *b)
     return x->row < y->row ? -1 : x->row > y->row;
 }
 
-
 /* The first row that equals each: firsts [n]. Rows of one hash stand together; among them,
  * each is compared with the firsts so far. */
 static void find_firsts(const struct ss_graph_points *points, const struct hashed *sorted,

@@ -86,11 +86,11 @@ double ss_graph_targets_error(const struct ss_graph_targets *targets, const doub
 struct job {
     const struct ss_graph_search *search;
     struct ss_tensor_partition cut;
-    float *rows;         /* [threads, block_rows, width] */
-    float *scratch;      /* [threads, scratch_floats] */
+    float *rows;    /* [threads, block_rows, width] */
+    float *scratch; /* [threads, scratch_floats] */
     size_t scratch_floats;
-    uint32_t *ids;       /* [n_groups, n_rows, k] */
-    float *keys;         /* the same */
+    uint32_t *ids; /* [n_groups, n_rows, k] */
+    float *keys;   /* the same */
 };
 
 /* What one task works on. */
@@ -156,8 +156,9 @@ static void search_part(void *context, size_t index, size_t worker)
                         .ids = job->ids + at,
                         .keys = job->keys + at};
     for (size_t r = 0; r < n; r++) {
-        norms[r] = (float)centre(search->targets, search->rows.row_of(search->rows.context, first + r),
-                                 rows + r * width);
+        norms[r] =
+            (float)centre(search->targets, search->rows.row_of(search->rows.context, first + r),
+                          rows + r * width);
     }
     for (size_t i = 0; i < n * search->k; i++) {
         part.ids[i] = SS_GRAPH_NONE;
@@ -168,8 +169,8 @@ static void search_part(void *context, size_t index, size_t worker)
         .x = rows,
         .n_rows = n,
         .from = group * job->cut.group_outputs,
-        .end = ss__min_size((group + 1) * job->cut.group_outputs,
-                            search->targets->matrix.n_out),
+        .end =
+            ss__min_size((group + 1) * job->cut.group_outputs, search->targets->matrix.n_out),
         .scratch = job->scratch + worker * job->scratch_floats,
         .on_tile = on_tile,
         .context = &part});

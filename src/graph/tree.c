@@ -179,9 +179,9 @@ ss_status ss_graph_leaf_order(const struct ss_graph_join *joins, size_t n, uint3
     SS_ALLOC(stack, 2 * n);
     for (size_t i = 0; i < 2 * n - 1; i++) {
         const struct ss_graph_join *join = &joins[i < n ? 0 : i - n];
-        first[i] = i < n                                     ? (uint32_t)i
+        first[i] = i < n                                    ? (uint32_t)i
                    : first[join->left] < first[join->right] ? first[join->left]
-                                                             : first[join->right];
+                                                            : first[join->right];
     }
     stack[n_stack++] = (uint32_t)(2 * n - 2);
     while (n_stack > 0) {

@@ -148,14 +148,14 @@ static void settle(void *context, size_t row, size_t worker)
 
 static ss_status search_pending(struct ward *ward, ss_work *work, ss_err *err)
 {
-    const struct ss_graph_search search = {.targets = &ward->targets,
-                                           .rows = {pending_centre, ward, ward->n_pending,
-                                                    ward->points->width},
-                                           .k = LISTED,
-                                           .rank = rank,
-                                           .rank_context = ward,
-                                           .ids = ward->found,
-                                           .keys = ward->keys};
+    const struct ss_graph_search search = {
+        .targets = &ward->targets,
+        .rows = {pending_centre, ward, ward->n_pending, ward->points->width},
+        .k = LISTED,
+        .rank = rank,
+        .rank_context = ward,
+        .ids = ward->found,
+        .keys = ward->keys};
     SS_RETURN_IF_ERROR(ss_graph_search_run(&search, work, err));
     ss__pool_run(ss_tensor_work_pool(work), ward->n_pending, settle, ward);
     return ss_tensor_work_check(work, err);
@@ -190,8 +190,8 @@ static ss_status join(struct ward *ward, uint32_t a, uint32_t b, ss_err *err)
     for (size_t j = 0; j < ward->points->width; j++) {
         centre[j] = (left->size * x[j] + right->size * y[j]) / size;
     }
-    ward->joins[ward->n_joins] = (struct ss_graph_join){
-        left->node, right->node, (uint32_t)size, sqrt(2 * left->key)};
+    ward->joins[ward->n_joins] =
+        (struct ss_graph_join){left->node, right->node, (uint32_t)size, sqrt(2 * left->key)};
     if (right->centre != centre) {
         ss__free(right->centre);
     }
@@ -275,8 +275,8 @@ static void join_equal(struct ward *ward)
             ward->joins[ward->n_joins] = (struct ss_graph_join){node, members[i], i + 1, 0};
             node = (uint32_t)(ward->points->n + ward->n_joins++);
         }
-        ward->slots[s] = (struct slot){
-            .size = ss_graph_kind_size(&ward->kinds, s), .into = s, .node = node};
+        ward->slots[s] =
+            (struct slot){.size = ss_graph_kind_size(&ward->kinds, s), .into = s, .node = node};
         ward->pending[s] = s;
     }
     ward->n_alive = ward->kinds.n;
