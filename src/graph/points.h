@@ -40,6 +40,15 @@ SS_MUST_USE ss_status ss_graph_kinds_find(const struct ss_graph_points *points,
                                           struct ss_graph_kinds *out, ss_err *err);
 void ss_graph_kinds_release(struct ss_graph_kinds *kinds);
 
+/* 64 well-mixed bits of a number: draws that depend on nothing else. */
+static inline uint64_t ss_graph_mix(uint64_t x)
+{
+    x += 0x9E3779B97F4A7C15U;
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9U;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBU;
+    return x ^ (x >> 31);
+}
+
 static inline const double *ss_graph_row(const struct ss_graph_points *points, size_t row)
 {
     return points->x + row * points->width;
