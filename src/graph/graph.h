@@ -5,7 +5,9 @@
 #ifndef SS_GRAPH_H
 #define SS_GRAPH_H
 
+#include "graph/clusters.h"
 #include "graph/pairs.h"
 #include "graph/significance.h"
+#include "graph/umap.h"
 
 #endif

@@ -22,7 +22,7 @@ struct ss_graph_umap_options {
 };
 #define SS_GRAPH_UMAP_DEFAULTS                                                                 \
     {                                                                                          \
-        .n_neighbours = 15, .min_dist = 0.05, .spread = 1, .n_negatives = 20                     \
+        .n_neighbours = 15, .min_dist = 0.05, .spread = 1, .n_negatives = 20                   \
     }
 
 /* Place all points: y [n, 2] in 0 … 10 or a little beyond.
