@@ -395,7 +395,7 @@ static ss_status run(struct tree *tree, struct ss_graph_hdbscan *out, ss_err *er
 static ss_status check_options(const struct ss_graph_hdbscan_options *options, ss_err *err)
 {
     if (options->min_cluster_size < 2) {
-        return ss__fail(err, SS_E_USAGE, "`min_cluster_size` must be at least 2, not %zu",
+        return ss__fail(err, SS_E_USAGE, "a cluster has at least 2 points, not %zu",
                         options->min_cluster_size);
     }
     if (!(options->alpha > 0) || !(options->selection_epsilon >= 0)) {

@@ -35,12 +35,18 @@ SS_MUST_USE ss_status ss_graph_umap(ss_work *work, const struct ss_graph_points 
                                     const struct ss_graph_umap_options *options,
                                     const float *start, float *y, ss_err *err);
 
-/* Place rows, each alone, on the map y [n, 2] of points: out [rows, 2]. The place of a row
- * depends on nothing but itself, the points and the seed. */
-SS_MUST_USE ss_status ss_graph_umap_place(ss_work *work, const struct ss_graph_points *points,
-                                          const float *y, const struct ss_graph_points *rows,
-                                          const struct ss_graph_umap_options *options,
-                                          float *out, ss_err *err);
+/* A map that there is: points and their places y [n, 2]. */
+struct ss_graph_umap_fitted {
+    const struct ss_graph_points *points;
+    const float *y;
+    const struct ss_graph_umap_options *options;
+};
+
+/* Place rows, each alone: out [rows, 2]. The place of a row depends on nothing but itself, the
+ * map and the seed. Errors: SS_E_NOMEM, SS_E_STOPPED. */
+SS_MUST_USE ss_status ss_graph_umap_place(ss_work *work, const struct ss_graph_umap_fitted *map,
+                                          const struct ss_graph_points *rows, float *out,
+                                          ss_err *err);
 
 /* ---- how good a map is ---- */
 

@@ -14,9 +14,8 @@ enum { PLACE_EPOCHS = 100, MOST_PLACED_BY = 64 };
 #define PLACE_ALPHA 0.25
 
 struct placing {
-    const struct ss_graph_points *points, *rows;
-    const struct ss_graph_umap_options *options;
-    const float *y;
+    const struct ss_graph_umap_fitted *map;
+    const struct ss_graph_points *rows;
     struct ss_graph_neighbours neighbours;
     struct ss_graph_curve curve;
     double mean_of_all;
@@ -48,8 +47,8 @@ static void find_middle(const struct placing *placing, const uint32_t *ids,
     double sum = 0, x = 0, y = 0;
     for (size_t i = 0; i < n; i++) {
         sum += weights[i];
-        x += weights[i] * (double)placing->y[2 * (size_t)ids[i]];
-        y += weights[i] * (double)placing->y[2 * (size_t)ids[i] + 1];
+        x += weights[i] * (double)placing->map->y[2 * (size_t)ids[i]];
+        y += weights[i] * (double)placing->map->y[2 * (size_t)ids[i] + 1];
     }
     at[0] = (float)(x / sum);
     at[1] = (float)(y / sum);
@@ -59,16 +58,16 @@ static void find_middle(const struct placing *placing, const uint32_t *ids,
 static uint64_t key_of(const struct placing *placing, size_t row)
 {
     return ss_graph_mix(
-        placing->options->seed ^
+        placing->map->options->seed ^
         ss__hash64(ss_graph_row(placing->rows, row), placing->rows->width * sizeof(double)));
 }
 
 static void push_negatives(const struct placing *placing, struct ss_graph_forces *forces,
                            uint64_t key)
 {
-    for (size_t i = 0; i < placing->options->n_negatives; i++) {
-        const uint64_t draw = (ss_graph_mix(key + i) >> 32) * placing->points->n >> 32;
-        ss_graph_forces_push(forces, placing->y + 2 * draw, false);
+    for (size_t i = 0; i < placing->map->options->n_negatives; i++) {
+        const uint64_t draw = (ss_graph_mix(key + i) >> 32) * placing->map->points->n >> 32;
+        ss_graph_forces_push(forces, placing->map->y + 2 * draw, false);
     }
 }
 
@@ -86,7 +85,7 @@ static void refine(const struct placing *placing, size_t row, size_t n, const do
         for (size_t i = 0; i < n; i++) {
             if (weights[i] * PLACE_EPOCHS >= 1 &&
                 floor((double)e * weights[i]) > floor((double)(e - 1) * weights[i])) {
-                ss_graph_forces_push(&forces, placing->y + 2 * (size_t)ids[i], true);
+                ss_graph_forces_push(&forces, placing->map->y + 2 * (size_t)ids[i], true);
                 push_negatives(placing, &forces, ss_graph_mix(key + e * MOST_PLACED_BY + i));
             }
         }
@@ -110,7 +109,7 @@ static void place(void *context, size_t row, size_t worker)
         n++;
     }
     if (placing->neighbours.distances2[row * k] == 0) {
-        memcpy(at, placing->y + 2 * (size_t)ids[0], 2 * sizeof *at);
+        memcpy(at, placing->map->y + 2 * (size_t)ids[0], 2 * sizeof *at);
         return;
     }
     find_weights(placing, row, n, weights);
@@ -118,21 +117,18 @@ static void place(void *context, size_t row, size_t worker)
     refine(placing, row, n, weights, at);
 }
 
-ss_status ss_graph_umap_place(ss_work *work, const struct ss_graph_points *points,
-                              const float *y, const struct ss_graph_points *rows,
-                              const struct ss_graph_umap_options *options, float *out,
-                              ss_err *err)
+ss_status ss_graph_umap_place(ss_work *work, const struct ss_graph_umap_fitted *map,
+                              const struct ss_graph_points *rows, float *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct placing placing = {
-        .points = points, .rows = rows, .options = options, .y = y, .out = out};
+    struct placing placing = {.map = map, .rows = rows, .out = out};
     if (rows->n == 0) {
         return SS_OK;
     }
     const size_t k =
-        ss__min_size(ss__min_size(options->n_neighbours, MOST_PLACED_BY), points->n);
-    placing.curve = ss_graph_umap_curve(options->min_dist, options->spread);
-    SS_TRY(ss_graph_nearest_of(work, points, rows, k, &placing.neighbours, err));
+        ss__min_size(ss__min_size(map->options->n_neighbours, MOST_PLACED_BY), map->points->n);
+    placing.curve = ss_graph_umap_curve(map->options->min_dist, map->options->spread);
+    SS_TRY(ss_graph_nearest_of(work, map->points, rows, k, &placing.neighbours, err));
     ss__pool_run(ss_tensor_work_pool(work), rows->n, place, &placing);
     SS_TRY(ss_tensor_work_check(work, err));
 out:
