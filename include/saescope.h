@@ -1146,6 +1146,10 @@ struct ss_describe_options {
     size_t n_threads;       /* 0: one per core */
     struct ss_progress_callback progress; /* only asked whether to stop */
     struct ss_log log;
+    bool no_sentence_test; /* do not score labels on single sentences, too */
+    const ss_sae *sae;     /* for that test: the run's, which is checked by the hashes of its
+                              files; NULL: opened from where it was; if it is gone the log says
+                              that there is no such test */
 };
 SS_DEFINE_INIT(ss_describe_options)
 
@@ -1232,6 +1236,12 @@ struct ss_label_auc {
     size_t n_positives, n_negatives;
 };
 
+/* A share of n texts with Wilson's interval at 95 %; n is 0 where there is none. */
+struct ss_label_share {
+    double value, low, high;
+    size_t n;
+};
+
 struct ss_description {
     size_t struct_size;
     const char *label;                 /* "": none */
@@ -1243,6 +1253,13 @@ struct ss_description {
      * that it does; those on which it nearly does */
     struct ss_label_auc random, near, miss;
     double f1, precision, coverage, lift, strength; /* docs/descriptions.md; NaN: none */
+    const char *similarity;                         /* of the scores: "centred", "plain" */
+    size_t n_pool;                                  /* texts that negatives were taken from */
+    struct ss_label_share tpr, fpr;  /* of positives, of random negatives: found by a threshold
+                                         that the other half chose */
+    double balanced_accuracy;        /* of these */
+    struct ss_label_share sentences; /* strongest sentences nearer to the label than weakest */
+    double ceiling_mean, ceiling_probe; /* random: areas that no label passes */
 };
 SS_DEFINE_INIT(ss_description)
 
@@ -1267,6 +1284,92 @@ SS_API SS_MUST_USE ss_status ss_descriptions_sharpest(const ss_descriptions *des
  * Threads  any */
 SS_API size_t ss_descriptions_count(const ss_descriptions *descriptions,
                                     ss_label_status status);
+
+typedef enum ss_export {
+    SS_EXPORT_NEURONPEDIA_UPLOAD, /* bodies of its POST /api/feature/upload-batch */
+    SS_EXPORT_NEURONPEDIA_IMPORT  /* explanations/batch-N.jsonl.gz for an own instance */
+} ss_export;
+
+struct ss_export_options {
+    size_t struct_size;
+    ss_export kind;
+    const char *model_id;  /* as the site has them, in lower case for uploads */
+    const char *source_id; /* an upload's "source", an import's "layer" */
+    const char *author_id; /* of an import */
+    bool force;            /* replace files that exist */
+};
+SS_DEFINE_INIT(ss_export_options)
+
+/* Write the descriptions of a run's folder in the form of another program. Features without a
+ * label, or without a text, are left out.
+ *
+ * dir       made if it is missing: batch-N.json, or explanations/batch-N.jsonl.gz
+ * n_files   nullable, written
+ * Errors    SS_E_NOINPUT (no descriptions), SS_E_USAGE (an id is missing), SS_E_EXISTS, SS_E_IO,
+ *           SS_E_DATA, SS_E_NOMEM
+ * Threads   any
+ * Source    docs/formats.md */
+SS_API SS_MUST_USE ss_status ss_descriptions_export(const char *run_dir, const char *dir,
+                                                    const struct ss_export_options *options,
+                                                    size_t *n_files, ss_err *err);
+
+/* ---- samples: texts of every kind that a run kept of a feature ---- */
+
+typedef struct ss_samples ss_samples;
+
+typedef enum ss_sample_kind {
+    SS_SAMPLE_TOP,             /* of both halves; SS_RUN's top texts */
+    SS_SAMPLE_STRONGEST,       /* of the half that makes labels */
+    SS_SAMPLE_FIRING_DESCRIBE, /* a uniform sample of the texts in which it fires, by half */
+    SS_SAMPLE_FIRING_SCORE,
+    SS_SAMPLE_MISS_DESCRIBE, /* of the pool, those in which it nearly fires, by half */
+    SS_SAMPLE_MISS_SCORE,
+    SS_N_SAMPLE_KINDS
+} ss_sample_kind;
+
+/* Read the evidence in a run's folder.
+ *
+ * out      gives (ss_samples_free); NULL on error
+ * Errors   SS_E_NOINPUT (the run has none), SS_E_DATA, SS_E_IO, SS_E_NOMEM
+ * Threads  any; they may then be shared */
+SS_API SS_MUST_USE ss_status ss_samples_open(const char *run_dir, ss_samples **out,
+                                             ss_err *err);
+/* Threads  any; not while they are in use */
+SS_API void ss_samples_free(ss_samples *samples);
+
+struct ss_sample {
+    size_t struct_size;
+    struct ss_text text, kept; /* kept: a JSON object of the columns carried along, or empty */
+    float activation;          /* of a miss: the pre-activation */
+    uint64_t row;              /* over the whole dataset, the first that has the text */
+    uint64_t count;            /* of rows that have it; 0: not known */
+};
+SS_DEFINE_INIT(ss_sample)
+
+/* How many texts of a kind there are, 0 for a feature that is none.
+ *
+ * Threads  any */
+SS_API size_t ss_samples_count(const ss_samples *samples, size_t feature, ss_sample_kind kind);
+/* A text of them, the strongest first, of uniform samples in the order of their keys.
+ *
+ * out      written; texts live as long as the samples
+ * Errors   SS_E_USAGE (struct_size is not set; no such text), and then nothing is written
+ * Threads  any */
+SS_API ss_status ss_samples_get(const ss_samples *samples, size_t feature, ss_sample_kind kind,
+                                size_t rank, struct ss_sample *out);
+
+/* How many active values of a feature lie in [low, high). */
+struct ss_activation_bin {
+    double low, high;
+    uint64_t count;
+};
+/* The histogram of a feature's activations over all rows, in bins of equal size on a logarithmic
+ * scale, from an eighth of an octave up.
+ *
+ * bins     [n_most], of which as many are written as the result says; 0: it never fires
+ * Threads  any */
+SS_API size_t ss_samples_histogram(const ss_samples *samples, size_t feature, size_t n_most,
+                                   struct ss_activation_bin *bins);
 
 /* ---- whole files ---- */
 

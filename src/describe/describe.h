@@ -24,6 +24,13 @@ struct ss_describe_embedder {
     size_t width;
 };
 
+/* What an SAE says of embeddings x [n, width], all features: out [n, n_features] are the numbers
+ * that its rule compares, larger where a feature is more at home. */
+struct ss_describe_answers {
+    ss_status (*answer)(void *user, const float *x, size_t n, float *out, ss_err *err);
+    void *user;
+};
+
 /* ---- keywords ---- */
 
 struct ss_describe_term {
@@ -180,6 +187,7 @@ struct ss_describe_score_options {
     bool is_plain;     /* cosines as they are, not after subtracting the pool's mean */
     bool without_tops; /* positives that stand in the top list do not count */
     bool with_probe;   /* also the linear probe */
+    const struct ss_describe_answers *answers; /* for the sentence test; NULL: without */
     struct ss_progress_callback stop;
 };
 

@@ -6,6 +6,7 @@
 #include "base/stop.h"
 #include "describe/corpus.h"
 #include "describe/probe.h"
+#include "describe/sentences.h"
 #include "tensor/tensor.h"
 
 /* ---- names ---- */
@@ -74,6 +75,7 @@ struct scoring {
     struct ss_describe_corpus corpus;
     struct ss_describe_probe probe;
     bool has_probe;
+    uint32_t *tested;        /* [n_features, SS_DESCRIBE_SENTENCE_TEXTS] rows; NULL: none are */
     struct scratch *scratch; /* [threads] */
     size_t n_threads;
     struct ss_describe_score *scores;
@@ -302,6 +304,48 @@ static void score_ceilings(const struct scoring *scoring, struct scratch *scratc
     }
 }
 
+/* ---- sentences ---- */
+
+/* Note which texts the sentence test takes: the first positives by key. */
+static void note_tested(const struct scoring *scoring, size_t feature,
+                        const struct ss_describe_set *positives)
+{
+    uint32_t *tested = scoring->tested + feature * SS_DESCRIBE_SENTENCE_TEXTS;
+    for (size_t i = 0; i < positives->n && i < SS_DESCRIBE_SENTENCE_TEXTS; i++) {
+        tested[i] = positives->rows[i];
+    }
+}
+
+static void place_sentence(const void *context, const float *x, float *out)
+{
+    place_vector(context, x, out);
+}
+
+static void place_label(const void *context, size_t feature, float *out)
+{
+    const struct scoring *scoring = context;
+    place_vector(scoring, ss_describe_vector(&scoring->strings, scoring->numbers[feature]),
+                 out);
+}
+
+static ss_status test_sentences(const struct scoring *scoring, ss_err *err)
+{
+    const struct ss_describe_evidence *evidence = scoring->view->evidence;
+    const struct ss_describe_sentence_job job = {.texts = evidence->texts,
+                                                 .n_texts = evidence->n_texts,
+                                                 .n_features = evidence->n_features,
+                                                 .width = evidence->width,
+                                                 .texts_of = scoring->tested,
+                                                 .embedder = &scoring->options->embedder,
+                                                 .answers = scoring->options->answers,
+                                                 .place = place_sentence,
+                                                 .place_label = place_label,
+                                                 .context = scoring,
+                                                 .stop = scoring->options->stop};
+    return scoring->tested == NULL ? SS_OK
+                                   : ss_describe_test_sentences(&job, scoring->scores, err);
+}
+
 /* ---- one feature ---- */
 
 void ss_describe_score_clear(struct ss_describe_score *score, ss_describe_verdict verdict)
@@ -357,6 +401,9 @@ static ss_status score_feature(const struct scoring *scoring, size_t feature,
     SS_RETURN_IF_ERROR(score_strength(scoring, scratch, score, err));
     SS_RETURN_IF_ERROR(score_coverage(scoring, scratch, scoring->labels[feature], score, err));
     score_ceilings(scoring, scratch, score);
+    if (scoring->tested != NULL) {
+        note_tested(scoring, feature, &scratch->sets.positives);
+    }
     score->verdict = judge(score);
     return SS_OK;
 }
@@ -403,6 +450,7 @@ static void release_scoring(struct scoring *scoring)
     }
     ss__free(scoring->scratch);
     ss__free(scoring->numbers);
+    ss__free(scoring->tested);
     ss_describe_strings_release(&scoring->strings);
     ss_describe_corpus_release(&scoring->corpus);
     ss_describe_probe_release(&scoring->probe);
@@ -439,6 +487,11 @@ ss_status ss_describe_score(const struct ss_describe_view *view, const struct ss
     if (scoring.has_probe) {
         SS_TRY(ss_describe_probe_init(&scoring.probe, view, err));
     }
+    if (options->answers != NULL) {
+        SS_ALLOC(scoring.tested, evidence->n_features * SS_DESCRIBE_SENTENCE_TEXTS);
+        memset(scoring.tested, 0xFF,
+               evidence->n_features * SS_DESCRIBE_SENTENCE_TEXTS * sizeof *scoring.tested);
+    }
     ss__pool_run(view->pool, evidence->n_features, score_one, &scoring);
     SS_TRY(ss__pool_check(view->pool, err));
     for (size_t i = 0; i < scoring.n_threads; i++) {
@@ -450,6 +503,7 @@ ss_status ss_describe_score(const struct ss_describe_view *view, const struct ss
             goto out;
         }
     }
+    SS_TRY(test_sentences(&scoring, err));
 out:
     release_scoring(&scoring);
     return status;

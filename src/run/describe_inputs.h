@@ -14,6 +14,8 @@ struct ss_run_describe_inputs {
     ss_run *run;
     const ss_encoder *encoder;
     ss_encoder *own_encoder; /* opened from where the run had it; else NULL */
+    const ss_sae *sae;       /* NULL: no sentence test */
+    ss_sae *own_sae;         /* as own_encoder */
     ss_work *work;
     struct ss_run_evidence evidence;
     double *rates; /* [n_features] */
@@ -28,11 +30,20 @@ SS_MUST_USE ss_status ss_run_describe_open(struct ss_run_describe_inputs *inputs
                                            ss_err *err);
 void ss_run_describe_close(struct ss_run_describe_inputs *inputs);
 
+/* Set the encoder, and the SAE unless there is to be no sentence test or it is gone
+ * (describe_models.c). The run and the work are set before. */
+SS_MUST_USE ss_status ss_run_describe_find_models(struct ss_run_describe_inputs *inputs,
+                                                  const ss_encoder *encoder,
+                                                  const struct ss_describe_options *options,
+                                                  ss_err *err);
+
 /* Embeds with an encoder and the inputs' threads. */
 struct ss_run_describe_model {
     const struct ss_run_describe_inputs *inputs;
     const ss_encoder *encoder;
 };
 struct ss_describe_embedder ss_run_describe_embedder(struct ss_run_describe_model *model);
+/* What the SAE says, which is there. */
+struct ss_describe_answers ss_run_describe_answers(struct ss_run_describe_inputs *inputs);
 
 #endif

@@ -193,8 +193,10 @@ static void close_step(struct step *step)
 
 static ss_status score_labels(struct step *step, bool without_tops, ss_err *err)
 {
+    const struct ss_describe_answers answers = ss_run_describe_answers(&step->inputs);
     const struct ss_describe_score_options options = {
         .embedder = ss_run_describe_embedder(&step->model),
+        .answers = step->inputs.sae == NULL ? NULL : &answers,
         .is_plain = step->options->plain_similarity,
         .without_tops = without_tops,
         .with_probe = true,

@@ -73,6 +73,14 @@ static struct ss_label_auc auc_of(const struct ss_describe_auc *auc)
                                  .n_negatives = auc->n_negatives};
 }
 
+static struct ss_label_share share_of(const struct ss_describe_share *share)
+{
+    return (struct ss_label_share){.value = share->value,
+                                   .low = share->interval.low,
+                                   .high = share->interval.high,
+                                   .n = share->n};
+}
+
 ss_status ss_descriptions_get(const ss_descriptions *descriptions, size_t feature,
                               struct ss_description *out)
 {
@@ -96,6 +104,14 @@ ss_status ss_descriptions_get(const ss_descriptions *descriptions, size_t featur
         .coverage = score->coverage,
         .lift = score->lift,
         .strength = score->strength,
+        .similarity = descriptions->is_plain ? "plain" : "centred",
+        .n_pool = descriptions->n_pool,
+        .tpr = share_of(&score->tpr),
+        .fpr = share_of(&score->fpr),
+        .balanced_accuracy = score->balanced_accuracy,
+        .sentences = share_of(&score->sentences),
+        .ceiling_mean = score->ceiling_mean[SS_DESCRIBE_RANDOM],
+        .ceiling_probe = score->ceiling_probe[SS_DESCRIBE_RANDOM],
     };
     return ss__result_write(out, &description, sizeof description);
 }

@@ -30,7 +30,8 @@ static ss_status make_labels(const struct ss_run_steps *steps, ss_err *err)
     const struct ss_describe_options options = {.struct_size = sizeof options,
                                                 .n_threads = steps->n_threads,
                                                 .progress = steps->progress,
-                                                .log = steps->log};
+                                                .log = steps->log,
+                                                .sae = steps->sae};
     return ss_describe_run(steps->folder, steps->encoder, &options, NULL, err);
 }
 
