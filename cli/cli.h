@@ -69,6 +69,7 @@ typedef enum cli_option_id {
     OPT_SEED_VARIANT,
     OPT_KEYWORD_MODEL,
     OPT_NO_SCORE,
+    OPT_NO_SENTENCE_TEST,
     OPT_STOP_WORDS,
     OPT_SIMILARITY,
     OPT_FEATURE,

@@ -72,7 +72,8 @@ static void print_features(const ss_run *run, bool colours)
     }
 }
 
-static void print_summary(const ss_run *run, const struct cli_values *values)
+static void print_summary(const ss_run *run, const ss_descriptions *descriptions,
+                          const struct cli_values *values)
 {
     struct ss_run_info info = {.struct_size = sizeof info};
     char number[32], other[32];
@@ -95,16 +96,25 @@ static void print_summary(const ss_run *run, const struct cli_values *values)
     printf("Dead features  %s of %s\n", cli_thousands(info.n_dead, number),
            cli_thousands(info.n_features, other));
     printf("Median rate    %.3g %%\n", info.median_rate_pct);
-    print_features(run, cli_colours(values, stdout));
+    if (descriptions != NULL) {
+        printf("Labels         ");
+        cli_print_verdicts(descriptions);
+        cli_print_sharpest(descriptions);
+    } else {
+        print_features(run, cli_colours(values, stdout));
+    }
     cli_print_warnings();
     printf("\nWritten to ");
     cli_print_safely(stdout, cli_text_of(values->text[OPT_OUT]), 0);
     printf(": fire_rate.npy, top_activations.json, density.svg, density.png,\n"
-           "features.csv,%s%s run.json\n",
+           "features.csv,%s%s%s run.json\n",
            cli_given(values, OPT_KEEP) ? " top_texts.jsonl," : "",
            evidence_of(values->text[OPT_EVIDENCE]) == SS_EVIDENCE_NONE
                ? ""
-               : " histograms.npz, evidence/,");
+               : " histograms.npz, evidence/,",
+           descriptions == NULL
+               ? ""
+               : "\nfeature_keywords.json, descriptions.json, .csv, .run.json,");
     cli_say(stdout, "saescope show %s FEATURE prints the texts of a feature",
             values->text[OPT_OUT]);
 }
@@ -128,7 +138,8 @@ static void print_json_features(const ss_run *run)
     putchar(']');
 }
 
-static void print_json_summary(const ss_run *run, const char *out_dir)
+static void print_json_summary(const ss_run *run, const ss_descriptions *descriptions,
+                               const char *out_dir)
 {
     struct ss_run_info info = {.struct_size = sizeof info};
     char bad[40] = "", median[CLI_NUMBER_BYTES];
@@ -154,6 +165,10 @@ static void print_json_summary(const ss_run *run, const char *out_dir)
            (unsigned long long)info.n_tokens, info.seconds, info.n_features, info.n_dead,
            cli_number(info.median_rate_pct, median));
     print_json_features(run);
+    if (descriptions != NULL) {
+        printf(", ");
+        cli_print_json_labels(descriptions);
+    }
     printf(", \"warnings\": ");
     cli_print_json_warnings();
     puts("}");
@@ -205,11 +220,17 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
     const int code = status == SS_OK ? CLI_OK
                      : is_open       ? cli_fail(&err)
                                      : cli_fail_before(&err, options.out_dir);
-    if (status == SS_OK && cli_given(values, OPT_JSON)) {
-        print_json_summary(run, options.out_dir);
-    } else if (status == SS_OK && !cli_given(values, OPT_QUIET)) {
-        print_summary(run, values);
+    ss_descriptions *descriptions = NULL; /* none where labels were left out */
+    if (status == SS_OK &&
+        ss_descriptions_open(options.out_dir, &descriptions, NULL) != SS_OK) {
+        descriptions = NULL;
     }
+    if (status == SS_OK && cli_given(values, OPT_JSON)) {
+        print_json_summary(run, descriptions, options.out_dir);
+    } else if (status == SS_OK && !cli_given(values, OPT_QUIET)) {
+        print_summary(run, descriptions, values);
+    }
+    ss_descriptions_free(descriptions);
     ss_run_free(run);
     cli_close_inputs(&in);
     free(records);

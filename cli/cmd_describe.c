@@ -43,6 +43,22 @@ static void print_json_auc(const char *name, const struct ss_label_auc *auc)
     }
 }
 
+static void print_json_share(const char *name, const struct ss_label_share *share)
+{
+    if (share->n > 0) {
+        printf(", \"%s\": {\"share\": %.6g, \"low\": %.6g, \"high\": %.6g, \"n\": %zu}", name,
+               share->value, share->low, share->high, share->n);
+    } else {
+        printf(", \"%s\": null", name);
+    }
+}
+
+static void print_json_number(const char *name, double number)
+{
+    char text[CLI_NUMBER_BYTES];
+    printf(", \"%s\": %s", name, number == number ? cli_number(number, text) : "null");
+}
+
 void cli_print_json_description(const struct ss_description *description)
 {
     printf("\"label\": ");
@@ -56,6 +72,21 @@ void cli_print_json_description(const struct ss_description *description)
     print_json_auc("random", &description->random);
     print_json_auc("near", &description->near);
     print_json_auc("miss", &description->miss);
+    print_json_share("tpr", &description->tpr);
+    print_json_share("fpr", &description->fpr);
+    print_json_number("balanced_accuracy", description->balanced_accuracy);
+    print_json_number("f1", description->f1);
+    print_json_number("precision", description->precision);
+    print_json_number("coverage", description->coverage);
+    print_json_number("lift", description->lift);
+    print_json_number("strength", description->strength);
+    print_json_share("sentence", &description->sentences);
+    print_json_number("ceiling_mean", description->ceiling_mean);
+    print_json_number("ceiling_probe", description->ceiling_probe);
+    if (description->random.value == description->random.value) {
+        printf(", \"similarity\": \"%s\", \"pool\": %zu", description->similarity,
+               description->n_pool);
+    }
 }
 
 /* ---- the command ---- */
@@ -98,13 +129,39 @@ void cli_print_verdicts(const ss_descriptions *descriptions)
     putchar('\n');
 }
 
+void cli_print_json_labels(const ss_descriptions *descriptions)
+{
+    size_t best[N_SHOWN];
+    size_t n = 0;
+    printf("\"labels\": {");
+    for (int i = 0; i < SS_N_LABEL_STATUSES; i++) {
+        printf("%s\"%s\": %zu", i == 0 ? "" : ", ", ss_label_status_name((ss_label_status)i),
+               ss_descriptions_count(descriptions, (ss_label_status)i));
+    }
+    printf("}, \"sharpest\": [");
+    if (ss_descriptions_sharpest(descriptions, N_SHOWN, best, &n, NULL) != SS_OK) {
+        n = 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct ss_description description = {.struct_size = sizeof description};
+        (void)ss_descriptions_get(descriptions, best[i], &description);
+        printf("%s{\"feature\": %zu, ", i == 0 ? "" : ", ", best[i]);
+        cli_print_json_description(&description);
+        putchar('}');
+    }
+    putchar(']');
+}
+
 static void print_summary(const ss_descriptions *descriptions, const char *path)
 {
     printf("Labels         ");
     cli_print_verdicts(descriptions);
     cli_print_sharpest(descriptions);
     putchar('\n');
-    cli_say(stdout, "Written to %s: feature_keywords.json, descriptions.json, descriptions.csv",
+    cli_say(stdout,
+            "Written to %s: feature_keywords.json, descriptions.json, "
+            "descriptions.csv, descriptions.run.json; features.csv and density.svg, "
+            "density.png say what labels are like",
             path);
 }
 
@@ -112,12 +169,9 @@ static void print_json_summary(const ss_descriptions *descriptions, const char *
 {
     printf("{\"schema\": 1, \"run\": ");
     cli_print_json(stdout, cli_text_of(path));
-    printf(", \"features\": %zu, \"labels\": {", ss_descriptions_n_features(descriptions));
-    for (int i = 0; i < SS_N_LABEL_STATUSES; i++) {
-        printf("%s\"%s\": %zu", i == 0 ? "" : ", ", ss_label_status_name((ss_label_status)i),
-               ss_descriptions_count(descriptions, (ss_label_status)i));
-    }
-    puts("}}");
+    printf(", \"features\": %zu, ", ss_descriptions_n_features(descriptions));
+    cli_print_json_labels(descriptions);
+    puts("}");
 }
 
 static int describe(const struct cli_command *command, const struct cli_values *values)
@@ -136,6 +190,7 @@ static int describe(const struct cli_command *command, const struct cli_values *
         .no_score = cli_given(values, OPT_NO_SCORE),
         .plain_similarity = strcmp(values->text[OPT_SIMILARITY], "plain") == 0,
         .stop_words = values->text[OPT_STOP_WORDS],
+        .no_sentence_test = cli_given(values, OPT_NO_SENTENCE_TEST),
         .n_threads = values->count[OPT_THREADS],
         .progress = cli_stop(),
         .log = cli_log(values),
@@ -195,6 +250,7 @@ const struct cli_command cli_describe = {
              {OPT_KEYWORD_MODEL, false, NULL, NULL},
              {OPT_STOP_WORDS, false, NULL, NULL},
              {OPT_NO_SCORE, false, NULL, NULL},
+             {OPT_NO_SENTENCE_TEST, false, NULL, NULL},
              {OPT_SIMILARITY, false, "centred", NULL},
              {OPT_MODEL, false, NULL,
               "the run's sentence encoder, if it is no longer where it was"},

@@ -63,6 +63,7 @@ static int score(const struct cli_command *command, const struct cli_values *val
     const struct ss_describe_options options = {
         .struct_size = sizeof options,
         .plain_similarity = strcmp(values->text[OPT_SIMILARITY], "plain") == 0,
+        .no_sentence_test = cli_given(values, OPT_NO_SENTENCE_TEST),
         .n_threads = values->count[OPT_THREADS],
         .progress = cli_stop(),
         .log = cli_log(values),
@@ -103,6 +104,7 @@ const struct cli_command cli_score = {
     .uses = {{OPT_FEATURE, false, NULL, NULL},
              {OPT_LABEL, false, NULL, NULL},
              {OPT_LABELS, false, NULL, NULL},
+             {OPT_NO_SENTENCE_TEST, false, NULL, NULL},
              {OPT_SIMILARITY, false, "centred", NULL},
              {OPT_MODEL, false, NULL,
               "the run's sentence encoder, if it is no longer where it was"},

@@ -3,148 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "commands.h"
+#include "show.h"
 
-enum { TABLE_TEXT = 47, TEXT_INDENT = 12, MAX_TEXT_LINES = 8, MAX_FEATURES = 4096 };
-
-struct showing {
-    const struct cli_command *command;
-    const struct cli_values *values;
-    const char *path;
-    ss_run *run;
-    ss_descriptions *descriptions; /* NULL: the run has none */
-    struct ss_run_info info;
-    size_t columns; /* of the terminal */
-    bool colours;
-};
-
-/* ---- one feature ---- */
-
-static void print_bold(const struct showing *showing, const char *text)
-{
-    printf("%s%s%s", showing->colours ? "\033[1m" : "", text,
-           showing->colours ? "\033[0m" : "");
-}
-
-static void print_top(const struct showing *showing, size_t feature, size_t rank)
-{
-    struct ss_top_text top = {.struct_size = sizeof top};
-    char number[32];
-    ss_run_top(showing->run, feature, rank, &top);
-    printf("%4zu %7.4g", rank + 1, (double)top.activation);
-    cli_print_wrapped(stdout, top.text, TEXT_INDENT + 2, showing->columns, MAX_TEXT_LINES);
-    if (top.row != SS_NOWHERE && top.kept.n_bytes > 0) {
-        char line[64];
-        snprintf(line, sizeof line, "row %s  ", cli_thousands(top.row, number));
-        printf("%*s%s", TEXT_INDENT + 2, "", line);
-        cli_print_safely(stdout, top.kept, showing->columns - TEXT_INDENT - 2 - strlen(line));
-        putchar('\n');
-    }
-}
-
-/* The label and what its scores say. */
-static void print_label(const struct showing *showing, size_t feature)
-{
-    struct ss_description description = {.struct_size = sizeof description};
-    if (showing->descriptions == NULL) {
-        return;
-    }
-    (void)ss_descriptions_get(showing->descriptions, feature, &description);
-    printf("  label       ");
-    cli_print_safely(stdout,
-                     cli_text_of(description.label[0] == '\0' ? "–" : description.label),
-                     showing->columns - TEXT_INDENT - 2);
-    printf("\n  verdict     %s", description.status);
-    const struct ss_label_auc *random = &description.random;
-    if (random->value == random->value) {
-        printf(": AUC %.3f (%.3f to %.3f), %zu texts against %zu", random->value, random->low,
-               random->high, random->n_positives, random->n_negatives);
-    }
-    if (description.near.value == description.near.value) {
-        printf("\n              near %.3f", description.near.value);
-    }
-    if (description.miss.value == description.miss.value) {
-        printf(", miss %.3f", description.miss.value);
-    }
-    putchar('\n');
-}
-
-static void print_feature(const struct showing *showing, size_t feature)
-{
-    struct ss_feature facts = {.struct_size = sizeof facts};
-    char number[32], rows[64];
-    ss_run_feature(showing->run, feature, &facts);
-    printf("Feature ");
-    snprintf(number, sizeof number, "%zu", feature);
-    print_bold(showing, number);
-    cli_say(stdout, " of %s", showing->path);
-    printf("  rate        %.4g %% (%.4g to %.4g)\n", (double)facts.rate_pct, facts.rate_low_pct,
-           facts.rate_high_pct);
-    printf("  fires       %s of %s\n", cli_thousands(facts.n_fires, number),
-           cli_plural(showing->info.n_rows_used, "row", rows));
-    if (facts.dead) {
-        puts("  It never fires: a dead feature.");
-        return;
-    }
-    printf("  activation  largest %.4g, mean %.4g\n", (double)facts.max_activation,
-           facts.mean_activation);
-    print_label(showing, feature);
-    putchar('\n');
-    for (size_t rank = 0; rank < facts.n_top; rank++) {
-        print_top(showing, feature, rank);
-    }
-}
-
-static void print_json_facts(const struct showing *showing, size_t feature)
-{
-    struct ss_feature facts = {.struct_size = sizeof facts};
-    char numbers[5][CLI_NUMBER_BYTES];
-    ss_run_feature(showing->run, feature, &facts);
-    printf("\"feature\": %zu, \"dead\": %s, \"n_fires\": %llu, \"rate_pct\": %s, "
-           "\"rate_low_pct\": %s, \"rate_high_pct\": %s, \"max_activation\": %s, "
-           "\"mean_activation\": %s",
-           feature, facts.dead ? "true" : "false", (unsigned long long)facts.n_fires,
-           cli_number_f32(facts.rate_pct, numbers[0]),
-           cli_number(facts.rate_low_pct, numbers[1]),
-           cli_number(facts.rate_high_pct, numbers[2]),
-           cli_number_f32(facts.max_activation, numbers[3]),
-           cli_number(facts.mean_activation, numbers[4]));
-}
-
-static void print_json_top(const struct showing *showing, size_t feature, size_t rank)
-{
-    struct ss_top_text top = {.struct_size = sizeof top};
-    char number[CLI_NUMBER_BYTES];
-    ss_run_top(showing->run, feature, rank, &top);
-    printf("{\"activation\": %s, \"text\": ", cli_number_f32(top.activation, number));
-    cli_print_json(stdout, top.text);
-    if (top.row != SS_NOWHERE && top.kept.n_bytes > 2) {
-        printf(", \"row\": %llu, ", (unsigned long long)top.row);
-        cli_print_raw_json(stdout, (struct ss_text){top.kept.data + 1, top.kept.n_bytes - 2});
-    }
-    putchar('}');
-}
-
-static void print_json_feature(const struct showing *showing, size_t feature)
-{
-    struct ss_feature facts = {.struct_size = sizeof facts};
-    ss_run_feature(showing->run, feature, &facts);
-    putchar('{');
-    print_json_facts(showing, feature);
-    if (showing->descriptions != NULL) {
-        struct ss_description description = {.struct_size = sizeof description};
-        (void)ss_descriptions_get(showing->descriptions, feature, &description);
-        printf(", \"description\": {");
-        cli_print_json_description(&description);
-        putchar('}');
-    }
-    printf(", \"top_texts\": [");
-    for (size_t rank = 0; rank < facts.n_top; rank++) {
-        printf("%s", rank == 0 ? "" : ", ");
-        print_json_top(showing, feature, rank);
-    }
-    printf("]}");
-}
+enum { TABLE_TEXT = 47, MAX_FEATURES = 4096 };
 
 /* ---- many features ---- */
 
@@ -201,7 +62,7 @@ static void print_json_table(const struct showing *showing,
         ss_run_feature(showing->run, matches[i].feature, &facts);
         ss_run_top(showing->run, matches[i].feature, 0, &top);
         printf("%s{", i == 0 ? "" : ", ");
-        print_json_facts(showing, matches[i].feature);
+        cli_show_json_facts(showing, matches[i].feature);
         if (cli_given(showing->values, OPT_SEARCH)) {
             printf(", \"n_texts\": %zu", matches[i].n_texts);
         }
@@ -314,10 +175,10 @@ static int show_given(const struct showing *showing)
         (void)read_feature(showing, values->arguments[1 + i], &feature);
         if (as_json) {
             printf("%s", i == 0 ? "" : ", ");
-            print_json_feature(showing, feature);
+            cli_show_json_feature(showing, feature);
         } else {
             printf("%s", i == 0 ? "" : "\n");
-            print_feature(showing, feature);
+            cli_show_feature(showing, feature);
         }
     }
     if (as_json) {
@@ -392,7 +253,15 @@ static int show(const struct cli_command *command, const struct cli_values *valu
         ss_descriptions_free(showing.descriptions); /* of another run */
         showing.descriptions = NULL;
     }
+    if (values->n_arguments > 1 &&
+        ss_samples_open(showing.path, &showing.samples, &err) != SS_OK &&
+        err.code != SS_E_NOINPUT) {
+        ss_descriptions_free(showing.descriptions);
+        ss_run_free(showing.run);
+        return cli_fail(&err);
+    }
     const int code = values->n_arguments > 1 ? show_given(&showing) : show_found(&showing);
+    ss_samples_free(showing.samples);
     ss_descriptions_free(showing.descriptions);
     ss_run_free(showing.run);
     return code;
@@ -406,10 +275,12 @@ const struct cli_command cli_show = {
     .n_most = 1 + MAX_FEATURES,
     .usage = "RUN [FEATURE]… [options]",
     .about =
-        "With numbers of features: how often each fires, with the Wilson interval at 95 %, its "
-        "largest and mean activation, and its top texts, strongest first, with the columns "
-        "that "
-        "analyze --keep carried along. Long texts are cut; --json has them whole. Only "
+        "With numbers of features: the label of each and its scores (docs/descriptions.md), "
+        "how "
+        "often it fires, with the Wilson interval at 95 %, a histogram of its activations, its "
+        "top texts, strongest first, with the columns that analyze --keep carried along, then "
+        "some texts from a uniform sample of those in which it fires, and some in which it "
+        "nearly fires. Long texts are cut; --json has them whole, and all of them. Only "
         "activations above 0 count, so that a feature which fires rarely has few texts.\n\n"
         "Without numbers: a table of features, the most frequent first, or those that "
         "--search, "

@@ -16,6 +16,8 @@ void cli_print_json_description(const struct ss_description *description);
 /* The features whose labels are surest, and how many labels are how sure. */
 void cli_print_sharpest(const ss_descriptions *descriptions);
 void cli_print_verdicts(const ss_descriptions *descriptions);
+/* Both as members of a JSON object. */
+void cli_print_json_labels(const ss_descriptions *descriptions);
 
 /* What embed and analyze say of --precision; docs/numerics.md has the errors. */
 #define CLI_ABOUT_PRECISION                                                                    \

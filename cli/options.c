@@ -174,6 +174,8 @@ const struct cli_option cli_options[N_OPTIONS] = {
                            0},
     [OPT_NO_SCORE] = {"no-score", 0, CLI_FLAG, NULL, NULL, "make labels without scoring them",
                       0},
+    [OPT_NO_SENTENCE_TEST] = {"no-sentence-test", 0, CLI_FLAG, NULL, NULL,
+                              "do not score labels on single sentences, which embeds them", 0},
     [OPT_STOP_WORDS] =
         {"stop-words", 0, CLI_TEXT, "FILE", NULL,
          "words that no phrase begins or ends with, one a line; or none; or auto, the words "

@@ -25,8 +25,8 @@ fi
 show $program analyze --model $model --sae demo/sae --dataset $texts --out $out --force
 
 echo
-echo "Four features, with the texts that activate them most:"
-show $program show $out 350 560 700 490
+echo "Two features: label, how well it tells texts apart that it was not made from, and texts:"
+show $program show $out 350 560
 
 echo
 echo "How often features fire, as a picture:"
@@ -39,6 +39,8 @@ Next:
       features whose top texts hold a word
   $program inspect $out
       the run in numbers
+  $program score $out --feature 350 --label 'your own words'
+      how good another label is; descriptions.csv has a row for each feature
 To type saescope instead of $program:
   PATH=\$PWD/build/release:\$PATH
 END

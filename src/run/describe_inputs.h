@@ -46,4 +46,13 @@ struct ss_describe_embedder ss_run_describe_embedder(struct ss_run_describe_mode
 /* What the SAE says, which is there. */
 struct ss_describe_answers ss_run_describe_answers(struct ss_run_describe_inputs *inputs);
 
+/* "contrast", "seed", "none". */
+const char *ss_run_method_name(ss_label_method method);
+
+/* Write the files of descriptions into the run's folder, those of the pass that speak of labels
+ * anew, and the records of it (describe_write.c). */
+SS_MUST_USE ss_status ss_run_describe_write(const struct ss_run_describe_inputs *inputs,
+                                            const struct ss_describe_options *options,
+                                            const ss_descriptions *descriptions, ss_err *err);
+
 #endif

@@ -165,22 +165,27 @@ static ss_status check_sae(const struct ss_run_describe_inputs *inputs, const ss
     return SS_OK;
 }
 
-/* The SAE from where the run had it; its rule does not matter here. */
+/* The SAE from where the run had it; its rule does not matter here, so that one whose files do
+ * not say how many features a row keeps is given some number. */
 static ss_status open_sae(struct ss_run_describe_inputs *inputs, const char *file,
                           const struct ss__json *recorded, ss_err *err)
 {
     const char *path = ss__json_string(ss__json_get(recorded, "path"));
-    const struct ss_sae_options options = {
-        .struct_size = sizeof options,
-        .format = ss__json_string(ss__json_get(recorded, "format")),
-        .batchtopk_rule = SS_BATCHTOPK_ROW_TOPK,
-        .top_k = 1,
-        .progress = inputs->stop};
+    struct ss_sae_options options = {.struct_size = sizeof options,
+                                     .format =
+                                         ss__json_string(ss__json_get(recorded, "format")),
+                                     .batchtopk_rule = SS_BATCHTOPK_ROW_TOPK,
+                                     .progress = inputs->stop};
     if (path == NULL || ss__path_stat(path) == SS__PATH_NONE) {
         return ss__fail_file(err, file, SS_E_NOINPUT, "its SAE is no longer at %s",
                              path == NULL ? "the place that it names" : path);
     }
-    SS_RETURN_IF_ERROR(ss_sae_open(path, &options, &inputs->own_sae, err));
+    ss_status status = ss_sae_open(path, &options, &inputs->own_sae, err);
+    if (status == SS_E_UNSUPPORTED || status == SS_E_USAGE) {
+        options.top_k = 1;
+        status = ss_sae_open(path, &options, &inputs->own_sae, err);
+    }
+    SS_RETURN_IF_ERROR(status);
     return check_sae(inputs, inputs->own_sae, file, recorded, err);
 }
 

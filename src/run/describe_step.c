@@ -11,13 +11,7 @@
 #include "base/sized.h"
 #include "run/describe_inputs.h"
 #include "run/descriptions.h"
-#include "run/steps.h"
 #include "saescope.h"
-
-static const char *const method_names[] = {
-    [SS_METHOD_CONTRAST] = "contrast", [SS_METHOD_SEED] = "seed", [SS_METHOD_NONE] = "none"};
-static const char *const variant_names[] = {
-    [SS_SEED_EXPLAINER] = "explainer", [SS_SEED_TUTORIAL] = "tutorial"};
 
 enum { SEED_TEXTS = 10, LABEL_KEYWORDS = 3 };
 
@@ -224,104 +218,20 @@ static ss_status make_labels(struct step *step, ss_err *err)
     return SS_OK;
 }
 
-/* ---- files ---- */
-
-static const struct {
-    const char *name;
-    ss_status (*write)(const ss_descriptions *descriptions, const char *path, ss_err *err);
-} outputs[] = {
-    {SS_RUN_FILE_KEYWORDS, ss_run_keywords_write},
-    {SS_RUN_FILE_DESCRIPTIONS, ss_run_descriptions_json_write},
-    {SS_RUN_FILE_DESCRIPTIONS_CSV, ss_run_descriptions_csv_write},
-};
-enum { N_OUTPUTS = sizeof outputs / sizeof outputs[0] };
-
-static ss_status write_files(const struct step *step, char hashes[][SS__SHA256_HEX_BYTES],
-                             ss_err *err)
-{
-    ss_status status = SS_OK;
-    char *path = NULL;
-    ss__out_remove_stale(step->inputs.dir);
-    for (size_t i = 0; i < N_OUTPUTS; i++) {
-        path = ss__path_join(step->inputs.dir, outputs[i].name);
-        if (path == NULL) {
-            SS_TRY(ss__fail_nomem(err, "a path"));
-        }
-        SS_TRY(outputs[i].write(step->descriptions, path, err));
-        SS_TRY(ss__sha256_file(path, NULL, hashes[i], err));
-        ss__free(path);
-        path = NULL;
-    }
-out:
-    ss__free(path);
-    return status;
-}
-
-static void add_text(struct ss__buf *record, const char *name, const char *value)
-{
-    ss__buf_printf(record, ",\n      \"%s\": ", name);
-    ss__json_add_string(record, value, strlen(value), false);
-}
-
-/* What was done, and what came out. */
-static ss_status write_record(const struct step *step, char hashes[][SS__SHA256_HEX_BYTES],
-                              ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__buf record = {0};
-    const struct ss_describe_options *options = step->options;
-    struct ss_encoder_info info = {.struct_size = sizeof info};
-    ss_encoder_describe(step->inputs.encoder, &info);
-    ss__buf_add_text(&record, "{\n      \"saescope_version\": ");
-    ss__json_add_string(&record, ss_version(), strlen(ss_version()), false);
-    add_text(&record, "method", method_names[options->method]);
-    if (options->method == SS_METHOD_SEED) {
-        add_text(&record, "seed_variant", variant_names[options->seed_variant]);
-    } else if (options->method == SS_METHOD_CONTRAST) {
-        add_text(&record, "stop_words",
-                 options->stop_words == NULL ? "english" : options->stop_words);
-    }
-    add_text(&record, "similarity", options->plain_similarity ? "plain" : "centred");
-    add_text(&record, "model", info.name);
-    add_text(&record, "precision", info.precision);
-    ss__buf_printf(&record, ",\n      \"pool\": %zu,\n      \"counts\": {",
-                   step->descriptions->n_pool);
-    for (int i = 0; i < SS_N_LABEL_STATUSES; i++) {
-        ss__buf_printf(&record, "%s\"%s\": %zu", i == 0 ? "" : ", ",
-                       ss_label_status_name((ss_label_status)i),
-                       ss_descriptions_count(step->descriptions, (ss_label_status)i));
-    }
-    ss__buf_add_text(&record, "},\n      \"outputs\": {");
-    for (size_t i = 0; i < N_OUTPUTS; i++) {
-        ss__buf_printf(&record, "%s\n        \"%s\": \"%s\"", i == 0 ? "" : ",",
-                       outputs[i].name, hashes[i]);
-    }
-    ss__buf_add_text(&record, "\n      }\n    }");
-    if (ss__buf_text(&record) == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a record"));
-    }
-    SS_TRY(ss_run_steps_record(step->inputs.dir, "labels", record.data, err));
-out:
-    ss__buf_release(&record);
-    return status;
-}
-
 ss_status ss_describe_run(const char *run_dir, const ss_encoder *encoder,
                           const struct ss_describe_options *options, ss_descriptions **out,
                           ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_describe_options read = {.struct_size = sizeof read};
-    char hashes[N_OUTPUTS][SS__SHA256_HEX_BYTES];
     struct step step = {.options = &read};
     if (out != NULL) {
         *out = NULL;
     }
     SS_TRY(SS_READ_OPTIONS(&read, options, ss_describe_options, err));
-    SS_TRY(open_step(&step, run_dir, encoder, method_names[step.options->method], err));
+    SS_TRY(open_step(&step, run_dir, encoder, ss_run_method_name(step.options->method), err));
     SS_TRY(make_labels(&step, err));
-    SS_TRY(write_files(&step, hashes, err));
-    SS_TRY(write_record(&step, hashes, err));
+    SS_TRY(ss_run_describe_write(&step.inputs, step.options, step.descriptions, err));
     if (out != NULL) {
         *out = step.descriptions;
         step.descriptions = NULL;

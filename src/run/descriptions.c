@@ -175,3 +175,12 @@ const char *ss_label_status_name(ss_label_status status)
 {
     return ss_describe_verdict_name((ss_describe_verdict)status);
 }
+
+void ss_run_set_descriptions(struct ss_run *run, const ss_descriptions *descriptions)
+{
+    run->descriptions = descriptions;
+    run->has_labels = true;
+    for (int i = 0; i < SS_N_LABEL_STATUSES; i++) {
+        run->n_labels[i] = ss_descriptions_count(descriptions, (ss_label_status)i);
+    }
+}

@@ -5,13 +5,16 @@
 
 #include "base/json.h"
 #include "describe/describe.h"
+#include "run/results.h"
 
 #define SS_RUN_FILE_KEYWORDS "feature_keywords.json"
 #define SS_RUN_FILE_DESCRIPTIONS "descriptions.json"
 #define SS_RUN_FILE_DESCRIPTIONS_CSV "descriptions.csv"
+#define SS_RUN_FILE_DESCRIPTIONS_RUN "descriptions.run.json" /* how they were made */
 /* All of them. */
 #define SS_RUN_DESCRIPTION_FILES                                                               \
-    SS_RUN_FILE_KEYWORDS, SS_RUN_FILE_DESCRIPTIONS, SS_RUN_FILE_DESCRIPTIONS_CSV
+    SS_RUN_FILE_KEYWORDS, SS_RUN_FILE_DESCRIPTIONS, SS_RUN_FILE_DESCRIPTIONS_CSV,              \
+        SS_RUN_FILE_DESCRIPTIONS_RUN
 
 struct ss_descriptions {
     size_t n_features;
@@ -32,6 +35,9 @@ SS_MUST_USE ss_status ss_run_descriptions_new(size_t n_features, ss_descriptions
                                               ss_err *err);
 /* Set keywords from terms. */
 SS_MUST_USE ss_status ss_run_descriptions_finish(ss_descriptions *descriptions, ss_err *err);
+
+/* Append a field of a CSV file, between quotes where it has to be. */
+void ss_run_csv_add_field(struct ss__buf *buf, struct ss_text text);
 
 SS_MUST_USE ss_status ss_run_keywords_write(const ss_descriptions *descriptions,
                                             const char *path, ss_err *err);

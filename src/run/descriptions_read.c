@@ -38,14 +38,34 @@ static void read_auc(const struct ss__json *scores, ss_describe_negatives kind,
     auc->n_negatives = count_of(object, "negatives");
 }
 
-static void read_share(const struct ss__json *scores, const char *key,
+/* Of n texts. */
+static void read_share(const struct ss__json *scores, const char *key, size_t n,
                        struct ss_describe_share *share)
 {
     const struct ss__json *list = ss__json_get(scores, key);
     if (ss__json_count(list) == 3) {
+        share->n = n;
         share->value = ss__json_real(ss__json_at(list, 0));
         share->interval.low = ss__json_real(ss__json_at(list, 1));
         share->interval.high = ss__json_real(ss__json_at(list, 2));
+    }
+}
+
+static void read_sentences(const struct ss__json *scores, struct ss_describe_share *share)
+{
+    const struct ss__json *object = ss__json_get(scores, "sentence");
+    share->n = count_of(object, "texts");
+    share->value = number_of(object, "share");
+    share->interval.low = number_of(object, "low");
+    share->interval.high = number_of(object, "high");
+}
+
+static void read_ceiling(const struct ss__json *scores, const char *name, double *areas)
+{
+    const struct ss__json *object = ss__json_get(ss__json_get(scores, "ceiling"), name);
+    for (int kind = 0; kind < SS_DESCRIBE_N_NEGATIVES; kind++) {
+        areas[kind] =
+            number_of(object, ss_describe_negatives_name((ss_describe_negatives)kind));
     }
 }
 
@@ -54,8 +74,11 @@ static void read_scores(const struct ss__json *scores, struct ss_describe_score 
     for (int kind = 0; kind < SS_DESCRIBE_N_NEGATIVES; kind++) {
         read_auc(scores, (ss_describe_negatives)kind, &score->auc[kind]);
     }
-    read_share(scores, "tpr", &score->tpr);
-    read_share(scores, "fpr", &score->fpr);
+    read_share(scores, "tpr", score->n_positives, &score->tpr);
+    read_share(scores, "fpr", score->auc[SS_DESCRIBE_RANDOM].n_negatives, &score->fpr);
+    read_sentences(scores, &score->sentences);
+    read_ceiling(scores, "mean", score->ceiling_mean);
+    read_ceiling(scores, "probe", score->ceiling_probe);
     score->threshold = (float)number_of(scores, "threshold");
     score->balanced_accuracy = number_of(scores, "balanced_accuracy");
     score->f1 = number_of(scores, "f1");
@@ -124,10 +147,16 @@ static ss_status read_feature(ss_descriptions *descriptions, const char *file, s
     if (f == 0 && method != NULL) {
         descriptions->method = ss__arena_strndup(&descriptions->arena, method, strlen(method));
     }
+    const struct ss__json *scores = ss__json_get(item, "scores");
+    const char *similarity = ss__json_string(ss__json_get(scores, "similarity"));
+    if (similarity != NULL) {
+        descriptions->is_plain = strcmp(similarity, "plain") == 0;
+        descriptions->n_pool = count_of(scores, "pool");
+    }
     descriptions->counts[f] = count_of(item, "count");
     descriptions->rates[f] = number_of(item, "rate");
     score->n_positives = count_of(item, "positives");
-    read_scores(ss__json_get(item, "scores"), score);
+    read_scores(scores, score);
     return SS_OK;
 }
 

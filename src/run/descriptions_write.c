@@ -122,6 +122,21 @@ static void add_share(struct ss__buf *buf, size_t indent, const char *name,
     }
 }
 
+/* A share of its own number of texts. */
+static void add_sentences(struct ss__buf *buf, const struct ss_describe_share *share)
+{
+    add_name(buf, 6, "sentence", false);
+    if (share->n == 0) {
+        ss__buf_add_text(buf, "null");
+        return;
+    }
+    ss__buf_add_text(buf, "{\n        \"share\": ");
+    add_decimals(buf, share->value);
+    add_number(buf, 8, "low", share->interval.low);
+    add_number(buf, 8, "high", share->interval.high);
+    ss__buf_printf(buf, ",\n        \"texts\": %zu\n      }", share->n);
+}
+
 static void add_auc(struct ss__buf *buf, ss_describe_negatives kind,
                     const struct ss_describe_auc *auc)
 {
@@ -171,7 +186,7 @@ static void add_scores(struct ss__buf *buf, const ss_descriptions *descriptions,
     add_number(buf, 6, "strength", score->strength);
     add_list(buf, 6, "deciles", score->deciles, SS_DESCRIBE_DECILES);
     add_number(buf, 6, "describe_auc", score->describe_auc);
-    add_share(buf, 6, "sentence", &score->sentences);
+    add_sentences(buf, &score->sentences);
     ss__buf_add_text(buf, ",\n      \"ceiling\": {");
     add_ceiling(buf, "mean", score->ceiling_mean, true);
     add_ceiling(buf, "probe", score->ceiling_probe, false);
@@ -220,7 +235,7 @@ static const char header[] = "feature,count,rate,label,method,status,auc,auc_low
                              "auc_near,auc_miss,f1,coverage,lift,positives,negatives,"
                              "description\n";
 
-static void add_field(struct ss__buf *buf, struct ss_text text)
+void ss_run_csv_add_field(struct ss__buf *buf, struct ss_text text)
 {
     bool quotes = false;
     for (size_t i = 0; i < text.n_bytes && !quotes; i++) {
@@ -260,7 +275,7 @@ ss_status ss_run_descriptions_csv_write(const ss_descriptions *descriptions, con
         ss__buf_printf(&buf, "%zu,%" PRIu64, f, descriptions->counts[f]);
         add_cell(&buf, descriptions->rates[f]);
         ss__buf_add_byte(&buf, ',');
-        add_field(&buf, descriptions->labels[f]);
+        ss_run_csv_add_field(&buf, descriptions->labels[f]);
         ss__buf_printf(&buf, ",%s,%s", descriptions->method,
                        ss_describe_verdict_name(score->verdict));
         add_cell(&buf, random->value);

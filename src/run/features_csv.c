@@ -3,7 +3,8 @@
  *   feature,n_fires,rate_pct,rate_low_pct,rate_high_pct,max_activation,mean_activation,dead
  *   0,12,0.6000000238418579,0.34...,1.04...,3.25,1.5,false
  *
- * Numbers are the shortest text that reads back as the same double; rate_pct and
+ * and, once there are labels, two more columns: label,verdict. A label with a comma or a quote
+ * stands between quotes. Numbers are the shortest text that reads back as the same double; rate_pct and
  * max_activation are f32 values widened to double. */
 #include <inttypes.h>
 #include <math.h>
@@ -13,11 +14,12 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/output.h"
-#include "run/results.h"
+#include "run/descriptions.h"
 #include "weights/weights.h"
 
 static const char header[] = "feature,n_fires,rate_pct,rate_low_pct,rate_high_pct,"
-                             "max_activation,mean_activation,dead\n";
+                             "max_activation,mean_activation,dead";
+static const char label_header[] = ",label,verdict";
 
 enum { N_FIELDS = 8, FIRST_NUMBER = 2, N_NUMBERS = 5 };
 
@@ -26,6 +28,7 @@ ss_status ss_run_features_csv_write(const struct ss_run *run, const char *path, 
     ss_status status = SS_OK;
     struct ss__buf buf = {0};
     ss__buf_add_text(&buf, header);
+    ss__buf_add_text(&buf, run->descriptions == NULL ? "\n" : ",label,verdict\n");
     for (size_t f = 0; f < run->info.n_features; f++) {
         const struct ss_feature *feature = &run->features[f];
         SS_TRY(ss__check_stop(run->asking, err));
@@ -39,7 +42,14 @@ ss_status ss_run_features_csv_write(const struct ss_run *run, const char *path, 
             ss__buf_add_byte(&buf, ',');
             ss__buf_add(&buf, text, ss__format_double(numbers[i], text));
         }
-        ss__buf_add_text(&buf, feature->dead ? ",true\n" : ",false\n");
+        ss__buf_add_text(&buf, feature->dead ? ",true" : ",false");
+        if (run->descriptions != NULL) {
+            ss__buf_add_byte(&buf, ',');
+            ss_run_csv_add_field(&buf, run->descriptions->labels[f]);
+            ss__buf_printf(&buf, ",%s",
+                           ss_describe_verdict_name(run->descriptions->scores[f].verdict));
+        }
+        ss__buf_add_byte(&buf, '\n');
     }
     SS_TRY(ss__buf_check(&buf, err));
     SS_TRY(ss__file_write(path, buf.data, buf.n_bytes, err));
@@ -107,26 +117,58 @@ static bool parse_feature(const char *line, size_t n, size_t f, uint64_t n_rows,
            feature->dead == (feature->max_activation == 0);
 }
 
+/* Take a label and a verdict off the end of a line; false if they are not there. */
+static bool take_verdict(const char *line, size_t *n, struct ss_run *run)
+{
+    const char *comma = memrchr(line, ',', *n); /* before the verdict: a label may have some */
+    const char *label = line;
+    int verdict = 0;
+    for (size_t i = 0; i < N_FIELDS && label != NULL; i++) {
+        label = memchr(label, ',', *n - (size_t)(label - line));
+        label = label == NULL ? NULL : label + 1;
+    }
+    if (label == NULL || comma < label) {
+        return false;
+    }
+    const struct field name = {comma + 1, *n - (size_t)(comma + 1 - line)};
+    while (verdict < SS_N_LABEL_STATUSES &&
+           !equals(name, ss_label_status_name((ss_label_status)verdict))) {
+        verdict++;
+    }
+    if (verdict == SS_N_LABEL_STATUSES) {
+        return false;
+    }
+    run->n_labels[verdict]++;
+    *n = (size_t)(label - 1 - line);
+    return true;
+}
+
 ss_status ss_run_features_csv_read(struct ss_run *run, const char *path, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__map map = {0};
     const size_t n_header = sizeof header - 1;
     SS_TRY(ss__file_load(path, &map, err));
+    const char *end = (const char *)map.data + map.n_bytes;
+    const char *at = memchr(map.data, '\n', map.n_bytes);
+    const size_t n_first = at == NULL ? 0 : (size_t)(at - (const char *)map.data);
+    run->has_labels =
+        n_first == n_header + strlen(label_header) &&
+        memcmp((const char *)map.data + n_header, label_header, strlen(label_header)) == 0;
     /* A line has at least 17 bytes: the count of features is checked before memory is asked. */
-    if (map.n_bytes < n_header || memcmp(map.data, header, n_header) != 0 ||
-        run->info.n_features > map.n_bytes / 17) {
+    if (n_first < n_header || memcmp(map.data, header, n_header) != 0 ||
+        (n_first > n_header && !run->has_labels) || run->info.n_features > map.n_bytes / 17) {
         SS_FAIL_FILE(path, SS_E_DATA, "not the table of %zu features that %s announces",
                      run->info.n_features, SS_RUN_FILE_MANIFEST);
     }
     SS_ALLOC(run->features, run->info.n_features);
-    const char *at = (const char *)map.data + n_header;
-    const char *end = (const char *)map.data + map.n_bytes;
+    at++;
     for (size_t f = 0; f < run->info.n_features; f++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         SS_TRY(ss__check_stop(run->asking, err));
-        if (newline == NULL || !parse_feature(at, (size_t)(newline - at), f,
-                                              run->info.n_rows_used, &run->features[f])) {
+        size_t n = newline == NULL ? 0 : (size_t)(newline - at);
+        if (newline == NULL || (run->has_labels && !take_verdict(at, &n, run)) ||
+            !parse_feature(at, n, f, run->info.n_rows_used, &run->features[f])) {
             SS_FAIL_FILE(path, SS_E_DATA, "line %zu is not the row of feature %zu", f + 2, f);
         }
         at = newline + 1;

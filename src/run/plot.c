@@ -79,20 +79,41 @@ const char *ss_run_density_title(struct ss__arena *arena, const char *dataset_na
     return ss__arena_printf(arena, "Log Feature Fire Rate Distribution (%s)", dataset_name);
 }
 
-/* What a reader of the histogram needs besides it; NULL when memory ran out. */
-static const char *density_caption(struct ss__arena *arena, const struct ss_run_info *info,
-                                   bool zoom)
+/* " Labels: 3 sharp, 40 topical." or "". */
+static const char *labels_caption(struct ss__arena *arena, const struct ss_run *run)
 {
+    const char *text = "";
+    for (int i = 0; run->has_labels && text != NULL && i < SS_N_LABEL_STATUSES; i++) {
+        char number[SS__COUNT_TEXT_BYTES];
+        if (run->n_labels[i] > 0) {
+            text =
+                ss__arena_printf(arena, "%s%s %s %s", text, text[0] == '\0' ? " Labels:" : ",",
+                                 ss__format_count(run->n_labels[i], number),
+                                 ss_label_status_name((ss_label_status)i));
+        }
+    }
+    return text == NULL || text[0] == '\0' ? text : ss__arena_printf(arena, "%s.", text);
+}
+
+/* What a reader of the histogram needs besides it; NULL when memory ran out. */
+static const char *density_caption(struct ss__arena *arena, const struct ss_run *run, bool zoom)
+{
+    const struct ss_run_info *info = &run->info;
+    const char *labels = labels_caption(arena, run);
+    if (labels == NULL) {
+        return NULL;
+    }
     char number[SS__COUNT_TEXT_BYTES], median[SS__DOUBLE_TEXT_BYTES];
     char features[SS__COUNTED_TEXT_BYTES], rows[SS__COUNTED_TEXT_BYTES];
     const char *dead = info->n_dead == 0 ? "" : zoom ? ", left out" : " (at −10)";
     const bool is_marked = !zoom || info->median_rate_pct > 0;
     ss__snprintf(median, sizeof median, "%.3g", info->median_rate_pct);
-    return ss__arena_printf(
-        arena, "%s in %s; %s dead%s. Median rate %s %%%s; −2 is a rate of 1 %%.",
-        ss__format_counted(info->n_features, "feature", features),
-        ss__format_counted(info->n_rows_used, "row", rows),
-        ss__format_count(info->n_dead, number), dead, median, is_marked ? " (dashed)" : "");
+    return ss__arena_printf(arena,
+                            "%s in %s; %s dead%s. Median rate %s %%%s; −2 is a rate of 1 %%.%s",
+                            ss__format_counted(info->n_features, "feature", features),
+                            ss__format_counted(info->n_rows_used, "row", rows),
+                            ss__format_count(info->n_dead, number), dead, median,
+                            is_marked ? " (dashed)" : "", labels);
 }
 
 static int compare_floats(const void *a, const void *b)
@@ -137,7 +158,7 @@ ss_status ss_plot_density(const ss_run *run, const char *path,
     picture.x_limits = zoom ? NULL : density_range;
     picture.x_label = "Log10 Feature density";
     picture.marker = &median;
-    picture.caption = density_caption(&arena, &run->info, zoom);
+    picture.caption = density_caption(&arena, run, zoom);
     if (picture.caption == NULL) {
         SS_TRY(ss__fail_nomem(err, "a caption"));
     }

@@ -19,13 +19,19 @@ struct ss_run {
     struct ss__arena arena;      /* holds the texts of a folder */
     const char *sae_rule;        /* in words, with what was calibrated; NULL from a folder */
     double sae_threshold;        /* as ss_sae_activation_threshold; 0 from a folder */
-    struct ss__asking *asking;   /* while it is read or written: whether to stop; nullable */
+    const ss_descriptions *descriptions; /* to be written, too; borrowed; NULL: none */
+    bool has_labels;                     /* features.csv says how sure labels are: */
+    size_t n_labels[SS_N_LABEL_STATUSES];
+    struct ss__asking *asking; /* while it is read or written: whether to stop; nullable */
 };
 
 /* Take what the reducers gathered: `top` is taken, `fires` is read. info's counts of rows are
  * set before; its other numbers are set here. */
 SS_MUST_USE ss_status ss_run_fill(struct ss_run *run, const struct ss_stats_fires *fires,
                                   struct ss_stats_top **top, ss_err *err);
+
+/* What the files say of labels, too: borrowed while they are written. */
+void ss_run_set_descriptions(struct ss_run *run, const ss_descriptions *descriptions);
 
 /* Set n_dead and median_rate_pct from the features. */
 SS_MUST_USE ss_status ss_run_summarise(struct ss_run *run, ss_err *err);

@@ -125,7 +125,7 @@ static ss_status skip(const struct ss_run_steps *steps, const char *folder, size
     if (ss__buf_text(&record) == NULL) {
         SS_TRY(ss__fail_nomem(err, "a record"));
     }
-    SS_TRY(ss_run_steps_record(folder, table[i].name, record.data, err));
+    SS_TRY(ss_run_steps_record(folder, table[i].name, record.data, NULL, err));
 out:
     ss__buf_release(&record);
     return status;

@@ -38,9 +38,16 @@ const char *const *ss_run_step_files(size_t i);
 
 /* ---- records in run.json (steps_record.c) ---- */
 
+/* A file of the pass that a step wrote anew. */
+struct ss_run_output {
+    const char *name, *sha256;
+};
+
 /* Put the members that `record` holds, an object in the style of run.json at depth 2, under
- * "steps" → name, in the place of an older one. The rest of the file keeps its bytes. */
+ * "steps" → name, in the place of an older one, and the hash of `changed` (nullable) under
+ * "outputs". The rest of the file keeps its bytes. */
 SS_MUST_USE ss_status ss_run_steps_record(const char *folder, const char *name,
-                                          const char *record, ss_err *err);
+                                          const char *record,
+                                          const struct ss_run_output *changed, ss_err *err);
 
 #endif

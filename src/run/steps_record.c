@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json_write.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "base/output.h"
 #include "run/steps.h"
 
@@ -55,8 +56,21 @@ static void add_steps(struct ss__buf *out, const struct ss__json *steps, const c
     ss__buf_add_text(out, "\n  }\n}\n");
 }
 
+/* Put another hash in the place of the one that "outputs" has for a file, if it has. Lines
+ * begin so only there. */
+static void replace_hash(struct ss__buf *text, const struct ss_run_output *changed)
+{
+    char begin[128];
+    ss__snprintf(begin, sizeof begin, "\n    \"%s\": \"", changed->name);
+    char *found = memmem(text->data, text->n_bytes, begin, strlen(begin));
+    const size_t n = strlen(changed->sha256);
+    if (found != NULL && found + strlen(begin) + n < text->data + text->n_bytes) {
+        memcpy(found + strlen(begin), changed->sha256, n);
+    }
+}
+
 ss_status ss_run_steps_record(const char *folder, const char *name, const char *record,
-                              ss_err *err)
+                              const struct ss_run_output *changed, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf text = {0};
@@ -70,6 +84,9 @@ ss_status ss_run_steps_record(const char *folder, const char *name, const char *
     SS_TRY(ss__json_parse(path, text.data, text.n_bytes, &root, err));
     if (!ss__json_is_object(root)) {
         SS_FAIL_FILE(path, SS_E_DATA, "not an object");
+    }
+    if (changed != NULL) {
+        replace_hash(&text, changed);
     }
     ss__buf_add(&out, text.data, end_of_members(&text));
     add_steps(&out, ss__json_get(root, "steps"), name, record);

@@ -3,6 +3,7 @@ import csv
 import hashlib
 import json
 import random
+import re
 import shutil
 import subprocess
 
@@ -15,6 +16,7 @@ MODEL, SAE = ROOT / "tests/data/encoder/mpnet-mean", ROOT / "tests/data/run/sae-
 OTHER = ROOT / "tests/data/encoder/bert-dense"
 WORDS = "galaxy cluster halo dust orbit planet comet shock jet plasma photon survey lens pulsar quasar corona flare tide ring moon".split()
 FILES = ["feature_keywords.json", "descriptions.json", "descriptions.csv"]
+ALL_FILES = [*FILES, "descriptions.run.json", "features.csv", "density.svg", "density.png"]
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +39,8 @@ def fresh(made, tmp_path):
     return tmp_path / "run"
 
 
-def hashes(folder):
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+def hashes(folder, names=FILES):
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
 
 
 @pytest.mark.parametrize("words", [[], ["--method", "seed"], ["--method", "seed", "--seed-variant", "tutorial"], ["--method", "none"], ["--no-score"],
@@ -47,7 +49,7 @@ def test_files_agree_and_do_not_depend_on_threads(run, fresh, words):
     before = json.loads((fresh / "run.json").read_text("utf8"))
     done = run("describe", fresh, *words, "--json")
     assert done.code == 0, done.err
-    first = hashes(fresh)
+    first, everything = hashes(fresh), hashes(fresh, ALL_FILES)
     described = json.loads((fresh / "descriptions.json").read_text("utf8"))
     keywords = json.loads((fresh / "feature_keywords.json").read_text("utf8"))
     # the bytes of Python's json.dump
@@ -65,9 +67,31 @@ def test_files_agree_and_do_not_depend_on_threads(run, fresh, words):
     said = json.loads(done.out)
     manifest = json.loads((fresh / "run.json").read_text("utf8"))
     record = manifest.pop("steps")["labels"]
+    assert manifest["outputs"].pop("features.csv") == everything["features.csv"] != before["outputs"].pop("features.csv")
     assert manifest == before and record["outputs"] == first and record["counts"] == said["labels"]
+    assert json.loads((fresh / "descriptions.run.json").read_text("utf8")) == record
     assert run("describe", fresh, *words, "-t", "1", "-q").code == 0
-    assert hashes(fresh) == first
+    assert hashes(fresh, ALL_FILES) == everything
+    assert run("inspect", fresh, "--check").code == 0  # with the hashes as they are now
+
+
+def test_the_table_of_features_and_the_histogram_say_what_labels_are_like(run, made, fresh):
+    assert run("describe", fresh, "-q").code == 0
+    described = json.loads((fresh / "descriptions.json").read_text("utf8"))
+    with open(made / "run" / "features.csv", newline="", encoding="utf8") as old, open(fresh / "features.csv", newline="", encoding="utf8") as new:
+        before, after = list(csv.DictReader(old)), list(csv.DictReader(new))
+    assert [{**line, "label": item["label"] or "", "verdict": item["status"]} for line, item in zip(before, described)] == after
+    counts = json.loads((fresh / "descriptions.run.json").read_text("utf8"))["counts"]
+    said = " Labels: " + ", ".join(f"{n} {name}" for name, n in counts.items() if n) + "."
+    assert re.search("<desc>(.*)</desc>", (fresh / "density.svg").read_text("utf8"))[1].endswith(said)
+    # what reads a run reads it still, and says the same
+    assert run("show", fresh, "--json").out.replace(str(fresh), "") == run("show", made / "run", "--json").out.replace(str(made / "run"), "")
+    for damage in (",weak\n", ",sharp\n", ",chance\n", ",too few\n", ",no label\n"):
+        text = (fresh / "features.csv").read_text("utf8")
+        if damage in text:
+            (fresh / "features.csv").write_text(text.replace(damage, ",dull\n", 1), "utf8")
+            assert run("show", fresh).code == 65
+            break
 
 
 def test_what_a_killed_one_left_is_removed(run, fresh):
