@@ -1,4 +1,5 @@
 /* saescope describe: labels for the features of a run, and how well they tell texts apart. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
@@ -174,6 +175,41 @@ static void print_json_summary(const ss_descriptions *descriptions, const char *
     puts("}");
 }
 
+/* RUN/FORM. */
+static int export(const struct cli_command *command, const struct cli_values *values)
+{
+    const char *form = values->text[OPT_EXPORT];
+    const char *run = values->arguments[0];
+    const size_t n_dir = strlen(run) + strlen(form) + 2;
+    char *dir = malloc(n_dir);
+    size_t n_files = 0;
+    ss_err err;
+    const struct ss_export_options options = {.struct_size = sizeof options,
+                                              .kind = strcmp(form, "neuronpedia-import") == 0
+                                                          ? SS_EXPORT_NEURONPEDIA_IMPORT
+                                                          : SS_EXPORT_NEURONPEDIA_UPLOAD,
+                                              .model_id = values->text[OPT_MODEL_ID],
+                                              .source_id = values->text[OPT_SOURCE_ID],
+                                              .author_id = values->text[OPT_AUTHOR_ID],
+                                              .force = cli_given(values, OPT_FORCE)};
+    if (dir == NULL) {
+        return cli_usage_error(command, "out of memory");
+    }
+    snprintf(dir, n_dir, "%s/%s", run, form);
+    const ss_status status = ss_descriptions_export(run, dir, &options, &n_files, &err);
+    const int code = status == SS_OK ? CLI_OK : cli_fail(&err);
+    if (code == CLI_OK && cli_given(values, OPT_JSON)) {
+        printf("{\"schema\": 1, \"out\": ");
+        cli_print_json(stdout, cli_text_of(dir));
+        printf(", \"files\": %zu}\n", n_files);
+    } else if (code == CLI_OK && !cli_given(values, OPT_QUIET)) {
+        char files[64];
+        cli_say(stdout, "Written to %s: %s", dir, cli_plural(n_files, "file", files));
+    }
+    free(dir);
+    return code;
+}
+
 static int describe(const struct cli_command *command, const struct cli_values *values)
 {
     ss_encoder *encoder = NULL;
@@ -197,6 +233,9 @@ static int describe(const struct cli_command *command, const struct cli_values *
     };
     if (cli_given(values, OPT_KEYWORD_MODEL) && options.method != SS_METHOD_SEED) {
         return cli_usage_error(command, "--keyword-model is for --method seed");
+    }
+    if (cli_given(values, OPT_EXPORT)) {
+        return export(command, values);
     }
     ss_status status = cli_open_run_encoder(values, &encoder, &err);
     if (status == SS_OK && cli_given(values, OPT_KEYWORD_MODEL)) {
@@ -239,7 +278,10 @@ const struct cli_command cli_describe = {
         "ones, those nearest to the feature's texts (near), and those on which it almost "
         "fires (miss). Verdicts come from 95 % intervals: sharp, topical, weak, chance, too "
         "few texts.\n\n--method seed makes the keywords of the Python workflow instead, which "
-        "later steps of it read from feature_keywords.json.",
+        "later steps of it read from feature_keywords.json.\n\n--export makes no labels: it "
+        "writes "
+        "those that are there, with the top texts, into RUN/FORM: bodies for Neuronpedia's "
+        "upload-batch, or files that an instance of one's own imports. Nothing is sent.",
     .examples = {{"saescope describe run", "labels by contrast and their scores"},
                  {"saescope describe run --method seed --seed-variant tutorial",
                   "keywords as the Python workflow makes them"},
@@ -256,6 +298,11 @@ const struct cli_command cli_describe = {
               "the run's sentence encoder, if it is no longer where it was"},
              {OPT_PROMPT, false, NULL,
               "with --model: text that was put before every row; else the model's default"},
+             {OPT_EXPORT, false, NULL, NULL},
+             {OPT_MODEL_ID, false, NULL, NULL},
+             {OPT_SOURCE_ID, false, NULL, NULL},
+             {OPT_AUTHOR_ID, false, NULL, NULL},
+             {OPT_FORCE, false, NULL, "with --export: replace files that exist"},
              {OPT_THREADS, false, NULL, NULL},
              {OPT_OFFLINE, false, NULL, NULL},
              {OPT_JSON, false, NULL, NULL},

@@ -30,6 +30,7 @@ static const char *const everything[] = {"all", NULL};
 static const char *const evidence_kinds[] = {"full", "light", "none", NULL};
 static const char *const methods[] = {"contrast", "seed", "none", NULL};
 static const char *const seed_variants[] = {"explainer", "tutorial", NULL};
+static const char *const exports[] = {"neuronpedia-upload", "neuronpedia-import", NULL};
 static const char *const similarities[] = {"centred", "plain", NULL};
 static const char *const kinds[] = {"model",   "sae",  "dataset", "weights",
                                     "archive", "json", "run",     NULL};
@@ -176,6 +177,14 @@ const struct cli_option cli_options[N_OPTIONS] = {
                       0},
     [OPT_NO_SENTENCE_TEST] = {"no-sentence-test", 0, CLI_FLAG, NULL, NULL,
                               "do not score labels on single sentences, which embeds them", 0},
+    [OPT_EXPORT] = {"export", 0, CLI_CHOICE, "FORM", exports,
+                    "write the labels that are there into a folder of the run in this form", 0},
+    [OPT_MODEL_ID] = {"model-id", 0, CLI_TEXT, "ID", NULL,
+                      "of an export: the model as the site calls it", 0},
+    [OPT_SOURCE_ID] = {"source-id", 0, CLI_TEXT, "ID", NULL,
+                       "of an export: the SAE's source there, its layer and set", 0},
+    [OPT_AUTHOR_ID] = {"author-id", 0, CLI_TEXT, "ID", NULL,
+                       "of neuronpedia-import: whose labels they are", 0},
     [OPT_STOP_WORDS] =
         {"stop-words", 0, CLI_TEXT, "FILE", NULL,
          "words that no phrase begins or ends with, one a line; or none; or auto, the words "

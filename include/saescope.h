@@ -121,6 +121,9 @@ typedef enum ss_option {
     SS_OPTION_EVIDENCE_BYTES,
     SS_OPTION_SAMPLE_ROWS,
     SS_OPTION_STEPS,
+    SS_OPTION_MODEL_ID,
+    SS_OPTION_SOURCE_ID,
+    SS_OPTION_AUTHOR_ID,
     SS_N_OPTIONS
 } ss_option;
 

@@ -92,6 +92,9 @@ static const char *const options[SS_N_OPTIONS] = {
     [SS_OPTION_EVIDENCE_BYTES] = "evidence_bytes",
     [SS_OPTION_SAMPLE_ROWS] = "sample_rows",
     [SS_OPTION_STEPS] = "steps",
+    [SS_OPTION_MODEL_ID] = "model_id",
+    [SS_OPTION_SOURCE_ID] = "source_id",
+    [SS_OPTION_AUTHOR_ID] = "author_id",
 };
 SS_NAMES(option, options)
 

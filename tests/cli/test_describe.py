@@ -1,5 +1,6 @@
 """Labels of a run's features (`describe`, `score`, and what `show` says of them)."""
 import csv
+import gzip
 import hashlib
 import json
 import random
@@ -189,3 +190,64 @@ def test_unknown_steps_are_refused_before_the_pass(run, made, tmp_path, names):
     done = run("analyze", "-m", MODEL, "-s", SAE, "-d", made / "texts.jsonl", "-o", tmp_path / "run", "--steps", names)
     assert done.code == 64 and "--steps" in done.err and "labels" in done.err
     assert not (tmp_path / "run").exists()
+
+
+# ---- exports ----
+
+
+def test_bodies_for_an_upload_hold_what_the_site_takes(run, made, fresh):
+    assert run("describe", fresh, "-q").code == 0
+    words = ["describe", fresh, "--export", "neuronpedia-upload", "--model-id", "All-MiniLM", "--source-id", "0-SAE"]
+    done = run(*words, "--json")
+    assert done.code == 0, done.err
+    described = json.loads((fresh / "descriptions.json").read_text("utf8"))
+    tops = json.loads((fresh / "top_activations.json").read_text("utf8"))
+    files = sorted((fresh / "neuronpedia-upload").iterdir(), key=lambda path: int(path.stem.split("-")[1]))
+    assert len(files) == json.loads(done.out)["files"] and [path.name for path in files] == [f"batch-{i}.json" for i in range(len(files))]
+    bodies = [json.loads(path.read_text("utf8")) for path in files]
+    seen = []
+    for body in bodies:
+        assert list(body) == ["modelId", "source", "features"] and (body["modelId"], body["source"]) == ("all-minilm", "0-sae")
+        assert 1 <= len(body["features"]) <= 128
+        for feature in body["features"]:
+            item = described[feature["index"]]
+            assert list(feature) == ["index", "density", "explanations", "activations"] and 0 <= feature["density"] <= 1
+            assert feature["explanations"] == [{"text": item["label"]}] and 1 <= len(item["label"]) <= 512
+            assert [[a["values"][0], a["tokens"][0]] for a in feature["activations"]] == tops[feature["index"]]
+            assert all(1 <= len(a["tokens"]) == len(a["values"]) <= 1024 for a in feature["activations"])
+            seen.append(feature["index"])
+    assert seen == [item["feature_id"] for item in described if item["label"] and tops[item["feature_id"]]]
+    assert run(*words).code == 73 and run(*words, "-f").code == 0
+
+
+def test_files_for_an_import_have_all_columns_in_every_line(run, fresh):
+    assert run("describe", fresh, "-q").code == 0
+    words = ["describe", fresh, "--export", "neuronpedia-import", "--model-id", "m", "--source-id", "0-sae", "--author-id", "me"]
+    assert run(*words).code == 0
+    first = (fresh / "neuronpedia-import/explanations/batch-0.jsonl.gz").read_bytes()
+    lines = [json.loads(line) for line in gzip.decompress(first).decode("utf8").splitlines()]
+    described = [item for item in json.loads((fresh / "descriptions.json").read_text("utf8")) if item["label"]]
+    assert [line["index"] for line in lines] == [str(item["feature_id"]) for item in described]
+    assert len({line["id"] for line in lines}) == len(lines) and not any("\0" in line["description"] for line in lines)
+    for line, item in zip(lines, described):
+        assert list(line) == ["id", "modelId", "layer", "index", "description", "authorId", "typeName", "explanationModelName", "notes"]
+        assert (line["modelId"], line["layer"], line["authorId"], line["typeName"]) == ("m", "0-sae", "me", None)
+        assert line["description"] == item["label"]
+        assert line["notes"] is None if item["scores"] is None else line["notes"].startswith(f"{item['status']}: AUC {item['scores']['random']['auc']:.3f} (")
+    assert run(*words, "-f").code == 0 and (fresh / "neuronpedia-import/explanations/batch-0.jsonl.gz").read_bytes() == first
+
+
+@pytest.mark.parametrize("words,missing", [([], "model-id"), (["--model-id", "m"], "source-id"), (["--model-id", "m", "--source-id", ""], "source-id"),
+                                           (["--model-id", "x" * 201, "--source-id", "s"], "model-id")])
+def test_an_export_without_its_ids_is_refused(run, fresh, words, missing):
+    assert run("describe", fresh, "-q", "--method", "seed", "--no-score").code == 0
+    for form in ("neuronpedia-upload", "neuronpedia-import"):
+        done = run("describe", fresh, "--export", form, *words)
+        assert done.code == 64 and "--" + missing in done.err
+    done = run("describe", fresh, "--export", "neuronpedia-import", "--model-id", "m", "--source-id", "s")
+    assert done.code == 64 and "--author-id" in done.err and not (fresh / "neuronpedia-import").exists()
+
+
+def test_an_export_needs_labels(run, fresh):
+    done = run("describe", fresh, "--export", "neuronpedia-upload", "--model-id", "m", "--source-id", "s")
+    assert done.code == 66 and "descriptions" in done.err

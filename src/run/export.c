@@ -1,0 +1,329 @@
+/* Descriptions in the form of other programs: Neuronpedia's upload bodies and its import files.
+ * One text stands there as one "token" with its activation. */
+#include <math.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "base/file.h"
+#include "base/json_write.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "base/output.h"
+#include "base/sized.h"
+#include "base/utf8.h"
+#include "run/descriptions.h"
+
+enum {
+    UPLOAD_FEATURES = 128,
+    IMPORT_FEATURES = 1024,
+    MAX_LABEL_UNITS = 512,
+    MAX_ID_BYTES = 200
+};
+
+struct exporting {
+    const struct ss_export_options *options;
+    const ss_descriptions *descriptions;
+    const ss_run *run;
+    const char *dir;
+    struct ss__json_writer writer; /* of the batch that is being filled */
+    size_t n, n_files;             /* features in it; files written */
+};
+
+/* ---- parts ---- */
+
+/* The label's beginning that fits: the site counts UTF-16 units. */
+static ss_status put_label(struct exporting *exporting, const char *key, struct ss_text label,
+                           ss_err *err)
+{
+    size_t n_units = 0;
+    size_t at = 0;
+    while (at < label.n_bytes) {
+        uint32_t code_point = 0;
+        const size_t n = ss__utf8_decode(label.data + at, label.n_bytes - at, &code_point);
+        n_units += code_point > 0xFFFF ? 2 : 1;
+        if (n == 0 || n_units > MAX_LABEL_UNITS) {
+            break;
+        }
+        at += n;
+    }
+    char *copy = ss__strndup(label.data, at);
+    if (copy == NULL) {
+        return ss__fail_nomem(err, "a label");
+    }
+    ss__put_text(&exporting->writer, key, copy);
+    ss__free(copy);
+    return SS_OK;
+}
+
+/* An id in lower case, as the site has them. */
+static void put_lower(struct ss__json_writer *writer, const char *key, const char *id)
+{
+    char lower[256];
+    size_t n = 0;
+    for (; id[n] != '\0' && n + 1 < sizeof lower; n++) {
+        lower[n] = (char)(id[n] >= 'A' && id[n] <= 'Z' ? id[n] - 'A' + 'a' : id[n]);
+    }
+    lower[n] = '\0';
+    ss__put_text(writer, key, lower);
+}
+
+static ss_status put_texts(struct exporting *exporting, size_t feature, ss_err *err)
+{
+    struct ss__json_writer *writer = &exporting->writer;
+    const ss_run *run = exporting->run;
+    ss__put_open(writer, "activations", '[');
+    for (size_t rank = 0; rank < run->features[feature].n_top; rank++) {
+        const struct ss_top_text *top = &run->tops[run->top_offsets[feature] + rank];
+        char *text = ss__strndup(top->text.data, top->text.n_bytes);
+        if (text == NULL) {
+            return ss__fail_nomem(err, "a text");
+        }
+        ss__put_open(writer, NULL, '{');
+        ss__put_open(writer, "tokens", '[');
+        ss__put_text(writer, NULL, text);
+        ss__put_close(writer, ']');
+        ss__put_open(writer, "values", '[');
+        ss__put_number(writer, NULL, (double)top->activation);
+        ss__put_close(writer, ']');
+        ss__put_close(writer, '}');
+        ss__free(text);
+    }
+    ss__put_close(writer, ']');
+    return SS_OK;
+}
+
+/* ---- uploads ---- */
+
+static ss_status add_upload(struct exporting *exporting, size_t feature, ss_err *err)
+{
+    struct ss__json_writer *writer = &exporting->writer;
+    if (exporting->n == 0) {
+        ss__put_open(writer, NULL, '{');
+        put_lower(writer, "modelId", exporting->options->model_id);
+        put_lower(writer, "source", exporting->options->source_id);
+        ss__put_open(writer, "features", '[');
+    }
+    ss__put_open(writer, NULL, '{');
+    ss__put_count(writer, "index", feature);
+    ss__put_number(writer, "density", exporting->descriptions->rates[feature]);
+    ss__put_open(writer, "explanations", '[');
+    ss__put_open(writer, NULL, '{');
+    SS_RETURN_IF_ERROR(
+        put_label(exporting, "text", exporting->descriptions->labels[feature], err));
+    ss__put_close(writer, '}');
+    ss__put_close(writer, ']');
+    SS_RETURN_IF_ERROR(put_texts(exporting, feature, err));
+    ss__put_close(writer, '}');
+    return SS_OK;
+}
+
+static ss_status end_upload(struct exporting *exporting, struct ss__buf *bytes, ss_err *err)
+{
+    ss__put_close(&exporting->writer, ']');
+    ss__put_close(&exporting->writer, '}');
+    ss__buf_add(bytes, exporting->writer.buf.data, exporting->writer.buf.n_bytes);
+    return ss__buf_check(bytes, err);
+}
+
+/* ---- imports ---- */
+
+/* What the label's score is: the tables have no column for it. */
+static void put_notes(struct ss__json_writer *writer, const ss_descriptions *descriptions,
+                      size_t feature)
+{
+    const struct ss_describe_auc *auc = &descriptions->scores[feature].auc[SS_DESCRIBE_RANDOM];
+    char notes[256];
+    if (isnan(auc->value)) {
+        ss__put_null(writer, "notes");
+        return;
+    }
+    ss__snprintf(notes, sizeof notes,
+                 "%s: AUC %.3f (%.3f to %.3f) of %zu texts against %zu random ones, %s, pool "
+                 "%zu",
+                 ss_describe_verdict_name(descriptions->scores[feature].verdict), auc->value,
+                 auc->interval.low, auc->interval.high, auc->n_positives, auc->n_negatives,
+                 descriptions->is_plain ? "plain" : "centred", descriptions->n_pool);
+    ss__put_text(writer, "notes", notes);
+}
+
+/* The columns of the first line decide for the batch, so that all lines have all of them. */
+static ss_status add_import(struct exporting *exporting, size_t feature, ss_err *err)
+{
+    struct ss__json_writer *writer = &exporting->writer;
+    const struct ss_export_options *options = exporting->options;
+    char index[32], id[600];
+    ss__snprintf(index, sizeof index, "%zu", feature);
+    ss__snprintf(id, sizeof id, "saescope-%.250s-%.250s-%zu", options->model_id,
+                 options->source_id, feature);
+    writer->style = SS__JSON_COMPACT;
+    writer->has_items = false; /* a line is a document of its own */
+    ss__put_open(writer, NULL, '{');
+    ss__put_text(writer, "id", id);
+    ss__put_text(writer, "modelId", options->model_id);
+    ss__put_text(writer, "layer", options->source_id);
+    ss__put_text(writer, "index", index);
+    SS_RETURN_IF_ERROR(
+        put_label(exporting, "description", exporting->descriptions->labels[feature], err));
+    ss__put_text(writer, "authorId", options->author_id);
+    ss__put_null(writer, "typeName");
+    ss__put_null(writer, "explanationModelName");
+    put_notes(writer, exporting->descriptions, feature);
+    ss__put_close(writer, '}');
+    ss__buf_add_byte(&writer->buf, '\n');
+    return SS_OK;
+}
+
+/* gzip without a time or a name, so that equal lines are equal files. */
+static ss_status end_import(struct exporting *exporting, struct ss__buf *bytes, ss_err *err)
+{
+    const struct ss__buf *lines = &exporting->writer.buf;
+    z_stream stream = {0};
+    if (lines->n_bytes > UINT32_MAX / 2 ||
+        deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+        return ss__fail_nomem(err, "compression");
+    }
+    const size_t n_most = deflateBound(&stream, (uLong)lines->n_bytes);
+    char *out = ss__buf_reserve(bytes, n_most);
+    if (out != NULL) {
+        stream.next_in = (Bytef *)(uintptr_t)lines->data;
+        stream.avail_in = (uInt)lines->n_bytes;
+        stream.next_out = (Bytef *)out;
+        stream.avail_out = (uInt)n_most;
+        (void)deflate(&stream, Z_FINISH); /* has room for all of it */
+        bytes->n_bytes += stream.total_out;
+    }
+    (void)deflateEnd(&stream);
+    return ss__buf_check(bytes, err);
+}
+
+/* ---- both ---- */
+
+static const struct {
+    size_t n_most;
+    ss_status (*add)(struct exporting *exporting, size_t feature, ss_err *err);
+    ss_status (*end)(struct exporting *exporting, struct ss__buf *bytes, ss_err *err);
+    bool needs_texts, needs_author;
+} kinds[] = {
+    [SS_EXPORT_NEURONPEDIA_UPLOAD] = {UPLOAD_FEATURES, add_upload, end_upload, true, false},
+    [SS_EXPORT_NEURONPEDIA_IMPORT] = {IMPORT_FEATURES, add_import, end_import, false, true},
+};
+
+static ss_status write_batch(struct exporting *exporting, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__out out = SS__OUT_CLOSED;
+    struct ss__buf bytes = {0};
+    const ss_export kind = exporting->options->kind;
+    char name[64];
+    ss__snprintf(name, sizeof name,
+                 kind == SS_EXPORT_NEURONPEDIA_UPLOAD ? "batch-%zu.json"
+                                                      : "explanations/batch-%zu.jsonl.gz",
+                 exporting->n_files);
+    char *path = ss__path_join(exporting->dir, name);
+    if (path == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
+    }
+    SS_TRY(kinds[kind].end(exporting, &bytes, err));
+    SS_TRY(ss__out_open_named(path, exporting->options->force, &out, err));
+    SS_TRY(ss__out_write(&out, bytes.data, bytes.n_bytes, err));
+    SS_TRY(ss__out_commit(&out, err));
+    exporting->n_files++;
+    exporting->n = 0;
+    ss__buf_release(&exporting->writer.buf);
+    exporting->writer = (struct ss__json_writer){0};
+out:
+    ss__out_abort(&out);
+    ss__buf_release(&bytes);
+    ss__free(path);
+    return status;
+}
+
+static ss_status export_features(struct exporting *exporting, ss_err *err)
+{
+    const ss_descriptions *descriptions = exporting->descriptions;
+    const ss_export kind = exporting->options->kind;
+    for (size_t f = 0; f < descriptions->n_features; f++) {
+        if (descriptions->labels[f].n_bytes == 0 ||
+            (kinds[kind].needs_texts && exporting->run->features[f].n_top == 0)) {
+            continue;
+        }
+        SS_RETURN_IF_ERROR(kinds[kind].add(exporting, f, err));
+        SS_RETURN_IF_ERROR(ss__buf_check(&exporting->writer.buf, err));
+        if (++exporting->n == kinds[kind].n_most) {
+            SS_RETURN_IF_ERROR(write_batch(exporting, err));
+        }
+    }
+    return exporting->n > 0 ? write_batch(exporting, err) : SS_OK;
+}
+
+static ss_status check_ids(const struct ss_export_options *options, ss_err *err)
+{
+    if ((size_t)options->kind >= sizeof kinds / sizeof kinds[0]) {
+        return ss__fail(err, SS_E_USAGE, "there is no form %d to export to",
+                        (int)options->kind);
+    }
+    const struct {
+        const char *name, *value;
+        bool is_needed;
+    } ids[] = {{"model_id", options->model_id, true},
+               {"source_id", options->source_id, true},
+               {"author_id", options->author_id, kinds[options->kind].needs_author}};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        const size_t n = ids[i].value == NULL ? 0 : strlen(ids[i].value);
+        if (ids[i].is_needed &&
+            (n == 0 || n > MAX_ID_BYTES || ss__utf8_valid_prefix(ids[i].value, n) != n)) {
+            return ss__fail(err, SS_E_USAGE,
+                            "`%s`: an export needs it, as the site has it: 1 to %d bytes of "
+                            "UTF-8",
+                            ids[i].name, MAX_ID_BYTES);
+        }
+    }
+    return SS_OK;
+}
+
+/* The folder, and for imports the one in it. */
+static ss_status make_folders(const struct exporting *exporting, ss_err *err)
+{
+    const bool is_import = exporting->options->kind == SS_EXPORT_NEURONPEDIA_IMPORT;
+    char *inner = ss__path_join(exporting->dir, is_import ? "explanations" : "");
+    if (inner == NULL) {
+        return ss__fail_nomem(err, "a path");
+    }
+    const ss_status status = ss__make_folder(inner, NULL, err);
+    ss__free(inner);
+    return status;
+}
+
+ss_status ss_descriptions_export(const char *run_dir, const char *dir,
+                                 const struct ss_export_options *options, size_t *n_files,
+                                 ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_export_options read = {.struct_size = sizeof read};
+    struct exporting exporting = {.options = &read, .dir = dir};
+    ss_descriptions *descriptions = NULL;
+    ss_run *run = NULL;
+    if (n_files != NULL) {
+        *n_files = 0;
+    }
+    SS_TRY(SS_READ_OPTIONS(&read, options, ss_export_options, err));
+    SS_TRY(check_ids(&read, err));
+    SS_TRY(ss_run_open(run_dir, NULL, &run, err));
+    SS_TRY(ss_descriptions_open(run_dir, &descriptions, err));
+    if (descriptions->n_features != run->info.n_features) {
+        SS_FAIL_FILE(run_dir, SS_E_DATA, "%s has %zu features, the run %zu",
+                     SS_RUN_FILE_DESCRIPTIONS, descriptions->n_features, run->info.n_features);
+    }
+    exporting.descriptions = descriptions;
+    exporting.run = run;
+    SS_TRY(make_folders(&exporting, err));
+    SS_TRY(export_features(&exporting, err));
+    if (n_files != NULL) {
+        *n_files = exporting.n_files;
+    }
+out:
+    ss__buf_release(&exporting.writer.buf);
+    ss_descriptions_free(descriptions);
+    ss_run_free(run);
+    return status;
+}
