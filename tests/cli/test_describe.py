@@ -217,7 +217,7 @@ def test_bodies_for_an_upload_hold_what_the_site_takes(run, made, fresh):
             assert all(1 <= len(a["tokens"]) == len(a["values"]) <= 1024 for a in feature["activations"])
             seen.append(feature["index"])
     assert seen == [item["feature_id"] for item in described if item["label"] and tops[item["feature_id"]]]
-    assert run(*words).code == 73 and run(*words, "-f").code == 0
+    assert run(*words).code == 74 and run(*words, "-f").code == 0
 
 
 def test_files_for_an_import_have_all_columns_in_every_line(run, fresh):
