@@ -81,6 +81,18 @@ struct testing {
     uint32_t *twice, *n; /* [n_features] twice the pairs that the label orders, and pairs */
 };
 
+/* Texts in the order of their keys, as far as the test goes: with few features all of them. */
+static void cut_pairs(struct testing *testing)
+{
+    size_t n_texts = 0;
+    for (size_t i = 0; i < testing->n_pairs; i++) {
+        n_texts += i == 0 || testing->pairs[i].row != testing->pairs[i - 1].row;
+        if (n_texts > SS_DESCRIBE_SENTENCE_MOST_TEXTS) {
+            testing->n_pairs = i;
+        }
+    }
+}
+
 static ss_status list_pairs(struct testing *testing, ss_err *err)
 {
     const struct ss_describe_sentence_job *job = testing->job;
@@ -103,6 +115,7 @@ static ss_status list_pairs(struct testing *testing, ss_err *err)
                 (struct pair){job->texts_of[i], (uint32_t)(i / SS_DESCRIBE_SENTENCE_TEXTS)};
         }
     }
+    cut_pairs(testing);
 out:
     ss__free(offsets);
     return status;

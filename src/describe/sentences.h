@@ -4,7 +4,11 @@
 
 #include "describe/describe_priv.h"
 
-enum { SS_DESCRIBE_SENTENCE_CHARACTERS = 20, SS_DESCRIBE_SENTENCE_TEXTS = 20 };
+enum {
+    SS_DESCRIBE_SENTENCE_CHARACTERS = 20,
+    SS_DESCRIBE_SENTENCE_TEXTS = 20,       /* of a feature, at most */
+    SS_DESCRIBE_SENTENCE_MOST_TEXTS = 1000 /* of all features */
+};
 
 /* Cut a text behind each . ! or ? that white space and a capital A–Z follow; parts of 20
  * characters or fewer do not count. At most n_most into `out`; gives how many. */
@@ -25,7 +29,10 @@ struct ss_describe_sentence_job {
     struct ss_progress_callback stop;
 };
 
-/* Set `sentences` of the scores [n_features] where a text of a feature has two sentences that it
+/* Embeds the sentences of the first texts by key that some feature asks for, so that the cost has
+ * a bound whatever the number of features; rare ones then have few texts, and n says so.
+ *
+ * Set `sentences` of the scores [n_features] where a text of a feature has two sentences that it
  * answers differently. Errors: SS_E_NOMEM, SS_E_STOPPED, those of the two functions. */
 SS_MUST_USE ss_status ss_describe_test_sentences(const struct ss_describe_sentence_job *job,
                                                  struct ss_describe_score *scores, ss_err *err);

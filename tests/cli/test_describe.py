@@ -251,3 +251,41 @@ def test_an_export_without_its_ids_is_refused(run, fresh, words, missing):
 def test_an_export_needs_labels(run, fresh):
     done = run("describe", fresh, "--export", "neuronpedia-upload", "--model-id", "m", "--source-id", "s")
     assert done.code == 66 and "descriptions" in done.err
+
+
+# ---- what must not change labels and scores ----
+
+
+def label_rows(run, out, lines, *words):
+    out.mkdir()
+    (out / "texts.jsonl").write_text("".join(lines))
+    done = run("analyze", "-q", "-m", MODEL, "-s", SAE, "-d", out / "texts.jsonl", "-o", out / "run", "--sample-rows", "300", *words)
+    assert done.code == 0, done.err
+    return {name: (out / "run" / name).read_bytes() for name in FILES}
+
+
+def test_labels_do_not_depend_on_order_threads_or_batches(run, made, tmp_path):
+    lines = (made / "texts.jsonl").read_text().splitlines(keepends=True)
+    expected = label_rows(run, tmp_path / "first", lines)
+    shuffled = random.Random(2).sample(lines, len(lines))
+    assert label_rows(run, tmp_path / "shuffled", shuffled) == expected
+    assert label_rows(run, tmp_path / "threads", lines, "-t", "1", "--batch-tokens", "64") == expected
+
+
+def test_repeated_rows_change_no_label_and_no_score(run, made, tmp_path):
+    lines = (made / "texts.jsonl").read_text().splitlines(keepends=True)
+    once = json.loads(label_rows(run, tmp_path / "once", lines)["descriptions.json"])
+    repeated = json.loads(label_rows(run, tmp_path / "repeated", lines + lines[::3] + lines[::7])["descriptions.json"])
+    for item, again in zip(once, repeated, strict=True):
+        # the rate is of all rows, and so is the precision at it
+        assert again["count"] >= item["count"]
+        for one in (item, again):
+            one["count"] = one["rate"] = None
+            if one["scores"]:
+                one["scores"]["precision"] = None
+        assert item == again
+
+
+def test_labels_of_another_seed_are_made_of_other_texts(run, made, tmp_path):
+    lines = (made / "texts.jsonl").read_text().splitlines(keepends=True)
+    assert label_rows(run, tmp_path / "zero", lines) != label_rows(run, tmp_path / "seven", lines, "--sample-seed", "7")
