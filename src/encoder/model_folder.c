@@ -12,16 +12,6 @@ enum { MAX_MODULES = 64 };
 
 static const char module_namespace[] = "sentence_transformers.";
 
-const char *ss_encoder_model_folder_join(struct ss_encoder_model_folder *folder,
-                                         const char *base, const char *name)
-{
-    char *joined = ss__path_join(base, name);
-    const char *kept =
-        joined == NULL ? NULL : ss__arena_strndup(&folder->arena, joined, strlen(joined));
-    ss__free(joined);
-    return kept;
-}
-
 #define JOIN(target, folder, base, name)                                                       \
     do {                                                                                       \
         (target) = ss_encoder_model_folder_join((folder), (base), (name));                     \

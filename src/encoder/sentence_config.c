@@ -9,8 +9,20 @@
  * The older name counts where both are there. */
 #include <string.h>
 
+#include "base/file.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "encoder/encoder_priv.h"
+
+const char *ss_encoder_model_folder_join(struct ss_encoder_model_folder *folder,
+                                         const char *base, const char *name)
+{
+    char *joined = ss__path_join(base, name);
+    const char *kept =
+        joined == NULL ? NULL : ss__arena_strndup(&folder->arena, joined, strlen(joined));
+    ss__free(joined);
+    return kept;
+}
 
 static const char *const sentence_files[] = {
     "sentence_bert_config.json",       "sentence_roberta_config.json",

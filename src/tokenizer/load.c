@@ -347,11 +347,6 @@ void ss_tokenizer_free(struct ss_tokenizer *self)
     ss__free(self);
 }
 
-size_t ss_tokenizer_n_vocab(const struct ss_tokenizer *self)
-{
-    return ss__max_size(self->vocab.n_ids, self->added.end_id);
-}
-
 size_t ss_tokenizer_max_length(const struct ss_tokenizer *self)
 {
     return self->max_length;

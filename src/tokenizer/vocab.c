@@ -68,3 +68,8 @@ void ss_tokenizer_vocab_release(struct ss_tokenizer_vocab *vocab)
     ss_tokenizer_trie_release(&vocab->trie);
     *vocab = (struct ss_tokenizer_vocab){0};
 }
+
+size_t ss_tokenizer_n_vocab(const struct ss_tokenizer *self)
+{
+    return ss__max_size(self->vocab.n_ids, self->added.end_id);
+}

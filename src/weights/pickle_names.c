@@ -27,31 +27,6 @@ static struct shown show(struct ss_text text)
     return shown;
 }
 
-bool ss_weights_pickle_is_count(const node *value)
-{
-    return value->kind == SS_WEIGHTS_PICKLE_INT && value->as.integer >= 0;
-}
-
-ss_status ss_weights_pickle_need_arguments(const struct ss_weights_pickle *self,
-                                           const node *arguments, size_t least, size_t most,
-                                           ss_err *err)
-{
-    return arguments->n >= least && arguments->n <= most
-               ? SS_OK
-               : ss_weights_pickle_bad(self, "a name is used with a wrong number of arguments",
-                                       err);
-}
-
-ss_status ss_weights_pickle_opaque(struct ss_weights_pickle *self, const char *what, node **out,
-                                   ss_err *err)
-{
-    const ss_status status = ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_OPAQUE, out, err);
-    if (status == SS_OK) {
-        (*out)->as.text = what;
-    }
-    return status;
-}
-
 /* ---- dictionaries ---- */
 
 static ss_status add_pairs(struct ss_weights_pickle *self, node *to, const node *pairs,
@@ -342,25 +317,6 @@ ss_status ss_weights_pickle_find_global(struct ss_weights_pickle *self, struct s
 }
 
 /* ---- calls and states ---- */
-
-ss_status ss_weights_pickle_reduce(struct ss_weights_pickle *self, const node *callable,
-                                   node *arguments, node **out, ss_err *err)
-{
-    const struct ss_weights_pickle_global *global = callable->as.global;
-    if (global->role == SS_WEIGHTS_ROLE_CALL) {
-        return global->call(self, arguments, out, err);
-    }
-    if (global->role == SS_WEIGHTS_ROLE_NAMESPACE) {
-        const ss_status status = ss_weights_pickle_new(self, SS_WEIGHTS_PICKLE_DICT, out, err);
-        if (status == SS_OK) {
-            (*out)->takes_state = true;
-        }
-        return status;
-    }
-    return global->role == SS_WEIGHTS_ROLE_CLASS
-               ? ss_weights_pickle_opaque(self, global->name, out, err)
-               : ss_weights_pickle_bad(self, "a type is called as if it were a function", err);
-}
 
 /* Attributes, or a tuple of those and of the slots. */
 static ss_status add_attributes(struct ss_weights_pickle *self, node *object, const node *state,

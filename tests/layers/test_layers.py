@@ -184,20 +184,15 @@ def test_texts_speak_of_the_project_alone():
 # Circles by calls between files that are left, each with its reason. What is not here is a fault: a helper stands below the
 # table that calls its users, a type that two files share has a file of its own.
 CIRCLES = [
-    ("base/json base/json_parse", "a tree and its parser, one file each for their length"),
     ("tensor/cpu tensor/pack tensor/tile_int8_amx", "the choice of kernels tries one on numbers that it packs"),
     ("tokenizer/bpe tokenizer/normalize tokenizer/normalize_parts tokenizer/split tokenizer/split_patterns tokenizer/tokenize "
      "tokenizer/words", "steps of a pipeline that call the next one, so that a word of the cache skips all of them"),
-    ("tokenizer/load tokenizer/load_added tokenizer/load_extra tokenizer/load_template tokenizer/load_bpe tokenizer/load_model",
-     "parts of one document that name each other's tokens"),
+    ("tokenizer/load_added tokenizer/load_extra", "tokens that are added name each other"),
     ("net/artifact_fetch net/artifact_reference", "a reference leads to entries of another artifact, which may hold references"),
-    ("weights/pickle_names weights/pickle_numpy weights/pickle_torch", "a table of names calls what they mean"),
-    ("encoder/adapter encoder/bind encoder/config_keys encoder/config_modern encoder/config_nomic encoder/encoder encoder/encoder_config "
-     "encoder/family encoder/forward encoder/model_folder encoder/sentence_config encoder/sentence_modules encoder/smoothing",
-     "tables of families and modules call what they name, which uses helpers beside the tables"),
-    ("sae/sae sae/sae_batch sae/sae_dictionary sae/sae_encode sae/sae_gemma sae/sae_hypothesaes sae/sae_latent sae/sae_prebias "
-     "sae/sae_rule sae/sae_rule_text sae/sae_saelens sae/sae_scaler sae/sae_seed sae/sae_sparsify sae/sae_to_saelens sae/sae_to_seed sae/sae_write",
-     "tables of formats call their readers and writers, which use helpers beside the tables"),
+    ("encoder/config_keys encoder/config_modern encoder/config_nomic encoder/encoder_config encoder/family",
+     "the table of families calls their readers, which use helpers beside the table"),
+    ("encoder/encoder encoder/forward encoder/sentence_modules encoder/smoothing",
+     "opening runs the model for its smoothing; modules add files to the encoder that they belong to"),
 ]
 
 
