@@ -203,6 +203,8 @@ static int inspect(const struct cli_command *command, const struct cli_values *v
     if (cli_given(values, OPT_ROWS)) {
         return print_rows(values);
     }
+    struct cli_progress progress;
+    cli_progress_start(&progress, values, "check");
     const struct ss_dataset_options dataset = cli_dataset_options(values);
     const struct ss_sae_options sae = cli_sae_options(values);
     const struct ss_inspect_options options = {
@@ -212,11 +214,12 @@ static int inspect(const struct cli_command *command, const struct cli_values *v
         .dataset = &dataset,
         .sae = &sae,
         .log = cli_log(values),
-        .progress = cli_stop(),
+        .progress = cli_show_progress(&progress),
     };
     ss_status status = cli_fetch(values, kind_of(values, path), path, &place, &err);
     status = status == SS_OK ? ss_inspect(place.path, &options, &report, &err) : status;
     ss_fetch_result_release(&place);
+    cli_progress_end(&progress);
     if (status != SS_OK) {
         return cli_fail(&err);
     }

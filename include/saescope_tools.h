@@ -52,7 +52,7 @@ struct ss_inspect_options {
     const struct ss_dataset_options *dataset; /* of a dataset; borrowed; NULL: the defaults */
     const struct ss_sae_options *sae;         /* of an SAE; the same */
     struct ss_log log;
-    struct ss_progress_callback progress; /* only asked whether to stop */
+    struct ss_progress_callback progress; /* told of the rows of a dataset that is checked */
 };
 SS_DEFINE_INIT(ss_inspect_options)
 

@@ -13,6 +13,7 @@ static const struct ss_run_sparse_format *const formats[] = {
 struct writing {
     const struct ss_run_sparse_format *format;
     struct ss_run_sparse_options options;
+    struct ss__out out;
     void *state;
     struct ss_run_batch_walk walk;
     struct ss_run_pass pass;
@@ -99,7 +100,7 @@ static ss_status open_file(struct writing *writing, ss_dataset *dataset,
     struct ss_sae_info sae = {.struct_size = sizeof sae};
     ss_sae_describe(writing->pass.sae, &sae);
     writing->options.n_features = sae.n_features;
-    writing->options.force = options->force;
+    writing->options.out = &writing->out;
     writing->options.has_text = options->with_text && dataset != NULL;
     writing->options.has_gaps = options->null_rule == SS_NULL_SKIP;
     if (dataset != NULL) {
@@ -107,6 +108,8 @@ static ss_status open_file(struct writing *writing, ss_dataset *dataset,
     }
     SS_RETURN_IF_ERROR(find_format(writing->options.path, &writing->format, err));
     SS_RETURN_IF_ERROR(check_columns(writing, err));
+    SS_RETURN_IF_ERROR(
+        ss__out_open_named(writing->options.path, options->force, &writing->out, err));
     return writing->format->open(&writing->options, &writing->state, err);
 }
 
@@ -141,7 +144,8 @@ ss_status ss_encode_file(const ss_encoder *encoder, const ss_sae *sae, ss_datase
     ss_status status = SS_OK;
     struct ss_encode_options read = {.struct_size = sizeof read};
     struct ss_encode_result sums = {.struct_size = sizeof sums};
-    struct writing writing = {.options = {.path = out_path}, .done = &sums};
+    struct writing writing = {
+        .options = {.path = out_path}, .out = SS__OUT_CLOSED, .done = &sums};
     SS_TRY(ss__result_check(done, "ss_encode_result", err));
     SS_TRY(SS_READ_OPTIONS(&read, options, ss_encode_options, err));
     options = &read;
@@ -177,6 +181,7 @@ out:
     if (writing.state != NULL) {
         writing.format->close(writing.state);
     }
+    ss__out_abort(&writing.out);
     ss_run_pass_release(&writing.pass);
     if (done != NULL) {
         (void)ss__result_write(done, &sums, sizeof sums);

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "run/inspect.h"
+#include "run/pipeline.h"
 #include "sae/sae.h"
 #include "source/source.h"
 #include "weights/weights.h"
@@ -155,15 +156,50 @@ static void add_columns(struct ss_report *report, const ss_dataset *dataset)
     }
 }
 
+/* Rows that are read for a check: who waits for the dataset is told of them. */
+struct counting {
+    struct ss_progress_callback to;
+    ss_dataset *dataset; /* NULL before it is open */
+    uint64_t n_rows, n_total;
+    double start;
+};
+
+static int tell_rows(void *user, const struct ss_progress *waiting)
+{
+    const struct counting *counting = user;
+    struct ss_progress progress = *waiting;
+    if (counting->to.fn == NULL || counting->dataset == NULL) {
+        return counting->to.fn != NULL && counting->to.fn(counting->to.user, waiting) != 0;
+    }
+    progress.stage = SS_STAGE_ROWS;
+    progress.n_rows_done = counting->n_rows;
+    progress.n_rows_total = counting->n_total;
+    progress.n_bytes_done = ss_dataset_bytes_done(counting->dataset);
+    progress.n_bytes_total = ss_dataset_bytes(counting->dataset);
+    progress.seconds = ss_run_seconds_now() - counting->start;
+    return counting->to.fn(counting->to.user, &progress) != 0;
+}
+
+static ss_status count_rows(struct counting *counting, ss_dataset *dataset, ss_err *err)
+{
+    counting->start = ss_run_seconds_now();
+    counting->n_total = ss_dataset_n_rows(dataset);
+    counting->dataset = dataset;
+    return ss_dataset_read_all(dataset, &counting->n_rows, err);
+}
+
 ss_status ss_run_inspect_dataset(struct ss_run_inspection *inspection, ss_err *err)
 {
     ss_status status = SS_OK;
+    struct counting counting = {.to = inspection->options->progress};
     struct ss_report *report = inspection->report;
     struct ss_dataset_options options = inspection->dataset;
     ss_dataset *dataset = NULL;
     struct ss_dataset_info info = {.struct_size = sizeof info};
     uint64_t n_rows = 0;
     options.log = options.log.fn == NULL ? inspection->options->log : options.log;
+    counting.to = counting.to.fn == NULL ? options.progress : counting.to;
+    options.progress = (struct ss_progress_callback){tell_rows, &counting};
     SS_TRY(ss_dataset_open_rows(&inspection->path, 1, &options, &dataset, err));
     ss_dataset_describe(dataset, &info);
     ss_run_report_text(report, "format", info.format);
@@ -174,8 +210,8 @@ ss_status ss_run_inspect_dataset(struct ss_run_inspection *inspection, ss_err *e
         if (strcmp(info.format, "jsonl") == 0) { /* lines are rows only for their texts */
             SS_TRY(ss_dataset_check_text(dataset, err));
         }
-        SS_TRY(ss_dataset_read_all(dataset, &n_rows, err));
-        ss_run_report_count(report, "rows", n_rows);
+        SS_TRY(count_rows(&counting, dataset, err));
+        ss_run_report_count(report, "rows", counting.n_rows);
     } else if (n_rows > 0) {
         ss_run_report_count(report, "rows", n_rows);
     }

@@ -39,7 +39,6 @@ enum seen {
 
 struct state {
     const struct ss_run_sparse_options *options;
-    struct ss__out out;
     struct ss__spool rows;
     uint64_t n_rows;
     unsigned *seen; /* [n_kept] */
@@ -56,7 +55,6 @@ static void arrow_close(void *opaque)
 {
     struct state *state = opaque;
     if (state != NULL) {
-        ss__out_abort(&state->out);
         ss__spool_close(&state->rows);
         ss_arrow_output_free(state->output);
         ss__free(state->seen);
@@ -211,8 +209,6 @@ static ss_status arrow_open(const struct ss_run_sparse_options *options, void **
     struct state *state = NULL;
     SS_ALLOC(state, 1);
     state->options = options;
-    state->out = SS__OUT_CLOSED;
-    SS_TRY(ss__out_open_named(options->path, options->force, &state->out, err));
     SS_ALLOC(state->seen, options->n_kept + 1);
     SS_TRY(ss__spool_open(&state->rows, err));
     *out = state;
@@ -317,7 +313,7 @@ static ss_status open_output(struct state *state, ss_err *err)
                                                  .n_columns = n_fixed + options->n_kept,
                                                  .notes = notes,
                                                  .n_notes = 1};
-    SS_TRY(ss_arrow_output_new(&state->out, &made, &state->output, err));
+    SS_TRY(ss_arrow_output_new(state->options->out, &made, &state->output, err));
 out:
     ss__free(columns);
     return status;
@@ -332,7 +328,7 @@ static ss_status arrow_commit(void *opaque, ss_err *err)
         SS_RETURN_IF_ERROR(put_row(state, err));
     }
     SS_RETURN_IF_ERROR(ss_arrow_output_finish(state->output, err));
-    return ss__out_commit(&state->out, err);
+    return ss__out_commit(state->options->out, err);
 }
 
 #define ARROW_FILE(name_end)                                                                   \

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/output.h"
 
 struct ss_run_sparse_row {
     uint64_t id;              /* in the dataset */
@@ -17,7 +18,7 @@ struct ss_run_sparse_row {
 
 struct ss_run_sparse_options { /* borrowed until the file is closed */
     const char *path;
-    bool force; /* replace a file that exists */
+    struct ss__out *out; /* of that path, open; whoever opened it aborts it at the end */
     size_t n_features;
     bool has_text;           /* texts are written */
     bool has_gaps;           /* rows may be left out, so that their ids are needed */
@@ -28,7 +29,7 @@ struct ss_run_sparse_options { /* borrowed until the file is closed */
 struct ss_run_sparse_format {
     const char *extension;
     bool holds_columns; /* texts and columns that are carried along */
-    /* Errors: those of ss__out_open_named. */
+    /* Errors: SS_E_NOMEM, SS_E_IO (scratch that waits in files). */
     ss_status (*open)(const struct ss_run_sparse_options *options, void **state, ss_err *err);
     ss_status (*add)(void *state, const struct ss_run_sparse_row *row, ss_err *err);
     ss_status (*commit)(void *state, ss_err *err); /* on error nothing is left of the file */

@@ -14,7 +14,6 @@
 
 struct state {
     const struct ss_run_sparse_options *options;
-    struct ss__out out;
     struct ss__buf line;
 };
 
@@ -22,7 +21,6 @@ static void jsonl_close(void *opaque)
 {
     struct state *state = opaque;
     if (state != NULL) {
-        ss__out_abort(&state->out);
         ss__buf_release(&state->line);
         ss__free(state);
     }
@@ -31,17 +29,11 @@ static void jsonl_close(void *opaque)
 static ss_status jsonl_open(const struct ss_run_sparse_options *options, void **out,
                             ss_err *err)
 {
-    ss_status status = SS_OK;
     struct state *state = NULL;
-    SS_ALLOC(state, 1);
+    SS_ALLOC_OR_RETURN(state, 1);
     state->options = options;
-    state->out = SS__OUT_CLOSED;
-    SS_TRY(ss__out_open_named(options->path, options->force, &state->out, err));
     *out = state;
-    state = NULL;
-out:
-    jsonl_close(state);
-    return status;
+    return SS_OK;
 }
 
 static ss_status jsonl_add(void *opaque, const struct ss_run_sparse_row *row, ss_err *err)
@@ -73,13 +65,13 @@ static ss_status jsonl_add(void *opaque, const struct ss_run_sparse_row *row, ss
     ss__buf_add_text(line, "}\n");
     const ss_status status = ss__buf_check(line, err);
     return status != SS_OK ? status
-                           : ss__out_write(&state->out, line->data, line->n_bytes, err);
+                           : ss__out_write(state->options->out, line->data, line->n_bytes, err);
 }
 
 static ss_status jsonl_commit(void *opaque, ss_err *err)
 {
     struct state *state = opaque;
-    return ss__out_commit(&state->out, err);
+    return ss__out_commit(state->options->out, err);
 }
 
 const struct ss_run_sparse_format ss_run_sparse_jsonl = {

@@ -16,7 +16,6 @@
 
 struct state {
     const struct ss_run_sparse_options *options;
-    struct ss__out out;
     struct ss__spool lengths, features, values, ids; /* u64, u32, f32, u64 */
     uint64_t n_rows, n_values;
     uint64_t begin; /* while indptr is read: where the next row begins */
@@ -27,7 +26,6 @@ static void npz_close(void *opaque)
 {
     struct state *state = opaque;
     if (state != NULL) {
-        ss__out_abort(&state->out);
         ss__spool_close(&state->lengths);
         ss__spool_close(&state->features);
         ss__spool_close(&state->values);
@@ -42,8 +40,6 @@ static ss_status npz_open(const struct ss_run_sparse_options *options, void **ou
     struct state *state = NULL;
     SS_ALLOC(state, 1);
     state->options = options;
-    state->out = SS__OUT_CLOSED;
-    SS_TRY(ss__out_open_named(options->path, options->force, &state->out, err));
     SS_TRY(ss__spool_open(&state->lengths, err));
     SS_TRY(ss__spool_open(&state->features, err));
     SS_TRY(ss__spool_open(&state->values, err));
@@ -183,7 +179,8 @@ static ss_status npz_commit(void *opaque, ss_err *err)
          .user = &state->ids},
     };
     const size_t n = sizeof arrays / sizeof *arrays;
-    return ss_run_npz_write(&state->out, arrays, state->options->has_gaps ? n : n - 1, err);
+    return ss_run_npz_write(state->options->out, arrays, state->options->has_gaps ? n : n - 1,
+                            err);
 }
 
 const struct ss_run_sparse_format ss_run_sparse_npz = {

@@ -1,4 +1,5 @@
 """The bar: a share and the time left from bytes where rows are not known, and lines that fit the terminal."""
+import bz2
 import gzip
 import json
 import os
@@ -61,6 +62,16 @@ def watch(program, words, columns, stdin=None, term="xterm"):
 def embed(path, tmp_path):
     return ["embed", "-m", MODEL, "-d", path, "--text-column" if not str(path).endswith("txt") else "--format",
             "text" if not str(path).endswith("txt") else "txt", "--threads", "1", "--batch-tokens", "512", "-o", tmp_path / "x.npy", "-f"]
+
+
+@pytest.mark.parametrize("name", ["x.jsonl.bz2", "x.csv.bz2"])
+def test_a_check_has_a_bar(program, tmp_path, name):
+    text = LINES if "jsonl" in name else "id,text\n" + "".join(f"{i},text {i} of some words and many more of them\n" for i in range(4 * N))
+    (tmp_path / name).write_bytes(bz2.compress(text.encode()) if "csv" in name else bz2.compress(text.encode()) * 6)
+    lines = [line for line in watch(program, ["inspect", "--check", tmp_path / name], 100) if line.startswith("check:")]
+    shares = [int(re.match(r"check: +(\d+)%\|.*\| [\d,]+ rows \[[\d:]+<([\d:]+|\?), .* rows/s\]$", line)[1]) for line in lines]
+    assert shares == sorted(shares) and (shares or "csv" in name), lines
+    assert [line for line in watch(program, ["inspect", tmp_path / name], 100) if "%" in line] == []
 
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.gz", "x.csv", "x.txt", "x.zip", "stdin"])
