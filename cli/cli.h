@@ -44,6 +44,8 @@ typedef enum cli_option_id {
     OPT_SAMPLE_ROWS,
     OPT_SAMPLE_SEED,
     OPT_STEPS,
+    OPT_PAIRS_BYTES,
+    OPT_NO_PAIRS,
     OPT_PROMPT,
     OPT_PROMPT_NAME,
     OPT_MAX_TOKENS,

@@ -107,11 +107,12 @@ static void print_summary(const ss_run *run, const ss_descriptions *descriptions
     printf("\nWritten to ");
     cli_print_safely(stdout, cli_text_of(values->text[OPT_OUT]), 0);
     printf(": fire_rate.npy, top_activations.json, density.svg, density.png,\n"
-           "features.csv,%s%s%s run.json\n",
+           "features.csv,%s%s%s%s run.json\n",
            cli_given(values, OPT_KEEP) ? " top_texts.jsonl," : "",
            evidence_of(values->text[OPT_EVIDENCE]) == SS_EVIDENCE_NONE
                ? ""
-               : " histograms.npz, evidence/,",
+               : " histograms.npz, centroids.npz, evidence/,",
+           cli_given(values, OPT_NO_PAIRS) ? "" : " coactivation.npz,",
            descriptions == NULL
                ? ""
                : "\nfeature_keywords.json, descriptions.json, .csv, .run.json,");
@@ -200,6 +201,8 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
         .evidence_bytes = values->count[OPT_EVIDENCE_BYTES],
         .sample_rows = values->count[OPT_SAMPLE_ROWS],
         .sample_seed = values->count[OPT_SAMPLE_SEED],
+        .pairs_bytes = values->count[OPT_PAIRS_BYTES],
+        .no_pairs = cli_given(values, OPT_NO_PAIRS),
         .n_threads = values->count[OPT_THREADS],
         .batch_tokens = values->count[OPT_BATCH_TOKENS],
         .steps = values->text[OPT_STEPS],
@@ -284,6 +287,8 @@ const struct cli_command cli_analyze = {
              {OPT_SAMPLE_ROWS, false, "4096", NULL},
              {OPT_SAMPLE_SEED, false, "0", NULL},
              {OPT_STEPS, false, "all", NULL},
+             {OPT_PAIRS_BYTES, false, "512M", NULL},
+             {OPT_NO_PAIRS, false, NULL, NULL},
              CLI_USES_ENCODER,
              CLI_USES_SAE,
              {OPT_TITLE, false, NULL, "title of the histogram; else it names the dataset"},

@@ -101,7 +101,7 @@ static const struct effect {
     {OPT_PROMPT_NAME, false, OPT_PROMPT, NULL},
     {OPT_EVIDENCE_BYTES, false, OPT_EVIDENCE, "none"},
     {OPT_SAMPLE_ROWS, false, OPT_EVIDENCE, "none"},
-    {OPT_SAMPLE_SEED, false, OPT_EVIDENCE, "none"},
+    {OPT_PAIRS_BYTES, false, OPT_NO_PAIRS, NULL},
 };
 
 static bool was_given(const struct cli_values *values, cli_option_id id)

@@ -115,6 +115,12 @@ const struct cli_option cli_options[N_OPTIONS] = {
                    "what to make of the results at the end: all, none, or names with commas "
                    "between; there is: labels",
                    0},
+    [OPT_PAIRS_BYTES] = {"pairs-bytes", 0, CLI_COUNT, "N", NULL,
+                         "memory for counting which features fire together; what does not fit "
+                         "goes to temporary files",
+                         1},
+    [OPT_NO_PAIRS] = {"no-pairs", 0, CLI_FLAG, NULL, NULL,
+                      "do not count which features fire together: no families", 0},
     [OPT_PROMPT] = {"prompt", 0, CLI_TEXT, "TEXT", NULL,
                     "text to put before every row, '' for none; else as --prompt-name says", 0},
     [OPT_PROMPT_NAME] =

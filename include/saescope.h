@@ -124,6 +124,8 @@ typedef enum ss_option {
     SS_OPTION_MODEL_ID,
     SS_OPTION_SOURCE_ID,
     SS_OPTION_AUTHOR_ID,
+    SS_OPTION_PAIRS_BYTES,
+    SS_OPTION_NO_PAIRS,
     SS_N_OPTIONS
 } ss_option;
 
@@ -920,9 +922,12 @@ struct ss_analyze_options {
     size_t n_records;
     struct ss_log log;
     struct ss_progress_callback progress;
-    const char *steps; /* what to make of the folder when it is complete: "labels"
+    const char *steps;    /* what to make of the folder when it is complete: "labels"
                           (ss_describe_run), "all", "none", or names with commas between; what
                           lacks something is skipped, and the log says why; NULL: none */
+    uint64_t pairs_bytes; /* memory for counting which features fire together, beyond which
+                             temporary files are used; 0: 512 MB */
+    bool no_pairs;        /* do not count them: then there are no families */
 };
 SS_DEFINE_INIT(ss_analyze_options)
 

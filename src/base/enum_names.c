@@ -95,6 +95,8 @@ static const char *const options[SS_N_OPTIONS] = {
     [SS_OPTION_MODEL_ID] = "model_id",
     [SS_OPTION_SOURCE_ID] = "source_id",
     [SS_OPTION_AUTHOR_ID] = "author_id",
+    [SS_OPTION_PAIRS_BYTES] = "pairs_bytes",
+    [SS_OPTION_NO_PAIRS] = "no_pairs",
 };
 SS_NAMES(option, options)
 

@@ -4,6 +4,90 @@
 
 #include <math.h>
 
+/* ---- the table ---- */
+
+static bool features_fit(const struct ss_graph_table *table)
+{
+    bool fits = table->n_rows[0] <= UINT32_MAX && table->n_rows[1] <= UINT32_MAX;
+    for (size_t f = 0; f < table->n_features && fits; f++) {
+        fits = table->features[f].counts[0] <= table->n_rows[0] &&
+               table->features[f].counts[1] <= table->n_rows[1];
+    }
+    return fits;
+}
+
+static bool pair_fits(const struct ss_graph_table *table, size_t a, uint64_t i)
+{
+    const size_t b = table->others[i];
+    const bool is_next = i == table->offsets[a] ? b > a : b > table->others[i - 1];
+    if (!is_next || b >= table->n_features || table->counts[i] == 0 ||
+        table->scores[i] > table->counts[i]) {
+        return false;
+    }
+    const struct ss_stats_pair_feature *x = &table->features[a], *y = &table->features[b];
+    const uint64_t score = table->scores[i], describe = table->counts[i] - score;
+    return describe <= x->counts[0] && describe <= y->counts[0] && score <= x->counts[1] &&
+           score <= y->counts[1];
+}
+
+const char *ss_graph_table_fault(const struct ss_graph_table *table)
+{
+    bool rises = table->offsets[0] == 0;
+    for (size_t f = 0; f < table->n_features && rises; f++) {
+        rises = table->offsets[f] <= table->offsets[f + 1];
+    }
+    if (!rises) {
+        return "its pairs do not begin one behind the other";
+    }
+    if (!features_fit(table)) {
+        return "a feature fires in more rows than there are";
+    }
+    for (size_t a = 0; a < table->n_features; a++) {
+        for (uint64_t i = table->offsets[a]; i < table->offsets[a + 1]; i++) {
+            if (!pair_fits(table, a, i)) {
+                return "its pairs are out of order, or fire more often than their features";
+            }
+        }
+    }
+    return NULL;
+}
+
+uint64_t ss_graph_n_rows(const struct ss_graph_table *table, ss_graph_rows rows)
+{
+    return rows == SS_GRAPH_ALL ? table->n_rows[0] + table->n_rows[1] : table->n_rows[rows];
+}
+
+uint64_t ss_graph_fires(const struct ss_graph_table *table, ss_graph_rows rows, size_t feature)
+{
+    const uint64_t *counts = table->features[feature].counts;
+    return rows == SS_GRAPH_ALL ? counts[0] + counts[1] : counts[rows];
+}
+
+uint64_t ss_graph_count(const struct ss_graph_table *table, ss_graph_rows rows, uint64_t index)
+{
+    return rows == SS_GRAPH_ALL     ? table->counts[index]
+           : rows == SS_GRAPH_SCORE ? table->scores[index]
+                                    : table->counts[index] - table->scores[index];
+}
+
+uint64_t ss_graph_find(const struct ss_graph_table *table, size_t a, size_t b)
+{
+    const size_t low = a < b ? a : b;
+    const uint32_t high = (uint32_t)(a < b ? b : a);
+    uint64_t begin = table->offsets[low], end = table->offsets[low + 1];
+    while (begin < end) {
+        const uint64_t middle = begin + (end - begin) / 2;
+        if (table->others[middle] < high) {
+            begin = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    return begin < table->offsets[low + 1] && table->others[begin] == high ? begin : UINT64_MAX;
+}
+
+/* ---- measures ---- */
+
 double ss_graph_lift(struct ss_graph_counts counts)
 {
     return counts.n_both == 0 ? 0

@@ -1,9 +1,42 @@
-/* How two features go together, from four counts. Natural logarithms. */
+/* Pairs of features that fire in the same rows, and how they go together. Natural logarithms. */
 #ifndef SS_GRAPH_PAIRS_H
 #define SS_GRAPH_PAIRS_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "stats/pair_counts.h"
+
+/* All pairs that fire together in a row or more: those of feature a are from offsets[a] on, by
+ * rising others, which lie above a. All borrowed. */
+struct ss_graph_table {
+    size_t n_features;
+    uint64_t n_rows[SS_STATS_N_HALVES];
+    const struct ss_stats_pair_feature *features; /* [F] */
+    const uint64_t *offsets;                      /* [F + 1] */
+    const uint32_t *others;                       /* [pairs] */
+    const uint32_t *counts;                       /* [pairs] rows in which both fire */
+    const uint32_t *scores;                       /* [pairs] those of the score half */
+    const uint64_t *products;                     /* [pairs] see struct ss_stats_pair */
+};
+
+/* What is wrong with a table that was read from a file, so that it is not to be walked; NULL:
+ * nothing. */
+const char *ss_graph_table_fault(const struct ss_graph_table *table);
+
+/* The rows that are counted: all of them, or those of one half. */
+typedef enum ss_graph_rows {
+    SS_GRAPH_DESCRIBE = SS_STATS_DESCRIBE,
+    SS_GRAPH_SCORE = SS_STATS_SCORE,
+    SS_GRAPH_ALL
+} ss_graph_rows;
+uint64_t ss_graph_n_rows(const struct ss_graph_table *table, ss_graph_rows rows);
+/* Rows in which a feature fires. */
+uint64_t ss_graph_fires(const struct ss_graph_table *table, ss_graph_rows rows, size_t feature);
+/* Rows in which both features of the pair at `index` fire. */
+uint64_t ss_graph_count(const struct ss_graph_table *table, ss_graph_rows rows, uint64_t index);
+/* Where the pair of two different features stands; UINT64_MAX: they never fire together. */
+uint64_t ss_graph_find(const struct ss_graph_table *table, size_t a, size_t b);
 
 /* Of n_rows rows, one feature fires in n_a, the other in n_b, both in n_both. */
 struct ss_graph_counts {

@@ -99,6 +99,7 @@ static ss_status run_pass(struct analysis *analysis, ss_err *err)
     if (analysis->pass.done.counts.n_used == 0) {
         SS_RETURN_IF_ERROR(fail_without_rows(analysis, err));
     }
+    SS_RETURN_IF_ERROR(ss_run_graph_finish(&analysis->graph, err));
     return ss_run_evidence_finish(&analysis->evidence, &analysis->pass, err);
 }
 
@@ -217,6 +218,7 @@ static const char *const *names_of_files(const char *names[MAX_FILES])
         names[N_OUTPUTS + i] = evidence_outputs[i].name;
     }
     const char **rest = names + N_OUTPUTS + N_EVIDENCE_OUTPUTS;
+    *rest++ = SS_RUN_FILE_COACTIVATION;
     *rest++ = SS_RUN_FILE_CENTROIDS;
     *rest++ = SS_RUN_FILE_SKIPPED;
     for (size_t i = 0; i < SS_RUN_N_STEPS; i++) { /* of an earlier run: these go */

@@ -1,24 +1,33 @@
-/* How features hang together, gathered in the pass and written into the folder: centroids
- * (stats/centroids.h). */
+/* How features hang together, gathered in the pass and written into the folder: counts of pairs
+ * (stats/pair_counts.h) and centroids (stats/centroids.h). */
 #ifndef SS_RUN_GRAPH_GATHER_H
 #define SS_RUN_GRAPH_GATHER_H
 
 #include "run/pass.h"
 #include "stats/centroids.h"
+#include "stats/pair_counts.h"
 
 /* A zeroed struct gathers nothing. */
 struct ss_run_graph_gathered {
     bool has_centroids;
     struct ss_stats_centroids centroids;
+    struct ss_stats_pairs *pairs; /* NULL: they are switched off */
+    uint64_t seed;                /* of the keys that tell the halves of texts */
+    bool has_texts;
+    uint8_t *halves; /* [halves_capacity] of the rows of a batch */
+    size_t halves_capacity;
 };
 
-/* Make ready; says on the log what there is no memory for. Errors: SS_E_NOMEM. */
+/* Make ready; says on the log what there is no memory for. Errors: SS_E_LIMIT,
+ * SS_E_IO, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_run_graph_start(struct ss_run_graph_gathered *gathered,
                                          const struct ss_analyze_options *options,
                                          const struct ss_run_pass *pass, ss_err *err);
-/* Take the rows of a batch. */
+/* Take the rows of a batch. Errors: those of ss_stats_pairs_add. */
 SS_MUST_USE ss_status ss_run_graph_take(struct ss_run_graph_gathered *gathered,
                                         const struct ss_run_pass_rows *rows, ss_err *err);
+/* After the pass. Errors: SS_E_IO, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_run_graph_finish(struct ss_run_graph_gathered *gathered, ss_err *err);
 void ss_run_graph_abort(struct ss_run_graph_gathered *gathered);
 
 /* Write the files that there are, into a folder that is being made. */

@@ -24,11 +24,11 @@ static const char *const row_kind_names[SS_N_ROW_KINDS] = {
     [SS_ROW_BLANK] = "blank", [SS_ROW_BAD] = "bad",
 };
 
-static const char *const hashed_outputs[] = {SS_RUN_FILE_RATES,          SS_RUN_FILE_TOP,
-                                             SS_RUN_FILE_FEATURES,       SS_RUN_FILE_TEXTS,
-                                             SS_RUN_FILE_SKIPPED,        SS_RUN_FILE_HISTOGRAMS,
-                                             SS_RUN_FILE_EVIDENCE_TEXTS, SS_RUN_FILE_EMBEDDINGS,
-                                             SS_RUN_FILE_SAMPLES,        SS_RUN_FILE_CENTROIDS};
+static const char *const hashed_outputs[] = {
+    SS_RUN_FILE_RATES,          SS_RUN_FILE_TOP,         SS_RUN_FILE_FEATURES,
+    SS_RUN_FILE_TEXTS,          SS_RUN_FILE_SKIPPED,     SS_RUN_FILE_HISTOGRAMS,
+    SS_RUN_FILE_EVIDENCE_TEXTS, SS_RUN_FILE_EMBEDDINGS,  SS_RUN_FILE_SAMPLES,
+    SS_RUN_FILE_CENTROIDS,      SS_RUN_FILE_COACTIVATION};
 
 enum { N_HASHED_OUTPUTS = sizeof hashed_outputs / sizeof hashed_outputs[0] };
 

@@ -51,6 +51,7 @@ const char *ss_run_strdup(struct ss_run *run, const char *text);
 #define SS_RUN_FILE_EVIDENCE_TEXTS "evidence/texts.arrow"
 #define SS_RUN_FILE_EMBEDDINGS "evidence/embeddings.npy"
 #define SS_RUN_FILE_SAMPLES "evidence/samples.arrow"
+#define SS_RUN_FILE_COACTIVATION "coactivation.npz" /* unless pairs are switched off */
 #define SS_RUN_FILE_CENTROIDS "centroids.npz"
 #define SS_RUN_FILE_MANIFEST "run.json"
 

@@ -23,11 +23,12 @@
 #define MODEL SS_TEST_DATA "/encoder/mpnet-mean"
 #define DATA SS_TEST_DATA "/run/"
 
-static const char *const result_files[] = {
-    "fire_rate.npy",         "top_activations.json", "features.csv",
-    "density.svg",           "density.png",          "histograms.npz",
-    "centroids.npz",         "evidence/texts.arrow", "evidence/embeddings.npy",
-    "evidence/samples.arrow"};
+static const char *const result_files[] = {"fire_rate.npy",         "top_activations.json",
+                                           "features.csv",          "density.svg",
+                                           "density.png",           "histograms.npz",
+                                           "centroids.npz",         "coactivation.npz",
+                                           "evidence/texts.arrow",  "evidence/embeddings.npy",
+                                           "evidence/samples.arrow"};
 enum {
     N_RESULT_FILES = sizeof result_files / sizeof result_files[0],
     N_NAMES = N_RESULT_FILES + 1 - 2 /* with run.json; three of them are in one folder */
