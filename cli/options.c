@@ -29,6 +29,8 @@ static const char *const place_kinds[] = {"model", "sae", "dataset", NULL};
 static const char *const everything[] = {"all", NULL};
 static const char *const evidence_kinds[] = {"full", "light", "none", NULL};
 static const char *const methods[] = {"contrast", "seed", "none", NULL};
+static const char *const family_rules[] = {"parents", "seed", "seed-keywords", "saerch", NULL};
+static const char *const family_scores[] = {"phi", "npmi", "conditional", NULL};
 static const char *const seed_variants[] = {"explainer", "tutorial", NULL};
 static const char *const exports[] = {"neuronpedia-upload", "neuronpedia-import", NULL};
 static const char *const similarities[] = {"centred", "plain", NULL};
@@ -113,7 +115,7 @@ const struct cli_option cli_options[N_OPTIONS] = {
                          "another number samples other texts", 0},
     [OPT_STEPS] = {"steps", 0, CLI_TEXT, "LIST", NULL,
                    "what to make of the results at the end: all, none, or names with commas "
-                   "between; there is: labels",
+                   "between; there are: labels, families",
                    0},
     [OPT_PAIRS_BYTES] = {"pairs-bytes", 0, CLI_COUNT, "N", NULL,
                          "memory for counting which features fire together; what does not fit "
@@ -121,6 +123,26 @@ const struct cli_option cli_options[N_OPTIONS] = {
                          1},
     [OPT_NO_PAIRS] = {"no-pairs", 0, CLI_FLAG, NULL, NULL,
                       "do not count which features fire together: no families", 0},
+    [OPT_FAMILY_RULE] = {"method", 0, CLI_CHOICE, "NAME", family_rules,
+                         "the rule by which families are found", 0},
+    [OPT_FAMILY_SCORE] = {"score", 0, CLI_CHOICE, "NAME", family_scores,
+                          "what the parent of a feature has most of", 0},
+    [OPT_MAX_PARENT_RATE] = {"max-parent-rate", 0, CLI_REAL, "X", NULL,
+                             "no parent fires in a larger share of the rows, such as 0.2", 0},
+    [OPT_TAU] =
+        {"tau", 0, CLI_REAL, "X", NULL,
+         "of the other methods: the smallest conditional share that joins two features; "
+         "else 0.1",
+         0},
+    [OPT_PAIRS_PHI] =
+        {"pairs-phi", 0, CLI_REAL, "X", NULL,
+         "write all pairs whose phi is X or more into pairs.arrow, instead of the "
+         "best 50 of each feature",
+         0},
+    [OPT_MATRIX] = {"matrix", 0, CLI_FLAG, NULL, NULL,
+                    "write the dense coactivation_matrix.npy, too", 0},
+    [OPT_FAMILY] = {"family", 0, CLI_FLAG, NULL, NULL,
+                    "show the family of each feature: what is above and below it", 0},
     [OPT_PROMPT] = {"prompt", 0, CLI_TEXT, "TEXT", NULL,
                     "text to put before every row, '' for none; else as --prompt-name says", 0},
     [OPT_PROMPT_NAME] =

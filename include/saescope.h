@@ -1378,6 +1378,129 @@ struct ss_activation_bin {
  * Threads  any */
 SS_API size_t ss_samples_histogram(const ss_samples *samples, size_t feature, size_t n_most,
                                    struct ss_activation_bin *bins);
+/* ---- families ---- */
+
+typedef struct ss_families ss_families;
+
+/* How families are found; docs/families.md has the rules. */
+typedef enum ss_family_rule {
+    SS_FAMILIES_PARENTS, /* each feature has one parent at most, by a test */
+    SS_FAMILIES_SEED,    /* a builder of the Python workflow: spanning trees of features */
+    SS_FAMILIES_SEED_KEYWORDS, /* its other one, over features with good keywords: the run needs
+                                  feature_keywords.json of SS_METHOD_SEED */
+    SS_FAMILIES_SAERCH,        /* arXiv 2408.00657 */
+    SS_N_FAMILY_RULES
+} ss_family_rule;
+
+/* By what a parent is chosen. */
+typedef enum ss_family_score {
+    SS_FAMILY_PHI,
+    SS_FAMILY_NPMI,
+    SS_FAMILY_CONDITIONAL, /* low end of the interval of P(parent given child) */
+    SS_N_FAMILY_SCORES
+} ss_family_score;
+
+struct ss_families_options {
+    size_t struct_size;
+    ss_family_rule rule;
+    ss_family_score score;   /* of SS_FAMILIES_PARENTS, as the next four; each 0: its default */
+    double largest_q;        /* of the pair of parent and child; 0.01 */
+    double least_lift;       /* 2 */
+    uint64_t least_count;    /* rows in which both fire; 5 */
+    double most_parent_rate; /* no parent fires in a larger share of the rows; 1; saerch: no
+                                feature at all, 0.2 */
+    double tau;              /* of the other rules: smallest share that makes an edge; 0.1 */
+    double least_phi;        /* pairs.arrow holds all pairs with as much; 0: the best 50 of each
+                                feature */
+    bool matrix;             /* write coactivation_matrix.npy, too: up to 16,384 features */
+    size_t n_threads;        /* 0: one per core */
+    struct ss_progress_callback progress; /* only asked whether to stop */
+    struct ss_log log;
+};
+SS_DEFINE_INIT(ss_families_options)
+
+/* What came out. Numbers without a value are NaN. */
+struct ss_families_info {
+    size_t struct_size;
+    size_t n_families;                /* subtrees counted */
+    size_t n_trees;                   /* that are in no other one */
+    size_t n_largest;                 /* features of the largest */
+    size_t n_parents;                 /* features with a parent */
+    size_t n_dead, n_rare, n_without; /* that never fire, too rarely, have nobody */
+    size_t n_held_out;                /* pairs found on one half of the texts */
+    double median_lift;               /* on the other half, over these pairs */
+    double lift, lift_low, lift_high; /* of their sums, with a 95 % interval */
+};
+SS_DEFINE_INIT(ss_families_info)
+
+/* Find families among the features of a run from the counts of pairs in its folder, and write
+ * families.json, feature_families.json and pairs.arrow into it, with a record in run.json. The
+ * dataset is not needed.
+ *
+ * out      nullable; written
+ * Errors   SS_E_NOINPUT (the run has no counts of pairs, or no keywords), SS_E_DATA (a damaged
+ *          run), SS_E_USAGE, SS_E_LIMIT (too many features for the matrix), SS_E_IO,
+ *          SS_E_STOPPED, SS_E_NOMEM
+ * Threads  caller only; the files do not depend on threads
+ * Source   docs/families.md; tests/oracle/test_families.py */
+SS_API SS_MUST_USE ss_status ss_families_run(const char *run_dir,
+                                             const struct ss_families_options *options,
+                                             struct ss_families_info *out, ss_err *err);
+
+/* Read the families in a run's folder.
+ *
+ * out      gives (ss_families_free); NULL on error
+ * Errors   SS_E_NOINPUT (there are none), SS_E_DATA, SS_E_NOMEM
+ * Threads  any */
+SS_API SS_MUST_USE ss_status ss_families_open(const char *run_dir, ss_families **out,
+                                              ss_err *err);
+/* Threads  any; not while they are in use */
+SS_API void ss_families_free(ss_families *families);
+/* "parents", "seed", …; lives as long as the families.
+ *
+ * Threads  any */
+SS_API const char *ss_families_rule(const ss_families *families);
+/* Threads  any */
+SS_API size_t ss_families_n(const ss_families *families);
+
+struct ss_family {
+    size_t struct_size;
+    const size_t *members; /* [n_members] the parent of all of them first */
+    size_t n_members;
+    size_t round;       /* by parents: how deep it lies in a tree; else in which it was found */
+    const char *label;  /* the parent's; "": none */
+    double block_ratio; /* how much more often features inside fire together than with others */
+    size_t n_held_out;  /* as in struct ss_families_info, of the pairs inside; NaN: no value */
+    double lift, lift_low, lift_high;
+};
+SS_DEFINE_INIT(ss_family)
+
+/* A family, in the order of the file.
+ *
+ * index    < ss_families_n
+ * out      written; lives as long as the families
+ * Errors   SS_E_USAGE (struct_size is not set; no such family), and then nothing is written
+ * Threads  any */
+SS_API ss_status ss_families_get(const ss_families *families, size_t index,
+                                 struct ss_family *out);
+
+struct ss_family_parent {
+    size_t struct_size;
+    size_t parent;
+    double phi, lift, q;
+    uint64_t n_rows;    /* in which both fire */
+    double conditional; /* P(parent given child) with its Wilson interval at 95 % */
+    double conditional_low, conditional_high;
+};
+SS_DEFINE_INIT(ss_family_parent)
+
+/* The parent of a feature, of families by parents.
+ *
+ * out      written
+ * Errors   SS_E_USAGE (struct_size is not set; it has none), and then nothing is written
+ * Threads  any */
+SS_API ss_status ss_families_parent(const ss_families *families, size_t feature,
+                                    struct ss_family_parent *out);
 
 /* ---- whole files ---- */
 

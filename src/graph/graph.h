@@ -6,6 +6,8 @@
 #define SS_GRAPH_H
 
 #include "graph/clusters.h"
+#include "graph/families.h"
+#include "graph/families_held_out.h"
 #include "graph/pairs.h"
 #include "graph/significance.h"
 #include "graph/umap.h"

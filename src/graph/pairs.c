@@ -52,18 +52,20 @@ const char *ss_graph_table_fault(const struct ss_graph_table *table)
     return NULL;
 }
 
-uint64_t ss_graph_n_rows(const struct ss_graph_table *table, ss_graph_rows rows)
+uint64_t ss_graph_n_rows(const struct ss_graph_table *table, ss_graph_row_set rows)
 {
     return rows == SS_GRAPH_ALL ? table->n_rows[0] + table->n_rows[1] : table->n_rows[rows];
 }
 
-uint64_t ss_graph_fires(const struct ss_graph_table *table, ss_graph_rows rows, size_t feature)
+uint64_t ss_graph_fires(const struct ss_graph_table *table, ss_graph_row_set rows,
+                        size_t feature)
 {
     const uint64_t *counts = table->features[feature].counts;
     return rows == SS_GRAPH_ALL ? counts[0] + counts[1] : counts[rows];
 }
 
-uint64_t ss_graph_count(const struct ss_graph_table *table, ss_graph_rows rows, uint64_t index)
+uint64_t ss_graph_count(const struct ss_graph_table *table, ss_graph_row_set rows,
+                        uint64_t index)
 {
     return rows == SS_GRAPH_ALL     ? table->counts[index]
            : rows == SS_GRAPH_SCORE ? table->scores[index]

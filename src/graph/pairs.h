@@ -25,16 +25,18 @@ struct ss_graph_table {
 const char *ss_graph_table_fault(const struct ss_graph_table *table);
 
 /* The rows that are counted: all of them, or those of one half. */
-typedef enum ss_graph_rows {
+typedef enum ss_graph_row_set {
     SS_GRAPH_DESCRIBE = SS_STATS_DESCRIBE,
     SS_GRAPH_SCORE = SS_STATS_SCORE,
     SS_GRAPH_ALL
-} ss_graph_rows;
-uint64_t ss_graph_n_rows(const struct ss_graph_table *table, ss_graph_rows rows);
+} ss_graph_row_set;
+uint64_t ss_graph_n_rows(const struct ss_graph_table *table, ss_graph_row_set rows);
 /* Rows in which a feature fires. */
-uint64_t ss_graph_fires(const struct ss_graph_table *table, ss_graph_rows rows, size_t feature);
+uint64_t ss_graph_fires(const struct ss_graph_table *table, ss_graph_row_set rows,
+                        size_t feature);
 /* Rows in which both features of the pair at `index` fire. */
-uint64_t ss_graph_count(const struct ss_graph_table *table, ss_graph_rows rows, uint64_t index);
+uint64_t ss_graph_count(const struct ss_graph_table *table, ss_graph_row_set rows,
+                        uint64_t index);
 /* Where the pair of two different features stands; UINT64_MAX: they never fire together. */
 uint64_t ss_graph_find(const struct ss_graph_table *table, size_t a, size_t b);
 

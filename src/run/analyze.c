@@ -295,6 +295,7 @@ static struct ss_run_steps steps_of(const struct analysis *analysis, const struc
         .sae = analysis->sae,
         .has_evidence = analysis->evidence.kind != SS_EVIDENCE_NONE,
         .has_texts = analysis->dataset != NULL,
+        .has_pairs = !analysis->options->no_pairs,
         .n_threads = analysis->options->n_threads,
         .log = analysis->options->log,
         .progress = analysis->options->progress,

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "run/descriptions.h"
+#include "run/families_file.h"
 
 /* ---- labels ---- */
 
@@ -35,6 +36,22 @@ static ss_status make_labels(const struct ss_run_steps *steps, ss_err *err)
     return ss_describe_run(steps->folder, steps->encoder, &options, NULL, err);
 }
 
+/* ---- families ---- */
+
+static const char *families_lack(const struct ss_run_steps *steps)
+{
+    return steps->has_pairs ? NULL : "pairs of features were not counted (`no_pairs`)";
+}
+
+static ss_status find_families(const struct ss_run_steps *steps, ss_err *err)
+{
+    const struct ss_families_options options = {.struct_size = sizeof options,
+                                                .n_threads = steps->n_threads,
+                                                .progress = steps->progress,
+                                                .log = steps->log};
+    return ss_families_run(steps->folder, &options, NULL, err);
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -45,6 +62,7 @@ static const struct {
     ss_status (*run)(const struct ss_run_steps *steps, ss_err *err);
 } table[SS_RUN_N_STEPS] = {
     {"labels", {SS_RUN_DESCRIPTION_FILES}, labels_lack, make_labels},
+    {"families", {SS_RUN_FAMILY_FILES}, families_lack, find_families},
 };
 
 const char *const *ss_run_step_files(size_t i)

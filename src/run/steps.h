@@ -11,13 +11,13 @@ struct ss_run_steps {
     const struct ss_run *run;
     const ss_encoder *encoder; /* NULL: the run is of embeddings */
     const ss_sae *sae;
-    bool has_evidence, has_texts;
+    bool has_evidence, has_texts, has_pairs;
     size_t n_threads;
     struct ss_log log;
     struct ss_progress_callback progress;
 };
 
-enum { SS_RUN_N_STEPS = 1 };
+enum { SS_RUN_N_STEPS = 2 };
 
 /* Which steps are meant, a bit for each of the table: by names with commas between, "all", or
  * "none", as which NULL counts. Errors: SS_E_USAGE. */

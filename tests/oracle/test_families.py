@@ -9,6 +9,7 @@ import json
 import numpy as np
 import pytest
 
+from arrow_reader import read_arrow
 from conftest import ROOT, SHARED
 
 DATA = ROOT / "tests/data/evidence"
@@ -125,3 +126,172 @@ def test_pairs_are_switched_off(run, tmp_path):
     assert (out / "coactivation.npz").exists()
     analyze(run, out, DATA / "embeddings.npy", DATA / "sae-topk", "-d", DATA / "texts.jsonl", "--no-pairs", "--evidence", "none", "--force")
     assert not (out / "coactivation.npz").exists() and not (out / "centroids.npz").exists()
+
+
+# ---- families ----
+
+SMALL = ROOT / "tests/data/graph/run"
+RULES = ["seed", "seed-keywords", "saerch"]
+
+
+@pytest.fixture
+def small_run(run, tmp_path):
+    out = analyze(run, tmp_path / "small", SMALL / "embeddings.npy", SMALL / "sae", "--steps", "none")
+    (out / "feature_keywords.json").write_bytes((SMALL / "feature_keywords.json").read_bytes())
+    return out
+
+
+def families(run, out, rule, *words):
+    done = run("families", out, "--method", rule, "-q", *words)
+    assert done.code == 0, done.err
+    return json.loads((out / "families.json").read_text()), json.loads((out / "feature_families.json").read_text())
+
+
+def test_small_families_by_parents(run, small_run):
+    expected = json.loads((SMALL / "expected.json").read_text())
+    found, lists = families(run, small_run, "parents")
+    assert [[p["child"], p["parent"]] for p in found["parents"]] == [e[:2] for e in expected["parents"]]
+    assert max(abs(p["phi"] - e[2]) for p, e in zip(found["parents"], expected["parents"])) < 1e-12
+    assert [[f["round"], *f["members"]] for f in found["families"]] == expected["trees"]
+    assert lists == [e[1:] for e in expected["trees"]]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_small_families_of_other_rules(run, small_run, rule):
+    expected = json.loads((SMALL / "expected.json").read_text())[rule]
+    found, lists = families(run, small_run, rule)
+    assert lists == expected and len(expected) > 1
+    assert sorted(f["members"] for f in found["families"]) == sorted(expected)
+    ratios = [f["block_ratio"] for f in found["families"]]
+    assert ratios == sorted(ratios, reverse=True)
+
+
+def measures_of(a, i, j):
+    x, y = a[:, i] > 0, a[:, j] > 0
+    n, n_i, n_j, both = len(a), x.sum(), y.sum(), (x & y).sum()
+    lift = both * n / (n_i * n_j)
+    wide = a.astype(np.float64)
+    return {"rows": both, "overlap": both / min(n_i, n_j), "jaccard": both / (x | y).sum(), "lift": lift, "npmi": np.log(lift) / -np.log(both / n),
+            "cosine": wide[:, i] @ wide[:, j] / np.linalg.norm(wide[:, i]) / np.linalg.norm(wide[:, j]), "phi": np.corrcoef(x, y)[0, 1]}
+
+
+def test_small_pairs(run, small_run):
+    a = np.load(SMALL / "embeddings.npy")
+    expected = {(i, j): (p, q) for i, j, p, q in json.loads((SMALL / "expected.json").read_text())["significant"]}
+    families(run, small_run, "parents")
+    table, _ = read_arrow(small_run / "pairs.arrow")
+    rows = list(zip(table["feature"], table["partner"]))
+    assert {tuple(sorted(r)) for r in rows} == set(expected) and len(rows) == 2 * len(expected) > 20
+    for at, (i, j) in enumerate(rows):
+        p, q = expected[min(i, j), max(i, j)]
+        assert abs(np.exp(table["log_p"][at]) / p - 1) < 1e-12 and abs(table["q"][at] / q - 1) < 1e-12
+        for name, value in measures_of(a, i, j).items():
+            assert abs(table[name][at] - value) < 1e-8, (name, i, j)  # the cosine is of products in units of 2^-32
+        again = at > 0 and table["feature"][at - 1] == i
+        assert table["rank"][at] == (table["rank"][at - 1] + 1 if again else 0)
+        assert not again or table["phi"][at - 1] >= table["phi"][at]
+    families(run, small_run, "parents", "--pairs-phi", "0.3")
+    strong, _ = read_arrow(small_run / "pairs.arrow")
+    assert len(strong["phi"]) == sum(phi >= 0.3 for phi in table["phi"]) and min(strong["phi"]) >= 0.3
+
+
+def test_held_out_figures(run, small_run):
+    """Parents of the describe half, counted on the score half, by numpy."""
+    a = np.load(SMALL / "embeddings.npy") > 0
+    half = halves_of([""] * len(a))
+    found, _ = families(run, small_run, "parents")
+    held_out = found["held_out"]
+    there = a[half == 1]
+    n = len(there)
+    one = run("families", small_run, "--json")
+    assert json.loads(one.out)["held_out"]["pairs"] == held_out["pairs"] > 3
+    assert 0 < held_out["low"] < held_out["lift"] < held_out["high"] and held_out["rows"] <= there.sum() ** 2
+    whole = [f for f in found["families"] if f["round"] == 0]
+    assert sum(f["held_out"]["pairs"] for f in whole) <= held_out["pairs"]
+    for f in whole:
+        if f["held_out"]["pairs"]:
+            assert abs(f["held_out"]["lift"] - f["held_out"]["rows"] / f["held_out"]["expected"]) < 1e-12
+    assert abs(held_out["lift"] - held_out["rows"] / held_out["expected"]) < 1e-12 and n == 300 - (half == 0).sum()
+
+
+def test_matrix_is_the_workflows(run, small_run):
+    a = (np.load(SMALL / "embeddings.npy") > 0).astype(np.int64)
+    families(run, small_run, "seed", "--matrix")
+    matrix = np.load(small_run / "coactivation_matrix.npy")
+    assert matrix.dtype == np.float64 and (matrix == a.T @ a).all()
+
+
+@needs_shared
+@pytest.mark.parametrize("sae", SAES)
+def test_families_equal_the_reference(run, shared_runs, sae):
+    out = shared_runs[sae]
+    (out / "feature_keywords.json").write_bytes((ORACLE / sae / "keywords.json").read_bytes())
+    read = lambda name: json.loads((ORACLE / sae / f"families_{name}.json").read_text())  # noqa: E731
+    found, _ = families(run, out, "parents")
+    expected = read("parents")
+    assert [[p["child"], p["parent"]] for p in found["parents"]] == [e[:2] for e in expected["parents"]]
+    assert [f["members"] for f in found["families"] if f["round"] == 0] == [e["members"] for e in expected["families"]]
+    facts = json.loads((ORACLE / sae / "pairs.json").read_text())["benjamini_hochberg"]["0.01"]
+    pairs, _ = read_arrow(out / "pairs.arrow")
+    assert len({tuple(sorted(p)) for p in zip(pairs["feature"], pairs["partner"])}) <= facts["pairs"]
+    families(run, out, "parents", "--pairs-phi", "0.000001")
+    pairs, _ = read_arrow(out / "pairs.arrow")
+    assert len(pairs["phi"]) == 2 * facts["pairs"] and abs(max(pairs["log_p"]) - facts["log_p_of_last"]) < 1e-9
+    found, lists = families(run, out, "seed")
+    assert lists == read("seed_graph")
+    for f, e in zip(found["families"], read("seed_graph_metrics")):
+        assert (f["parent"], f["size"]) == (e["parent"], e["size"])
+        for name in ("R_pc", "R_children", "in_block", "off_block", "block_ratio"):
+            assert abs(f[name] - e[name]) <= 1e-9 * abs(e[name]), name
+    assert families(run, out, "seed-keywords")[1] == read("seed_keywords")
+    assert families(run, out, "saerch")[1] == [[int(root), *(child for _, child in f["children"])] for root, f in read("saerch").items()]
+
+
+# ---- what stands in the way ----
+
+def test_runs_without_what_is_needed(run, tmp_path):
+    out = analyze(run, tmp_path / "run", SMALL / "embeddings.npy", SMALL / "sae", "--no-pairs", "--steps", "none")
+    done = run("families", out)
+    assert done.code == 66 and "--no-pairs" in done.err and "analyze" in done.err
+    out = analyze(run, tmp_path / "again", SMALL / "embeddings.npy", SMALL / "sae", "--steps", "none")
+    done = run("families", out, "--method", "seed-keywords")
+    assert done.code == 66 and "describe" in done.err
+    for words in (["--method", "seed", "--score", "npmi"], ["--tau", "0.2"], ["--method", "none"], ["--max-parent-rate", "2"]):
+        assert run("families", out, *words).code == 64, words
+    assert run("families", tmp_path / "nothing").code == 66
+
+
+@pytest.mark.parametrize("what", ["one feature", "all alike", "always", "never twice", "one row"])
+def test_edges(run, tmp_path, what):
+    a = np.zeros((40, 26), np.float32)
+    a[{"one feature": (slice(None, None, 3), 4), "all alike": (slice(None, None, 3), slice(None)), "always": (slice(None), slice(None)),
+       "never twice": (range(26), range(26)), "one row": (0, slice(None))}[what]] = 1.5
+    np.save(tmp_path / "e.npy", a)
+    out = analyze(run, tmp_path / "run", tmp_path / "e.npy", SMALL / "sae", "--steps", "none")
+    for rule in ("parents", "seed", "saerch"):
+        found, lists = families(run, out, rule)
+        assert len(found["families"]) == len(lists)
+        if what in ("one feature", "always", "never twice", "one row") and rule == "parents":
+            assert lists == []
+    if what == "all alike":  # equal features: the smallest number is the parent of all
+        assert families(run, out, "parents")[1] == [list(range(26))]
+
+
+def test_damaged_counts_are_refused(run, small_run):
+    raw = (small_run / "coactivation.npz").read_bytes()
+    for at in range(0, len(raw), 97):
+        changed = bytearray(raw)
+        changed[at] ^= 0x55
+        (small_run / "coactivation.npz").write_bytes(changed)
+        done = run("families", small_run, "-q")
+        assert done.code in (0, 65, 66), (at, done.err)
+    (small_run / "coactivation.npz").write_bytes(raw[:200])
+    assert run("families", small_run).code == 65
+
+
+def test_files_do_not_depend_on_threads(run, small_run):
+    files = []
+    for n in (1, 2, 7):
+        families(run, small_run, "parents", "--threads", n)
+        files.append([(small_run / name).read_bytes() for name in ("families.json", "feature_families.json", "pairs.arrow")])
+    assert files[0] == files[1] == files[2]

@@ -1,0 +1,31 @@
+/* Whether families hold where they were not found: parents are chosen on the describe half of
+ * the rows alone, and looked at on the score half. */
+#ifndef SS_GRAPH_FAMILIES_HELD_OUT_H
+#define SS_GRAPH_FAMILIES_HELD_OUT_H
+
+#include "graph/families.h"
+
+/* Pairs of a parent and a child, both within a family, on the score half. Numbers without a
+ * value (no pairs, or features that do not fire there) are NaN. */
+struct ss_graph_held_out {
+    size_t n;          /* pairs */
+    uint64_t n_both;   /* rows of the score half in which both of a pair fire, summed */
+    double n_expected; /* the same by chance */
+    double lift, lift_low, lift_high; /* n_both / n_expected, with a 95 % interval (Byar) */
+};
+
+struct ss_graph_held_out_all {
+    struct ss_graph_held_out sum;       /* of all pairs that were found on the describe half */
+    double median_lift;                 /* of the pairs, each alone */
+    double conditional;                 /* mean P(parent given child) */
+    struct ss_graph_held_out *families; /* [families->n] */
+};
+
+/* Options are those of `families`, which were made by parents on all rows. Gives out->families
+ * (ss__free). Errors: SS_E_STOPPED, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_graph_hold_out(const struct ss_graph_table *table,
+                                        const struct ss_graph_family_options *options,
+                                        const struct ss_graph_families *families,
+                                        struct ss_graph_held_out_all *out, ss_err *err);
+
+#endif

@@ -1,0 +1,38 @@
+/* Files of a run's families, and families.json read back (docs/formats.md). */
+#ifndef SS_RUN_FAMILIES_FILE_H
+#define SS_RUN_FAMILIES_FILE_H
+
+#include "graph/families_held_out.h"
+#include "run/descriptions.h"
+#include "run/folder.h"
+
+#define SS_RUN_FILE_FAMILIES "families.json"
+#define SS_RUN_FILE_FAMILY_LISTS "feature_families.json"
+#define SS_RUN_FILE_PAIRS "pairs.arrow"
+#define SS_RUN_FAMILY_FILES                                                                    \
+    SS_RUN_FILE_FAMILIES, SS_RUN_FILE_FAMILY_LISTS, SS_RUN_FILE_PAIRS, SS_RUN_FILE_MATRIX
+#define SS_RUN_FILE_MATRIX "coactivation_matrix.npy" /* on request */
+
+/* What the files are written from. */
+struct ss_run_families {
+    const struct ss_graph_table *table;
+    struct ss_graph_family_options options;
+    struct ss_graph_families found;
+    struct ss_graph_held_out_all held_out;   /* by parents only */
+    struct ss_graph_significant significant; /* pairs of q 0.01 */
+    const ss_descriptions *descriptions;     /* NULL: the run has none */
+    double least_phi; /* of pairs.arrow: all of as much; NaN: the best 50 */
+};
+
+SS_MUST_USE ss_status ss_run_families_write(const struct ss_run_families *families,
+                                            const char *path, ss_err *err);
+/* The list of lists that the Python workflow writes. */
+SS_MUST_USE ss_status ss_run_family_lists_write(const struct ss_run_families *families,
+                                                const char *path, ss_err *err);
+SS_MUST_USE ss_status ss_run_pairs_write(const struct ss_run_families *families,
+                                         const char *path, ss_err *err);
+/* The dense matrix that the Python workflow reads. Errors: SS_E_LIMIT too. */
+SS_MUST_USE ss_status ss_run_matrix_write(const struct ss_run_families *families,
+                                          const char *path, ss_err *err);
+
+#endif
