@@ -128,6 +128,24 @@ for case in json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))["c
 END
 }
 
+# What a run keeps of its texts, each file behind the byte that fuzz_evidence knows it by; or the
+# labels made of them. None where there is no program.
+put_run_seeds() {
+    local run=$1/run program=build/release/saescope file number=0
+    [ -x "$program" ] && "$program" analyze -q -m tests/data/encoder/mpnet-mean \
+        -s tests/data/run/sae-jumprelu -d tests/data/evidence/texts.jsonl --sample-rows 40 \
+        -o "$run" 2> /dev/null || return 0
+    if [ "$2" = fuzz_descriptions ]; then
+        mv "$run/descriptions.json" "$1/labels"
+    else
+        for file in evidence/texts.arrow evidence/samples.arrow evidence/embeddings.npy histograms.npz; do
+            { printf '%b' "\\000$number" && cat "$run/$file"; } > "$1/$number"
+            number=$((number + 1))
+        done
+    fi
+    rm -r "$run"
+}
+
 # ---- one target ----
 
 # How many times the inputs of the slowest targets others get through in the same time.
@@ -166,6 +184,7 @@ run_one() {
         ;;
     fuzz_repo) put_repo_seeds "$made" ;;
     fuzz_tokenizer) put_tokenizer_seeds "$made" ;;
+    fuzz_evidence | fuzz_descriptions) put_run_seeds "$made" "$name" ;;
     esac
     { find "$made" -type f && seeds "$name"; } | sort | paste -s -d , > "$list"
     # shellcheck disable=SC2086
