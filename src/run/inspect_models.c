@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "run/evidence_read.h"
 #include "run/inspect.h"
 #include "run/manifest.h"
 #include "sae/sae.h"
@@ -164,6 +165,43 @@ static void add_top_features(struct ss_report *report, const struct ss_run *run)
     }
 }
 
+/* What the run keeps of its texts, if it does. */
+static ss_status add_evidence(struct ss_run_inspection *inspection, const struct ss_run *run,
+                              ss_err *err)
+{
+    struct ss_run_evidence evidence = {0};
+    ss_err missing = {0};
+    const ss_status status =
+        ss_run_evidence_open(inspection->path, run->info.n_features, &evidence, &missing);
+    if (status == SS_OK) {
+        ss_run_report_count(inspection->report, "evidence texts", evidence.n_texts);
+        ss_run_report_count(inspection->report, "of them in the pool",
+                            evidence.n_pool[0] + evidence.n_pool[1]);
+    } else if (status != SS_E_NOINPUT) {
+        if (err != NULL) {
+            *err = missing;
+        }
+        return status;
+    }
+    ss_run_evidence_release(&evidence);
+    return SS_OK;
+}
+
+/* How sure its labels are, if it has some. */
+static void add_labels(struct ss_report *report, const struct ss_run *run)
+{
+    static const char *const names[SS_N_LABEL_STATUSES] = {
+        [SS_LABEL_SHARP] = "labels sharp",       [SS_LABEL_TOPICAL] = "labels topical",
+        [SS_LABEL_WEAK] = "labels weak",         [SS_LABEL_CHANCE] = "labels at chance",
+        [SS_LABEL_TOO_FEW] = "too few to score", [SS_LABEL_NONE] = "without a label",
+        [SS_LABEL_UNSCORED] = "labels unscored"};
+    for (size_t i = 0; run->has_labels && i < SS_N_LABEL_STATUSES; i++) {
+        if (run->n_labels[i] > 0) {
+            ss_run_report_count(report, names[i], run->n_labels[i]);
+        }
+    }
+}
+
 ss_status ss_run_inspect_run(struct ss_run_inspection *inspection, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -186,6 +224,8 @@ ss_status ss_run_inspect_run(struct ss_run_inspection *inspection, ss_err *err)
     ss_run_report_count(report, "dead features", info->n_dead);
     ss_run_report_number(report, "median rate pct", info->median_rate_pct);
     ss_run_report_count(report, "top k", info->top_k);
+    SS_TRY(add_evidence(inspection, run, err));
+    add_labels(report, run);
     add_top_features(report, run);
 out:
     ss_run_free(run);
