@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "describe/corpus.h"
+#include "describe/sentences.h"
 #include "describe_helpers.h"
 
 enum {
@@ -270,11 +271,52 @@ static void phrases_of_texts(void **state)
     }
 }
 
+/* ---- sentences ---- */
+
+/* By Python: [s for s in re.split(r"(?<=[.!?])\\s+(?=[A-Z])", text) if len(s) > 20] */
+static const struct {
+    const char *text;
+    const char *sentences; /* with | between */
+} sentence_cases[] = {
+    {"", ""},
+    {"Too short. Both of them.", ""},
+    {"We observe a distant galaxy. Its redshift is large, z = 3.5 or so! Why is it so very bright?",
+     "We observe a distant galaxy.|Its redshift is large, z = 3.5 or so!|Why is it so very bright?"},
+    {"The value of 3.5 e.g. is small here. and this goes on without a capital",
+     "The value of 3.5 e.g. is small here. and this goes on without a capital"},
+    {"One sentence that is long.  \n\tAnother one behind some space.  ",
+     "One sentence that is long.|Another one behind some space.  "},
+    {"\u00c9toiles et galaxies lointaines. \u00c9toiles proches de nous ici.",
+     "\u00c9toiles et galaxies lointaines. \u00c9toiles proches de nous ici."},
+    {"\u0391\u03b2\u03b3\u03b4\u03b5\u03b6\u03b7\u03b8\u03b9\u03ba. Eleven letters. "
+     "This one is long enough to count.",
+     "This one is long enough to count."},
+};
+
+static void sentences_of_texts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof sentence_cases / sizeof sentence_cases[0]; i++) {
+        struct ss_text found[8];
+        struct ss__buf buf = {0};
+        const char *text = sentence_cases[i].text;
+        const size_t n =
+            ss_describe_split_sentences((struct ss_text){text, strlen(text)}, found, 8);
+        for (size_t j = 0; j < n; j++) {
+            ss__buf_add_text(&buf, j == 0 ? "" : "|");
+            ss__buf_add(&buf, found[j].data, found[j].n_bytes);
+        }
+        assert_string_equal(ss__buf_text(&buf), sentence_cases[i].sentences);
+        ss__buf_release(&buf);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_planted_word_is_the_label),
         cmocka_unit_test(phrases_of_texts),
+        cmocka_unit_test(sentences_of_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
