@@ -11,6 +11,7 @@
 enum { SCREENED_IDLE = 1000 };
 static const double least_gain = 0.002;
 static const double most_alike = 0.85; /* cosine with a phrase that was chosen */
+static const double price_of_repeats = 0.03;
 
 static int by_worth(const void *left, const void *right)
 {
@@ -59,6 +60,81 @@ void ss_describe_begin_label(const struct ss_describe_contrasting *work,
 }
 
 /* ---- all candidates, without an encoder ---- */
+
+/* ---- words of one stem ---- */
+
+enum { STEM_CHARACTERS = 4 };
+static const double stem_share = 0.66; /* of the shorter word */
+
+/* The next word of a phrase, between spaces and hyphens. */
+static bool next_word(struct ss_text phrase, size_t *at, struct ss_text *word)
+{
+    while (*at < phrase.n_bytes && (phrase.data[*at] == ' ' || phrase.data[*at] == '-')) {
+        ++*at;
+    }
+    const size_t begin = *at;
+    while (*at < phrase.n_bytes && phrase.data[*at] != ' ' && phrase.data[*at] != '-') {
+        ++*at;
+    }
+    *word = (struct ss_text){phrase.data + begin, *at - begin};
+    return *at > begin;
+}
+
+static size_t count_characters(struct ss_text text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.n_bytes; i++) {
+        n += ((unsigned char)text.data[i] & 0xC0) != 0x80;
+    }
+    return n;
+}
+
+static char lower_of(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+/* Whether two words begin alike, as "vortex" and "vortices". */
+static bool have_one_stem(struct ss_text a, struct ss_text b)
+{
+    size_t n = 0;
+    while (n < a.n_bytes && n < b.n_bytes && lower_of(a.data[n]) == lower_of(b.data[n])) {
+        n++;
+    }
+    if (n == a.n_bytes && n == b.n_bytes) {
+        return true;
+    }
+    const size_t n_same = count_characters((struct ss_text){a.data, n});
+    const size_t n_less = count_characters(a.n_bytes < b.n_bytes ? a : b);
+    return n_same >= STEM_CHARACTERS && (double)n_same >= stem_share * (double)n_less;
+}
+
+static bool repeats(struct ss_text a, struct ss_text b)
+{
+    struct ss_text word, other;
+    for (size_t i = 0; next_word(a, &i, &word);) {
+        for (size_t j = 0; next_word(b, &j, &other);) {
+            if (have_one_stem(word, other)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* What a phrase has to be worth more for if it says a word of the label again. */
+static double price_of(const struct ss_describe_contrasting *work,
+                       const struct ss_describe_labelling *labelling, uint32_t candidate)
+{
+    const struct ss_text text = work->strings.texts[labelling->candidates[candidate].string];
+    for (size_t i = 0; i < labelling->n_chosen; i++) {
+        const uint32_t chosen = labelling->chosen[i];
+        if (repeats(text, work->strings.texts[labelling->candidates[chosen].string])) {
+            return price_of_repeats;
+        }
+    }
+    return 0;
+}
 
 static bool is_alike(const struct ss_describe_contrasting *work,
                      const struct ss_describe_labelling *labelling, uint32_t candidate)
@@ -124,7 +200,9 @@ static void screen_label(void *context, size_t index, size_t worker)
     labelling->n_tried = 0;
     for (uint32_t c = 0; !labelling->is_done && c < labelling->n_candidates; c++) {
         if (!is_alike(work, labelling, c)) {
-            note_tried(labelling, c, screen_candidate(work, labelling, c, work->rooms[worker]));
+            note_tried(labelling, c,
+                       screen_candidate(work, labelling, c, work->rooms[worker]) -
+                           price_of(work, labelling, c));
         }
     }
 }
@@ -218,16 +296,19 @@ static void take_best(const struct ss_describe_contrasting *work,
     const struct ss_describe_trial *trials = work->trials + labelling->first_trial;
     size_t best = 0;
     double best_worth = 0;
+    double best_price = 0;
     for (size_t i = 0; i < labelling->n_trials; i++) {
         const double z = labelling->candidates[trials[i].candidate].z;
+        const double price = price_of(work, labelling, trials[i].candidate);
         const double worth =
-            trials[i].worth + ss_describe_worth_of_z(z, labelling->n_chosen + 1);
+            trials[i].worth - price + ss_describe_worth_of_z(z, labelling->n_chosen + 1);
         if (i == 0 || worth > best_worth) {
             best = i;
             best_worth = worth;
+            best_price = price;
         }
     }
-    if (trials[best].worth < labelling->best + least_gain) {
+    if (trials[best].worth - best_price < labelling->best + least_gain) {
         labelling->is_done = true;
     } else {
         take_phrase(work, labelling, &trials[best]);

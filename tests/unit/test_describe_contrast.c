@@ -280,8 +280,10 @@ static const struct {
 } sentence_cases[] = {
     {"", ""},
     {"Too short. Both of them.", ""},
-    {"We observe a distant galaxy. Its redshift is large, z = 3.5 or so! Why is it so very bright?",
-     "We observe a distant galaxy.|Its redshift is large, z = 3.5 or so!|Why is it so very bright?"},
+    {"We observe a distant galaxy. Its redshift is large, z = 3.5 or so! Why is it so very "
+     "bright?",
+     "We observe a distant galaxy.|Its redshift is large, z = 3.5 or so!|Why is it so very "
+     "bright?"},
     {"The value of 3.5 e.g. is small here. and this goes on without a capital",
      "The value of 3.5 e.g. is small here. and this goes on without a capital"},
     {"One sentence that is long.  \n\tAnother one behind some space.  ",
