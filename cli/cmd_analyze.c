@@ -1,6 +1,7 @@
 /* saescope analyze: a dataset in, fire rates, histogram and top texts out. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 
@@ -72,6 +73,40 @@ static void print_features(const ss_run *run, bool colours)
     }
 }
 
+/* Which files there are. */
+static void print_files(const char *folder)
+{
+    static const char *const names[] = {"fire_rate.npy",
+                                        "top_activations.json",
+                                        "density.svg",
+                                        "density.png",
+                                        "features.csv",
+                                        "top_texts.jsonl",
+                                        "skipped_rows.csv",
+                                        "histograms.npz",
+                                        "centroids.npz",
+                                        "coactivation.npz",
+                                        "evidence/",
+                                        "feature_keywords.json",
+                                        "descriptions.json",
+                                        "descriptions.csv",
+                                        "descriptions.run.json",
+                                        "run.json"};
+    char list[512] = "";
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[4096];
+        const size_t n = strlen(list);
+        const int n_path = snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        if (n_path > 0 && (size_t)n_path < sizeof path && access(path, F_OK) == 0) {
+            snprintf(list + n, sizeof list - n, "%s%s", n == 0 ? "" : ", ", names[i]);
+        }
+    }
+    printf("\nWritten to ");
+    cli_print_safely(stdout, cli_text_of(folder), 0);
+    puts(":");
+    cli_print_wrapped(stdout, cli_text_of(list), 2, cli_output_columns(), SIZE_MAX);
+}
+
 static void print_summary(const ss_run *run, const ss_descriptions *descriptions,
                           const struct cli_values *values)
 {
@@ -104,18 +139,7 @@ static void print_summary(const ss_run *run, const ss_descriptions *descriptions
         print_features(run, cli_colours(values, stdout));
     }
     cli_print_warnings();
-    printf("\nWritten to ");
-    cli_print_safely(stdout, cli_text_of(values->text[OPT_OUT]), 0);
-    printf(": fire_rate.npy, top_activations.json, density.svg, density.png,\n"
-           "features.csv,%s%s%s%s run.json\n",
-           cli_given(values, OPT_KEEP) ? " top_texts.jsonl," : "",
-           evidence_of(values->text[OPT_EVIDENCE]) == SS_EVIDENCE_NONE
-               ? ""
-               : " histograms.npz, centroids.npz, evidence/,",
-           cli_given(values, OPT_NO_PAIRS) ? "" : " coactivation.npz,",
-           descriptions == NULL
-               ? ""
-               : "\nfeature_keywords.json, descriptions.json, .csv, .run.json,");
+    print_files(values->text[OPT_OUT]);
     cli_say(stdout, "saescope show %s FEATURE prints the texts of a feature",
             values->text[OPT_OUT]);
 }
