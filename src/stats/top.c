@@ -34,8 +34,12 @@ ss_status ss_stats_top_new(size_t n_features, size_t k, bool keep_duplicates,
     size_t n_entries = 0;
     *out = NULL;
     if (!ss__mul(n_features, k, &n_entries) || n_entries >= UINT32_MAX) {
-        SS_FAIL(SS_E_USAGE, "%zu top texts for each of %zu features are too many", k,
-                n_features);
+        status = ss__fail(err, SS_E_USAGE,
+                          "`top_k`: %zu top texts for each of %zu features are too many; "
+                          "at most %zu",
+                          k, n_features, (UINT32_MAX - 1) / n_features);
+        ss__err_about(err, "top_k");
+        goto out;
     }
     SS_ALLOC(top, 1);
     top->n_features = n_features;

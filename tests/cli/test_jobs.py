@@ -328,6 +328,20 @@ def test_warnings_are_in_the_summary(run, model, sae, dataset, tmp_path):
     assert "Warning" not in run(*words[:4], sae, *words[5:]).out
 
 
+def test_too_many_top_texts_name_the_option_and_the_bound(run, model, sae, dataset, tmp_path):
+    done = run("analyze", "-m", model, "-s", sae, "-d", dataset, "-o", tmp_path / "run", "--top-k", "4G")
+    n_features = json.loads(run("inspect", "--json", sae).out)["features"]
+    assert done.code == 64 and f"--top-k: 4000000000 top texts for each of {n_features} features" in done.err
+    assert f"at most {(2**32 - 2) // n_features}" in done.err and not (tmp_path / "run").exists()
+
+
+def test_the_summary_names_the_files_that_are_there(run, model, sae, dataset, tmp_path):
+    for words in [], ["--evidence", "none"], ["--keep", "id"]:
+        out = " ".join(run("analyze", "-m", model, "-s", sae, "-d", dataset, "-o", tmp_path / "run", "-f", "--steps", "none", *words).out.split())
+        named = out.split("Written to ")[1].split(": ", 1)[1].split(" saescope show")[0].split(", ")
+        assert sorted(name.rstrip("/") for name in named) == sorted(os.listdir(tmp_path / "run"))
+
+
 def test_one_row_is_one_row(run, model, sae, tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": "a star"}\n')
     (tmp_path / "b.jsonl").write_text('{"text": " "}\n')
