@@ -210,8 +210,12 @@ ss_status ss_run_open_checked(const char *dir, bool check, struct ss__asking *as
     ss_status status = SS_OK;
     struct ss_run *run = NULL;
     *out = NULL;
-    if (ss__path_stat(dir) == SS__PATH_NONE) {
+    const ss__path_kind kind = ss__path_stat(dir);
+    if (kind == SS__PATH_NONE) {
         SS_FAIL_FILE(dir, SS_E_NOINPUT, "there is no such folder");
+    }
+    if (kind != SS__PATH_FOLDER && kind != SS__PATH_BROKEN) {
+        SS_FAIL_FILE(dir, SS_E_DATA, "this is a file, not the folder of an analysis's results");
     }
     SS_ALLOC(run, 1);
     run->asking = asking;

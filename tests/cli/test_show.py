@@ -146,3 +146,10 @@ def test_wrong_use(run, made):
                                   ([made / "run", "1", "99999999999999999999999"], 64, "not the number of a feature"), ([made / "nope"], 66, "no such folder"), ([], 64, "RUN")):
         done = run("show", *words)
         assert (done.code, sentence in done.err, done.out) == (code, True, ""), done.err
+
+
+@pytest.mark.parametrize("words", [["show"], ["describe"], ["score", "--feature", "1", "--label", "x"], ["plot"], ["inspect", "--as", "run"]])
+def test_a_file_is_no_run(run, tmp_path, words):
+    (tmp_path / "rows.jsonl").write_text('{"text": "x"}\n')
+    done = run(*words, tmp_path / "rows.jsonl")
+    assert done.code == 65 and "not the folder of an analysis's results" in done.err, done.err
