@@ -89,6 +89,18 @@ typedef enum cli_option_id {
     OPT_LABEL,
     OPT_LABELS,
     OPT_THRESHOLDS,
+    OPT_RECIPE,
+    OPT_KIND,
+    OPT_DICT_SIZE,
+    OPT_BATCH_SIZE,
+    OPT_MAX_STEPS,
+    OPT_LR,
+    OPT_L1_COEFF,
+    OPT_BANDWIDTH,
+    OPT_PREFIXES,
+    OPT_SEED,
+    OPT_CHECKPOINT_STEPS,
+    OPT_COMPARE,
     OPT_TITLE,
     OPT_WIDTH,
     OPT_HEIGHT,
@@ -161,7 +173,7 @@ struct cli_example {
     const char *command, *meaning;
 };
 
-enum { CLI_MAX_USES = 48, CLI_MAX_EXAMPLES = 6 };
+enum { CLI_MAX_USES = 64, CLI_MAX_EXAMPLES = 6 };
 
 struct cli_command {
     const char *name;

@@ -5,7 +5,7 @@
 
 extern const struct cli_command cli_analyze, cli_describe, cli_score, cli_families, cli_show,
     cli_encode, cli_embed, cli_fill_mask, cli_tokenize, cli_inspect, cli_convert, cli_plot,
-    cli_fetch_command, cli_cache, cli_completion, cli_manual;
+    cli_fetch_command, cli_cache, cli_completion, cli_train, cli_evaluate, cli_manual;
 
 /* Of describe and score: the encoder of --model, NULL without; a line for a label; its members
  * in JSON. */
@@ -18,6 +18,12 @@ void cli_print_sharpest(const ss_descriptions *descriptions);
 void cli_print_verdicts(const ss_descriptions *descriptions);
 /* Both as members of a JSON object. */
 void cli_print_json_labels(const ss_descriptions *descriptions);
+
+/* Of train and evaluate: figures of n SAEs as a table, and what of one is out of the usual
+ * range (top_k 0: not known). */
+void cli_print_evaluations(const char *const *names, const struct ss_evaluation *evaluations,
+                           size_t n);
+void cli_print_judgement(const struct ss_evaluation *evaluation, uint64_t top_k);
 
 /* What embed and analyze say of --precision; docs/numerics.md has the errors. */
 #define CLI_ABOUT_PRECISION                                                                    \

@@ -37,6 +37,9 @@ static const char *const similarities[] = {"centred", "plain", NULL};
 static const char *const kinds[] = {"model",   "sae",  "dataset", "weights",
                                     "archive", "json", "run",     NULL};
 
+static const char *const recipes[] = {"saescope", "seed", NULL};
+static const char *const sae_kinds[] = {"vanilla", "topk", "batchtopk", "jumprelu", NULL};
+
 const struct cli_option cli_options[N_OPTIONS] = {
     [OPT_MODEL] =
         {"model", 'm', CLI_TEXT, "MODEL", NULL,
@@ -228,6 +231,29 @@ const struct cli_option cli_options[N_OPTIONS] = {
                     "labels to score: a file with the columns feature and label", 0},
     [OPT_THRESHOLDS] = {"thresholds", 0, CLI_TEXT, "SAE", NULL,
                         "draw the thresholds of this jumprelu SAE instead of a run", 0},
+    [OPT_RECIPE] = {"recipe", 0, CLI_CHOICE, "NAME", recipes, "how to train", 0},
+    [OPT_KIND] = {"kind", 0, CLI_CHOICE, "KIND", sae_kinds, "kind of SAE; else the recipe's",
+                  0},
+    [OPT_DICT_SIZE] = {"dict-size", 0, CLI_COUNT, "N", NULL,
+                       "features; else 4 times the width of an embedding", 1},
+    [OPT_BATCH_SIZE] = {"batch-size", 0, CLI_COUNT, "N", NULL,
+                        "rows of a step; else 256, and 1024 from 100,000 rows on", 1},
+    [OPT_MAX_STEPS] = {"max-steps", 0, CLI_COUNT, "N", NULL,
+                       "steps; else 4 passes over the rows, and at least 2000", 1},
+    [OPT_LR] = {"lr", 0, CLI_REAL, "RATE", NULL,
+                "the learning rate; else by the number of features", 0},
+    [OPT_L1_COEFF] = {"l1-coeff", 0, CLI_REAL, "X", NULL,
+                      "weight of the sparsity term of vanilla and jumprelu", 0},
+    [OPT_BANDWIDTH] = {"bandwidth", 0, CLI_REAL, "X", NULL,
+                       "width of the window in which a threshold of jumprelu learns", 0},
+    [OPT_PREFIXES] = {"prefixes", 0, CLI_TEXT, "N,N", NULL,
+                      "nested dictionaries (matryoshka): sizes that rise to --dict-size", 0},
+    [OPT_SEED] = {"seed", 0, CLI_COUNT, "N", NULL, "of the first weights and the order of rows",
+                  1},
+    [OPT_CHECKPOINT_STEPS] = {"checkpoint-steps", 0, CLI_COUNT, "N", NULL,
+                              "save the state every N steps", 1},
+    [OPT_COMPARE] = {"compare", 0, CLI_TEXT, "SAE,SAE", NULL, "further SAEs for the same table",
+                     0},
     [OPT_TITLE] = {"title", 0, CLI_TEXT, "TEXT", NULL, "title of the picture", 0},
     [OPT_WIDTH] = {"width", 0, CLI_REAL, "INCHES", NULL, "width of the picture", 0},
     [OPT_HEIGHT] = {"height", 0, CLI_REAL, "INCHES", NULL, "height of the picture", 0},

@@ -126,6 +126,15 @@ typedef enum ss_option {
     SS_OPTION_AUTHOR_ID,
     SS_OPTION_PAIRS_BYTES,
     SS_OPTION_NO_PAIRS,
+    SS_OPTION_RECIPE,
+    SS_OPTION_KIND,
+    SS_OPTION_DICT_SIZE,
+    SS_OPTION_BATCH_SIZE,
+    SS_OPTION_MAX_STEPS,
+    SS_OPTION_LR,
+    SS_OPTION_L1_COEFF,
+    SS_OPTION_BANDWIDTH,
+    SS_OPTION_PREFIXES,
     SS_N_OPTIONS
 } ss_option;
 
@@ -1608,6 +1617,125 @@ SS_API SS_MUST_USE ss_status ss_encode_file(const ss_encoder *encoder, const ss_
                                             ss_dataset *dataset, const char *out_path,
                                             const struct ss_encode_options *options,
                                             struct ss_encode_result *done, ss_err *err);
+
+/* ---- training an SAE ---- */
+
+/* How well an SAE reconstructs rows, how sparsely, and whether neighbours stay neighbours;
+ * docs/training.md defines each. */
+enum { SS_DENSITY_BINS = 50 };
+struct ss_evaluation {
+    size_t struct_size;
+    uint64_t n_rows, n_features;
+    double explained_variance, fvu, mse;                  /* of the rows as they came */
+    double explained_variance_normalised, mse_normalised; /* as the SAE sees them */
+    double cosine, norm_ratio, reconstruction_bias;
+    double l0_mean, l0_median, l0_p95, l0_max, l1_mean; /* of a row */
+    uint64_t n_dead;                                    /* features that no row fires */
+    double dead_frac, dense_frac;                       /* dense: on more than a tenth */
+    double knn_overlap, ndcg; /* of the 10 nearest rows; NaN of too few */
+    double decoder_max_cosine, encoder_decoder_cosine;
+    uint64_t density_counts[SS_DENSITY_BINS]; /* of log10(rate + 1e-10) */
+    double density_range[2];
+};
+SS_DEFINE_INIT(ss_evaluation)
+
+struct ss_evaluate_options {
+    size_t struct_size;
+    const struct ss_sae_options *sae; /* borrowed; NULL for the defaults */
+    uint64_t num_examples;            /* the first rows; 0: 8,192 */
+    size_t n_threads;
+    struct ss_progress_callback progress;
+};
+SS_DEFINE_INIT(ss_evaluate_options)
+
+/* Evaluate an SAE of any format on rows.
+ *
+ * sae         as for ss_sae_open
+ * embeddings  borrowed, read as far as the rows go; rows without an embedding (NaN, zeros) are
+ *             left out
+ * out         written on success
+ * Errors      those of ss_sae_open and of the embeddings; SS_E_SHAPE (another width),
+ *             SS_E_UNSUPPORTED (a transcoder), SS_E_DATA (fewer than two rows)
+ * Threads     caller only
+ * Source      docs/training.md; tests/oracle/test_training.py */
+SS_API SS_MUST_USE ss_status ss_evaluate(const char *sae, ss_embeddings *embeddings,
+                                         const struct ss_evaluate_options *options,
+                                         struct ss_evaluation *out, ss_err *err);
+
+/* The same as JSON (docs/formats.md, evaluation.json).
+ *
+ * out      gives (ss_evaluation_json_free)
+ * Errors   SS_E_NOMEM, SS_E_USAGE (struct_size)
+ * Threads  any */
+SS_API SS_MUST_USE ss_status ss_evaluation_json(const struct ss_evaluation *evaluation,
+                                                char **out, ss_err *err);
+SS_API void ss_evaluation_json_free(char *json);
+
+/* Of a step of a training, as it goes by. */
+struct ss_train_metrics {
+    size_t struct_size;
+    uint64_t step, n_steps; /* done, and of all */
+    double loss, l2_loss, l0, explained_variance, lr;
+    uint64_t n_dead, n_features;
+    double steps_per_second;
+};
+SS_DEFINE_INIT(ss_train_metrics)
+
+struct ss_train_options {
+    size_t struct_size;
+    const char *recipe; /* "saescope" (default), or "seed", as SAEs-for-Sentence-BERT trains */
+    const char *kind;   /* "vanilla", "topk", "batchtopk", "jumprelu"; NULL: the recipe's */
+    uint64_t dict_size; /* features; 0 here and below: as the recipe says */
+    uint64_t top_k;     /* active features of a row, of jumprelu the mean that is aimed at */
+    uint64_t batch_size, max_steps;
+    uint64_t seed; /* of first weights and the order of rows */
+    double lr, l1_coeff, bandwidth;
+    const char *prefixes;      /* "96,384,1536": nested dictionaries; the last is dict_size */
+    uint64_t num_examples;     /* rows to read; 0: all */
+    uint64_t checkpoint_steps; /* between two states that are saved; 0: 500 */
+    ss_embeddings *embeddings; /* take these instead of embedding texts; read to their end */
+    const char *dataset_name;  /* to be recorded; nullable */
+    bool force;                /* replace an SAE that exists */
+    size_t n_threads, batch_tokens;
+    int (*on_step)(void *user, const struct ss_train_metrics *metrics); /* nullable; not 0
+                                                                           stops */
+    void *user;
+    struct ss_log log;
+    struct ss_progress_callback progress;
+};
+SS_DEFINE_INIT(ss_train_options)
+
+struct ss_train_result {
+    size_t struct_size;
+    const char *kind; /* a constant */
+    uint64_t n_steps, n_features, top_k;
+    uint64_t n_rows, n_rows_held_out, n_rows_left_out;
+    double seconds;
+    struct ss_evaluation evaluation; /* on rows that were held out */
+};
+SS_DEFINE_INIT(ss_train_result)
+
+/* Train an SAE on the embeddings of a dataset, or on embeddings.
+ *
+ * A tenth of the rows, chosen by their numbers, is never trained on; thresholds and figures are
+ * of those. While it runs, OUT.training beside the folder holds the embeddings of a dataset and
+ * the state; stopped or killed, the same call goes on from there, to the same bytes.
+ *
+ * encoder, dataset  borrowed; NULL with options->embeddings
+ * out_dir           gets sae.pt and config.json in the format of SAEs-for-Sentence-BERT,
+ *                   metrics.csv, curves.svg and .png, evaluation.json
+ * done              nullable, written on success
+ * Errors            SS_E_USAGE (an option; the state of another training), SS_E_DATA (too few
+ *                   rows, all alike; training diverges), SS_E_EXISTS, SS_E_IO, SS_E_STOPPED,
+ *                   those of ss_embed_file and of the embeddings
+ * Threads           caller only; results do not depend on their number
+ * Memory            64 MiB of rows, whatever their number; 6 dict_size width floats; those of a
+ *                   batch
+ * Source            docs/training.md; tests/unit/test_train_oracle.c, tests/cli/test_train.py */
+SS_API SS_MUST_USE ss_status ss_train(const ss_encoder *encoder, ss_dataset *dataset,
+                                      const char *out_dir,
+                                      const struct ss_train_options *options,
+                                      struct ss_train_result *done, ss_err *err);
 
 #ifdef __cplusplus
 }

@@ -41,6 +41,8 @@ Next:
       the run in numbers
   $program score $out --feature 350 --label 'your own words'
       how good another label is; descriptions.csv has a row for each feature
+  $program train --model $model --dataset $texts --out build/demo/my-sae
+      an SAE of your own (docs/training.md), for --sae of analyze
 To type saescope instead of $program:
   PATH=\$PWD/build/release:\$PATH
 END

@@ -97,6 +97,15 @@ static const char *const options[SS_N_OPTIONS] = {
     [SS_OPTION_AUTHOR_ID] = "author_id",
     [SS_OPTION_PAIRS_BYTES] = "pairs_bytes",
     [SS_OPTION_NO_PAIRS] = "no_pairs",
+    [SS_OPTION_RECIPE] = "recipe",
+    [SS_OPTION_KIND] = "kind",
+    [SS_OPTION_DICT_SIZE] = "dict_size",
+    [SS_OPTION_BATCH_SIZE] = "batch_size",
+    [SS_OPTION_MAX_STEPS] = "max_steps",
+    [SS_OPTION_LR] = "lr",
+    [SS_OPTION_L1_COEFF] = "l1_coeff",
+    [SS_OPTION_BANDWIDTH] = "bandwidth",
+    [SS_OPTION_PREFIXES] = "prefixes",
 };
 SS_NAMES(option, options)
 

@@ -95,6 +95,27 @@ SS_MUST_USE ss_status ss_sae_mark_for_calibration(struct ss_sae_margins *margins
                                                   const struct ss_sae_batch *batch,
                                                   ss_err *err);
 
+/* ---- reconstruction ---- */
+
+/* As ss_sae_open, and keep all weights as floats if a conversion needs them. */
+SS_MUST_USE ss_status ss_sae_open_with_weights(const char *path,
+                                               const struct ss_sae_options *options,
+                                               bool keeps_all, ss_sae **out, ss_err *err);
+
+/* Rows as the SAE sees them (normalised), reconstructed in that form, and as they came. All
+ * [n, width], written. */
+struct ss_sae_reconstruction {
+    float *x_normalised, *y_normalised, *y;
+};
+/* Of embeddings x [n, width] with their activations, by an SAE that keeps all weights. Errors:
+ * SS_E_UNSUPPORTED (a transcoder, no decoder), SS_E_NOMEM. Threads: any. */
+SS_MUST_USE ss_status ss_sae_reconstruct(const ss_sae *sae, const float *x,
+                                         const struct ss_sparse *a,
+                                         const struct ss_sae_reconstruction *out, ss_err *err);
+/* Its weights [n_features, width] by feature (borrowed); NULL where they are not kept. */
+const float *ss_sae_decoder(const ss_sae *sae);
+const float *ss_sae_encoder_rows(const ss_sae *sae);
+
 /* ---- facts ---- */
 
 size_t ss_sae_n_files(const ss_sae *sae);

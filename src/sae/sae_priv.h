@@ -159,11 +159,6 @@ void ss_sae_parameters_release(struct ss_sae_parameters *parameters);
 void ss_sae_provenance_release(struct ss_sae_provenance *provenance);
 void ss_sae_parts_release(struct ss_sae_parts *parts);
 
-/* As ss_sae_open, and keep all weights as floats if a conversion needs them. */
-SS_MUST_USE ss_status ss_sae_open_with_weights(const char *path,
-                                               const struct ss_sae_options *options,
-                                               bool keeps_all, ss_sae **out, ss_err *err);
-
 /* ---- writing in another format ---- */
 
 /* What was written: the kind as the target calls it, and how many thresholds it cannot hold

@@ -88,6 +88,7 @@ static const char *const unused_keys[] = {"seed",
                                           "num_tokens",
                                           "epochs",
                                           "figures",
+                                          "training",
                                           NULL};
 static const struct ss_sae_keys keys = {.read = read_keys, .unused = unused_keys};
 

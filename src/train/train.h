@@ -10,7 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/error.h"
+#include "train/train_evaluate.h"
 
 typedef enum ss_train_kind {
     SS_TRAIN_VANILLA,
@@ -95,6 +97,41 @@ SS_MUST_USE ss_status ss_train_set_center(struct ss_trainer *trainer, const floa
  * step is done whole. Results do not depend on the number of threads. Errors: SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_train_step(struct ss_trainer *trainer, ss_work *work, const float *x,
                                     size_t n, struct ss_train_figures *figures, ss_err *err);
+
+/* ---- what comes of it ---- */
+
+/* The threshold with which rows x [n, D] fire top_k features each on average: midway between the
+ * (top_k n)-th largest h and the next. Errors: SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_train_calibrate(struct ss_trainer *trainer, ss_work *work,
+                                         const float *x, size_t n, double *threshold,
+                                         ss_err *err);
+
+/* Weights as checkpoints have them: w_enc [D, L], w_dec [L, D], b_enc [L], b_dec [D],
+ * log_threshold [L] or NULL. */
+struct ss_train_weights {
+    ss_train_kind kind; /* what they are to be read as */
+    float *w_enc, *w_dec, *b_enc, *b_dec, *log_threshold;
+};
+/* With a threshold above 0 as a jumprelu SAE, whose rows do not depend on one another: b_enc
+ * takes in what is subtracted from the input. Gives *out (ss_train_weights_release). */
+SS_MUST_USE ss_status ss_train_export(const struct ss_trainer *trainer, double threshold,
+                                      struct ss_train_weights *out, ss_err *err);
+void ss_train_weights_release(struct ss_train_weights *weights);
+
+/* The state as bytes (train_checkpoint.c). `identity` says what training it is. Restoring needs
+ * a trainer of the same config, and progress->identity; cursor and metrics are written, the
+ * latter a view into `bytes`. On error the trainer is of no use. Errors: SS_E_DATA (no whole
+ * state), SS_E_USAGE (another identity), SS_E_NOMEM. */
+struct ss_train_progress {
+    struct ss_text identity, metrics;
+    uint64_t cursor;
+};
+SS_MUST_USE ss_status ss_train_save(const struct ss_trainer *trainer,
+                                    const struct ss_train_progress *progress,
+                                    struct ss__buf *out, ss_err *err);
+SS_MUST_USE ss_status ss_train_restore(struct ss_trainer *trainer, const char *file,
+                                       struct ss_text bytes, struct ss_train_progress *progress,
+                                       ss_err *err);
 
 /* ---- the order of rows ---- */
 

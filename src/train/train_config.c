@@ -19,15 +19,15 @@ static ss_status check_sizes(const struct ss_train_config *config, ss_err *err)
                         config->width);
     }
     if (config->n_features < 1 || config->n_features > MAX_FEATURES) {
-        return ss__fail(err, SS_E_USAGE, "dict_size is %zu; 1 to %d features can be trained",
+        return ss__fail(err, SS_E_USAGE, "`dict_size` is %zu; 1 to %d features can be trained",
                         config->n_features, MAX_FEATURES);
     }
     if (config->batch_rows < 1 || config->batch_rows > MAX_BATCH) {
-        return ss__fail(err, SS_E_USAGE, "batch_size is %zu; give 1 to %d rows",
+        return ss__fail(err, SS_E_USAGE, "`batch_size` is %zu; give 1 to %d rows",
                         config->batch_rows, MAX_BATCH);
     }
     if (ss_train_selects(config) && (config->top_k < 1 || config->top_k > config->n_features)) {
-        return ss__fail(err, SS_E_USAGE, "top_k is %zu; give 1 to dict_size (%zu)",
+        return ss__fail(err, SS_E_USAGE, "`top_k` is %zu; give 1 to `dict_size` (%zu)",
                         config->top_k, config->n_features);
     }
     return SS_OK;
@@ -39,14 +39,14 @@ static ss_status check_prefixes(const struct ss_train_config *config, ss_err *er
     for (size_t p = 0; p < config->n_prefixes; p++) {
         if (config->prefixes[p] <= before || config->prefixes[p] > config->n_features) {
             return ss__fail(err, SS_E_USAGE,
-                            "prefixes must rise, and none may be above dict_size (%zu)",
+                            "`prefixes` must rise, and none may be above `dict_size` (%zu)",
                             config->n_features);
         }
         before = config->prefixes[p];
     }
     return config->n_prefixes == 0 || before == config->n_features
                ? SS_OK
-               : ss__fail(err, SS_E_USAGE, "the last of prefixes must be dict_size (%zu)",
+               : ss__fail(err, SS_E_USAGE, "the last of `prefixes` must be `dict_size` (%zu)",
                           config->n_features);
 }
 
@@ -73,7 +73,7 @@ ss_status ss_train_check_config(const struct ss_train_config *config, ss_err *er
     }
     if (config->kind == SS_TRAIN_JUMPRELU &&
         !(config->bandwidth > 0 && config->threshold_init > 0)) {
-        return ss__fail(err, SS_E_USAGE, "bandwidth and the first threshold must be above 0");
+        return ss__fail(err, SS_E_USAGE, "`bandwidth` and the first threshold must be above 0");
     }
     return SS_OK;
 }

@@ -124,6 +124,9 @@ size_t ss_train_keep_largest(uint32_t *ids, ss_train_real *values, size_t n, siz
 SS_MUST_USE ss_status ss_train_reserve(struct ss_trainer *trainer, size_t n_workers,
                                        ss_err *err);
 void ss_train_normalise_rows(struct ss_trainer *trainer, ss_work *work, const float *x);
+/* h of the rows that were normalised. */
+SS_MUST_USE ss_status ss_train_encode_batch(struct ss_trainer *trainer, ss_work *work,
+                                            ss_err *err);
 SS_MUST_USE ss_status ss_train_select(struct ss_trainer *trainer, ss_work *work, ss_err *err);
 void ss_train_reconstruct(struct ss_trainer *trainer, ss_work *work);
 void ss_train_count_idle(struct ss_trainer *trainer);

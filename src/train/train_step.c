@@ -194,6 +194,19 @@ static void update_weights(struct ss_trainer *self, ss_work *work,
     ss_train_update_vectors(&update);
 }
 
+ss_status ss_train_encode_batch(struct ss_trainer *self, ss_work *work, ss_err *err)
+{
+    const bool has_bias = ss_train_has_bias(&self->config);
+    return ss_train_encode(
+        work,
+        &(struct ss_train_product){.encoder = self->encoder,
+                                   .x = self->centered,
+                                   .n_rows = self->n_rows,
+                                   .bias = has_bias ? self->parameters[SS_TRAIN_B_ENC].x : NULL,
+                                   .h = self->h},
+        err);
+}
+
 ss_status ss_train_step(struct ss_trainer *self, ss_work *work, const float *x, size_t n,
                         struct ss_train_figures *figures, ss_err *err)
 {
@@ -204,15 +217,8 @@ ss_status ss_train_step(struct ss_trainer *self, ss_work *work, const float *x, 
     self->n_rows = n;
     SS_RETURN_IF_ERROR(ss_train_reserve(self, ss_work_n_threads(work), err));
     ss_train_normalise_rows(self, work, x);
-    SS_RETURN_IF_ERROR(ss_train_encode(
-        work,
-        &(struct ss_train_product){
-            .encoder = self->encoder,
-            .x = self->centered,
-            .n_rows = n,
-            .bias = ss_train_has_bias(config) ? self->parameters[SS_TRAIN_B_ENC].x : NULL,
-            .h = self->h},
-        err));
+    SS_RETURN_IF_ERROR(ss_train_encode_batch(self, work, err));
+
     if (config->kind == SS_TRAIN_JUMPRELU) {
         find_thresholds(self);
     }

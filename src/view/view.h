@@ -27,4 +27,26 @@ SS_MUST_USE ss_status ss_view_draw_histogram(const char *path,
                                              const struct ss_view_histogram_picture *picture,
                                              ss_err *err);
 
+/* A line through points, or the points alone; NaN leaves a gap. */
+struct ss_view_line {
+    const char *label;
+    const double *x, *y; /* [n] */
+    size_t n;
+    bool is_dots;
+};
+
+struct ss_view_lines_picture {
+    const struct ss_view_line *lines;
+    size_t n_lines;
+    double y_limits[2];
+    const char *title, *x_label, *y_label, *caption;
+    bool force;
+    double width_in, height_in, dpi;
+};
+
+/* As ss_view_draw_histogram. */
+SS_MUST_USE ss_status ss_view_draw_lines(const char *path,
+                                         const struct ss_view_lines_picture *picture,
+                                         ss_err *err);
+
 #endif

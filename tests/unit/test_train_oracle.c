@@ -452,11 +452,20 @@ static bool is_there(const char *root, const char *set)
     return access(path, R_OK) == 0;
 }
 
+static const char own[] = SS_TEST_DATA "/training";
 static const char shared[] = SS_TEST_SHARED "/oracle/training";
 
 static const struct {
     const char *root, *set, *name;
 } runs[] = {
+    {own, "small", "vanilla"},
+    {own, "small", "topk"},
+    {own, "small", "batchtopk"},
+    {own, "small", "jumprelu"},
+    {own, "small", "clipped"},
+    {own, "small", "recipe"},
+    {own, "small", "matryoshka"},
+    {own, "small", "target"},
     {shared, "synthetic", "vanilla"},
     {shared, "synthetic", "topk"},
     {shared, "synthetic", "batchtopk"},

@@ -1,0 +1,184 @@
+/* saescope train: texts or embeddings in, an SAE out. */
+#include <string.h>
+
+#include "commands.h"
+
+/* Ten lines of a training, or one that changes on a terminal. */
+struct shown {
+    struct cli_progress progress;
+    uint64_t next;
+    double drawn;
+};
+
+static int show_step(void *user, const struct ss_train_metrics *now)
+{
+    struct shown *shown = user;
+    const bool is_end = now->step == now->n_steps;
+    const double left = (double)(now->n_steps - now->step) / (now->steps_per_second + 1e-9);
+    if (shown->progress.quiet || (!shown->progress.is_terminal && now->step < shown->next) ||
+        (shown->progress.is_terminal && now->step % 8 != 0 && !is_end)) {
+        return 0;
+    }
+    shown->next += (now->n_steps + 9) / 10;
+    fprintf(stderr,
+            "%strain: step %llu of %llu, loss %.4f, L0 %.1f, explained variance %.1f %%, dead "
+            "%.1f %%, %.1f steps/s, %.0f s left%s",
+            shown->progress.is_terminal ? "\r" : "", (unsigned long long)now->step,
+            (unsigned long long)now->n_steps, now->loss, now->l0, 100 * now->explained_variance,
+            100 * (double)now->n_dead / (double)now->n_features, now->steps_per_second, left,
+            shown->progress.is_terminal && !is_end ? "\033[K" : "\n");
+    return 0;
+}
+
+static struct ss_train_options options_of(const struct cli_values *values, struct shown *shown)
+{
+    return (struct ss_train_options){
+        .struct_size = sizeof(struct ss_train_options),
+        .recipe = values->text[OPT_RECIPE],
+        .kind = values->text[OPT_KIND],
+        .dict_size = values->count[OPT_DICT_SIZE],
+        .top_k = values->count[OPT_TOP_K],
+        .batch_size = values->count[OPT_BATCH_SIZE],
+        .max_steps = values->count[OPT_MAX_STEPS],
+        .seed = values->count[OPT_SEED],
+        .lr = values->real[OPT_LR],
+        .l1_coeff = values->real[OPT_L1_COEFF],
+        .bandwidth = values->real[OPT_BANDWIDTH],
+        .prefixes = values->text[OPT_PREFIXES],
+        .num_examples = values->count[OPT_NUM_EXAMPLES],
+        .checkpoint_steps = values->count[OPT_CHECKPOINT_STEPS],
+        .dataset_name = values->n_list > 0 ? values->list[0] : values->text[OPT_EMBEDDINGS],
+        .force = cli_given(values, OPT_FORCE),
+        .n_threads = values->count[OPT_THREADS],
+        .batch_tokens = values->count[OPT_BATCH_TOKENS],
+        .on_step = show_step,
+        .user = shown,
+        .log = cli_log(values),
+        .progress = cli_show_progress(&shown->progress),
+    };
+}
+
+static ss_status open_inputs(const struct cli_values *values, struct cli_inputs *in,
+                             ss_err *err)
+{
+    const struct ss_dataset_options dataset = cli_dataset_options(values);
+    if (cli_given(values, OPT_EMBEDDINGS)) {
+        const struct ss_embeddings_options options = cli_embeddings_options(values);
+        return ss_embeddings_open(values->text[OPT_EMBEDDINGS], &options, &in->embeddings, err);
+    }
+    const ss_status status =
+        ss_dataset_open(values->list, values->n_list, &dataset, &in->dataset, err);
+    return status == SS_OK
+               ? cli_open_encoder(values, cli_encoder_options(values), &in->encoder, err)
+               : status;
+}
+
+static void report(const struct cli_values *values, const struct ss_train_result *done)
+{
+    char rows[64], held_out[64], time[32], number[32];
+    if (cli_given(values, OPT_JSON)) {
+        char *json = NULL;
+        if (ss_evaluation_json(&done->evaluation, &json, NULL) == SS_OK) {
+            fputs(json, stdout);
+        }
+        ss_evaluation_json_free(json);
+        return;
+    }
+    if (cli_given(values, OPT_QUIET)) {
+        return;
+    }
+    cli_say(stderr, "%s SAE of %s features trained on %s in %s, %s steps: %s", done->kind,
+            cli_thousands(done->n_features, number),
+            cli_plural(done->n_rows - done->n_rows_held_out, "row", rows),
+            cli_seconds(done->seconds, time), cli_thousands(done->n_steps, held_out),
+            values->text[OPT_OUT]);
+    if (done->n_rows_left_out > 0) {
+        cli_say(stderr, "%s without an embedding left out",
+                cli_plural(done->n_rows_left_out, "row", rows));
+    }
+    cli_print_evaluations(&values->text[OPT_OUT], &done->evaluation, 1);
+    cli_print_judgement(&done->evaluation, done->top_k);
+}
+
+static int train(const struct cli_command *command, const struct cli_values *values)
+{
+    struct cli_inputs in = {0};
+    struct shown shown = {0};
+    struct ss_train_result done = {.struct_size = sizeof done};
+    ss_err err;
+    if (cli_check_inputs(command, values) != CLI_OK ||
+        cli_check_out_folder(command, values) != CLI_OK) {
+        return CLI_USAGE;
+    }
+    cli_progress_start(&shown.progress, values, "embed");
+    struct ss_train_options options = options_of(values, &shown);
+    ss_status status = open_inputs(values, &in, &err);
+    const bool is_open = status == SS_OK;
+    if (is_open) {
+        options.embeddings = in.embeddings;
+        status = ss_train(in.encoder, in.dataset, values->text[OPT_OUT], &options, &done, &err);
+    }
+    const int code = status == SS_OK ? CLI_OK
+                     : is_open       ? cli_fail(&err)
+                                     : cli_fail_before(&err, values->text[OPT_OUT]);
+    if (status == SS_OK) {
+        report(values, &done);
+    }
+    cli_close_inputs(&in);
+    return code;
+}
+
+const struct cli_command cli_train = {
+    .name = "train",
+    .summary = "a sparse autoencoder from texts or embeddings",
+    .about =
+        "Embeds every text, or reads embeddings that were made before, and trains a sparse "
+        "autoencoder (SAE) on them. A tenth of the rows is held out: thresholds and the "
+        "figures "
+        "at the end are of those. The folder has the SAE as SAEs-for-Sentence-BERT writes it "
+        "(sae.pt, config.json), which every command takes as --sae, metrics.csv, the curves, "
+        "and evaluation.json.\n\n"
+        "The recipe saescope, the default, trains a batch-top-k SAE and saves it as jumprelu, "
+        "whose rows do not depend on one another. The recipe seed trains as "
+        "SAEs-for-Sentence-BERT does.\n\n"
+        "Stopped or killed, the same command goes on where the last state was saved (in "
+        "OUT.training, which goes at the end), and ends in the same bytes. These do not depend "
+        "on the number of threads.",
+    .usage = "{--model MODEL --dataset PATH | --embeddings PATH} --out DIR [options]",
+    .examples = {{"saescope train --model MODEL --dataset texts.jsonl --out sae",
+                  "the default recipe on your own texts"},
+                 {"saescope train --embeddings x.npy --top-k 64 --dict-size 2304 --out sae",
+                  "more features, and more of them active"},
+                 {"saescope train --embeddings x.npy --recipe seed --kind topk --out sae",
+                  "as SAEs-for-Sentence-BERT trains"}},
+    .uses = {{OPT_MODEL, false, NULL, NULL},
+             {OPT_EMBEDDINGS, false, NULL, NULL},
+             {OPT_EMBEDDING_COLUMN, false, NULL, NULL},
+             {OPT_DATASET, false, NULL, NULL},
+             {OPT_OUT, true, NULL, "folder for the SAE"},
+             {OPT_RECIPE, false, "saescope", NULL},
+             {OPT_KIND, false, NULL, NULL},
+             {OPT_DICT_SIZE, false, NULL, NULL},
+             {OPT_TOP_K, false, NULL,
+              "active features of a row; of jumprelu, the mean that is aimed at"},
+             {OPT_PREFIXES, false, NULL, NULL},
+             {OPT_MAX_STEPS, false, NULL, NULL},
+             {OPT_BATCH_SIZE, false, NULL, NULL},
+             {OPT_LR, false, NULL, NULL},
+             {OPT_L1_COEFF, false, NULL, NULL},
+             {OPT_BANDWIDTH, false, NULL, NULL},
+             {OPT_SEED, false, "49", NULL},
+             {OPT_CHECKPOINT_STEPS, false, "500", NULL},
+             CLI_USES_DATASET,
+             CLI_USES_ROWS,
+             {OPT_NUM_EXAMPLES, false, NULL, "train on the first N rows; else all"},
+             CLI_USES_ENCODER,
+             CLI_USES_WORK,
+             {OPT_FORCE, false, NULL, NULL},
+             {OPT_OFFLINE, false, NULL, NULL},
+             {OPT_JSON, false, NULL, NULL},
+             {OPT_QUIET, false, NULL, NULL},
+             {OPT_NO_COLOR, false, NULL, NULL},
+             {OPT_HELP, false, NULL, NULL}},
+    .run = train,
+};
