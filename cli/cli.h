@@ -85,6 +85,22 @@ typedef enum cli_option_id {
     OPT_AUTHOR_ID,
     OPT_STOP_WORDS,
     OPT_SIMILARITY,
+    OPT_LLM,
+    OPT_LLM_MODEL,
+    OPT_LLM_API,
+    OPT_LLM_SCORE,
+    OPT_LLM_CANDIDATES,
+    OPT_LLM_HINTS,
+    OPT_LLM_EFFORT,
+    OPT_LLM_JOBS,
+    OPT_LLM_TIMEOUT,
+    OPT_LLM_PRICE,
+    OPT_MAX_COST,
+    OPT_MAX_CALLS,
+    OPT_MAX_LLM_TOKENS,
+    OPT_LLM_CACHE,
+    OPT_LLM_AGAIN,
+    OPT_LLM_LOG_PROMPTS,
     OPT_FEATURE,
     OPT_LABEL,
     OPT_LABELS,
@@ -379,6 +395,7 @@ int cli_close_output(int code);
  * for Ctrl-C: then the work ends with SS_E_STOPPED. */
 struct cli_progress {
     const char *label;
+    const char *unit; /* what is counted; NULL: rows */
     bool quiet, is_terminal, was_drawn;
     double last_seconds, next_line_seconds;
     double started, drawn;         /* of cli_progress_rows */

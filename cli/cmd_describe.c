@@ -70,6 +70,10 @@ void cli_print_json_description(const struct ss_description *description)
     }
     printf(", \"method\": \"%s\", \"status\": \"%s\"", description->method,
            description->status);
+    if (description->description[0] != '\0') {
+        printf(", \"description\": ");
+        cli_print_json(stdout, cli_text_of(description->description));
+    }
     print_json_auc("random", &description->random);
     print_json_auc("near", &description->near);
     print_json_auc("miss", &description->miss);
@@ -157,6 +161,7 @@ static void print_summary(const ss_descriptions *descriptions, const char *path)
 {
     printf("Labels         ");
     cli_print_verdicts(descriptions);
+    cli_print_llm(descriptions);
     cli_print_sharpest(descriptions);
     putchar('\n');
     cli_say(stdout,
@@ -172,6 +177,7 @@ static void print_json_summary(const ss_descriptions *descriptions, const char *
     cli_print_json(stdout, cli_text_of(path));
     printf(", \"features\": %zu, ", ss_descriptions_n_features(descriptions));
     cli_print_json_labels(descriptions);
+    cli_print_json_llm(descriptions);
     puts("}");
 }
 
@@ -210,13 +216,29 @@ static int export(const struct cli_command *command, const struct cli_values *va
     return code;
 }
 
+static void print_outcome(const struct cli_values *values, const ss_descriptions *descriptions,
+                          const char *path)
+{
+    if (cli_given(values, OPT_DRY_RUN)) {
+        cli_print_llm_plan(descriptions, cli_given(values, OPT_JSON));
+    } else if (cli_given(values, OPT_JSON)) {
+        print_json_summary(descriptions, path);
+    } else if (!cli_given(values, OPT_QUIET)) {
+        print_summary(descriptions, path);
+    }
+}
+
 static int describe(const struct cli_command *command, const struct cli_values *values)
 {
     ss_encoder *encoder = NULL;
     ss_encoder *keyword_model = NULL;
     ss_descriptions *descriptions = NULL;
+    struct ss_llm_options llm;
+    struct cli_progress progress;
     ss_err err;
     const char *path = values->arguments[0];
+    cli_progress_start(&progress, values, "asking");
+    progress.unit = "question";
     struct ss_describe_options options = {
         .struct_size = sizeof options,
         .method = method_of(values),
@@ -228,9 +250,13 @@ static int describe(const struct cli_command *command, const struct cli_values *
         .stop_words = values->text[OPT_STOP_WORDS],
         .no_sentence_test = cli_given(values, OPT_NO_SENTENCE_TEST),
         .n_threads = values->count[OPT_THREADS],
-        .progress = cli_stop(),
+        .progress = cli_show_progress(&progress),
         .log = cli_log(values),
     };
+    const int usage = cli_llm_options(command, values, &llm, &options.llm);
+    if (usage != CLI_OK) {
+        return usage;
+    }
     if (cli_given(values, OPT_KEYWORD_MODEL) && options.method != SS_METHOD_SEED) {
         return cli_usage_error(command, "--keyword-model is for --method seed");
     }
@@ -249,12 +275,11 @@ static int describe(const struct cli_command *command, const struct cli_values *
     if (status == SS_OK) {
         status = ss_describe_run(path, encoder, &options, &descriptions, &err);
     }
-    const int code = status == SS_OK ? CLI_OK : cli_fail(&err);
-    if (code == CLI_OK && cli_given(values, OPT_JSON)) {
-        print_json_summary(descriptions, path);
-    } else if (code == CLI_OK && !cli_given(values, OPT_QUIET)) {
-        print_summary(descriptions, path);
+    cli_progress_end(&progress);
+    if (descriptions != NULL) {
+        print_outcome(values, descriptions, path);
     }
+    const int code = status == SS_OK ? CLI_OK : cli_fail(&err);
     ss_descriptions_free(descriptions);
     ss_encoder_free(keyword_model);
     ss_encoder_free(encoder);
@@ -269,7 +294,8 @@ const struct cli_command cli_describe = {
     .n_most = 1,
     .about =
         "Says in words what the features of a run mean, from the texts that analyze kept in "
-        "the run's folder; the dataset is not needed, and nothing leaves this machine.\n\nOne "
+        "the run's folder; the dataset is not needed, and nothing leaves this machine unless "
+        "--llm is given.\n\nOne "
         "half of the texts makes the labels, the other scores them. A label by contrast is "
         "made of phrases that a feature's texts hold more often than others, and whose "
         "embedding tells them apart. Its score is the area under the ROC curve (AUC) of the "
@@ -281,12 +307,25 @@ const struct cli_command cli_describe = {
         "later steps of it read from feature_keywords.json.\n\n--export makes no labels: it "
         "writes "
         "those that are there, with the top texts, into RUN/FORM: bodies for Neuronpedia's "
-        "upload-batch, or files that an instance of one's own imports. Nothing is sent.",
+        "upload-batch, or files that an instance of one's own imports. Nothing is sent.\n\n--llm URL --llm-model NAME "
+        "asks a language model for a label and a description of each feature, and which texts "
+        "of the other half have it: chat completions of a service (OpenAI, OpenRouter) or of a "
+        "server of your own (llama.cpp, Ollama, vLLM), or Anthropic's messages. It sends texts "
+        "of the dataset there; the first line says how many, and where. Keys come from the "
+        "environment alone: SAESCOPE_LLM_KEY, or OPENAI_API_KEY, OPENROUTER_API_KEY, "
+        "ANTHROPIC_API_KEY for their own hosts. Every answer is kept as it comes, so that a run "
+        "that was stopped goes on where it was and pays nothing twice; a feature without an "
+        "answer keeps the label made without it. The exit code is 75 where a limit or Ctrl-C "
+        "ended it, 69 where more than 1 % has no answer.",
     .examples = {{"saescope describe run", "labels by contrast and their scores"},
                  {"saescope describe run --method seed --seed-variant tutorial",
                   "keywords as the Python workflow makes them"},
                  {"saescope describe run --stop-words auto",
-                  "for texts in another language than English"}},
+                  "for texts in another language than English"},
+                 {"saescope describe run --llm http://localhost:8080/v1 --llm-model any",
+                  "labels by a language model on this machine"},
+                 {"saescope describe run --llm https://HOST/v1 --llm-model NAME --dry-run",
+                  "what a service would be asked; what it costs, with --llm-price"}},
     .uses = {{OPT_METHOD, false, "contrast", NULL},
              {OPT_SEED_VARIANT, false, "explainer", NULL},
              {OPT_KEYWORD_MODEL, false, NULL, NULL},
@@ -298,6 +337,25 @@ const struct cli_command cli_describe = {
               "the run's sentence encoder, if it is no longer where it was"},
              {OPT_PROMPT, false, NULL,
               "with --model: text that was put before every row; else the model's default"},
+             {OPT_LLM, false, NULL, NULL},
+             {OPT_LLM_MODEL, false, NULL, NULL},
+             {OPT_LLM_API, false, "auto", NULL},
+             {OPT_LLM_SCORE, false, "detection", NULL},
+             {OPT_LLM_CANDIDATES, false, "1", NULL},
+             {OPT_LLM_HINTS, false, NULL, NULL},
+             {OPT_LLM_EFFORT, false, NULL, NULL},
+             {OPT_LLM_JOBS, false, "4", NULL},
+             {OPT_LLM_TIMEOUT, false, "600", NULL},
+             {OPT_LLM_PRICE, false, NULL, NULL},
+             {OPT_MAX_COST, false, NULL, NULL},
+             {OPT_MAX_CALLS, false, NULL, NULL},
+             {OPT_MAX_LLM_TOKENS, false, NULL, NULL},
+             {OPT_LLM_CACHE, false, NULL, NULL},
+             {OPT_LLM_AGAIN, false, NULL, NULL},
+             {OPT_LLM_LOG_PROMPTS, false, NULL, NULL},
+             {OPT_DRY_RUN, false, NULL,
+              "send and write nothing: print what would be asked of the language model, what it "
+              "could cost, and one prompt in full"},
              {OPT_EXPORT, false, NULL, NULL},
              {OPT_MODEL_ID, false, NULL, NULL},
              {OPT_SOURCE_ID, false, NULL, NULL},

@@ -24,6 +24,14 @@ void cli_print_json_labels(const ss_descriptions *descriptions);
 void cli_print_evaluations(const char *const *names, const struct ss_evaluation *evaluations,
                            size_t n);
 void cli_print_judgement(const struct ss_evaluation *evaluation, uint64_t top_k);
+/* Of describe: how a language model is asked, *out NULL where it is not (CLI_OK, or CLI_USAGE
+ * after two lines on stderr); and what came of it. */
+int cli_llm_options(const struct cli_command *command, const struct cli_values *values,
+                    struct ss_llm_options *llm, const struct ss_llm_options **out);
+void cli_print_llm(const ss_descriptions *descriptions);
+void cli_print_json_llm(const ss_descriptions *descriptions);
+/* Of a dry run: what would be asked. */
+void cli_print_llm_plan(const ss_descriptions *descriptions, bool as_json);
 
 /* What embed and analyze say of --precision; docs/numerics.md has the errors. */
 #define CLI_ABOUT_PRECISION                                                                    \

@@ -102,6 +102,21 @@ static const struct effect {
     {OPT_EVIDENCE_BYTES, false, OPT_EVIDENCE, "none"},
     {OPT_SAMPLE_ROWS, false, OPT_EVIDENCE, "none"},
     {OPT_PAIRS_BYTES, false, OPT_NO_PAIRS, NULL},
+    {OPT_SAMPLE_SEED, false, OPT_EVIDENCE, "none"},
+    {OPT_LLM_API, true, OPT_LLM_MODEL, NULL},
+    {OPT_LLM_SCORE, true, OPT_LLM_MODEL, NULL},
+    {OPT_LLM_CANDIDATES, true, OPT_LLM_MODEL, NULL},
+    {OPT_LLM_HINTS, true, OPT_LLM_MODEL, NULL},
+    {OPT_LLM_EFFORT, true, OPT_LLM_MODEL, NULL},
+    {OPT_LLM_TIMEOUT, true, OPT_LLM_MODEL, NULL},
+    {OPT_LLM_JOBS, true, OPT_LLM_MODEL, NULL},
+    {OPT_LLM_PRICE, true, OPT_LLM_MODEL, NULL},
+    {OPT_MAX_COST, true, OPT_LLM_MODEL, NULL},
+    {OPT_MAX_CALLS, true, OPT_LLM_MODEL, NULL},
+    {OPT_MAX_LLM_TOKENS, true, OPT_LLM_MODEL, NULL},
+    {OPT_LLM_CACHE, true, OPT_LLM_MODEL, NULL},
+    {OPT_LLM_AGAIN, true, OPT_LLM_MODEL, NULL},
+    {OPT_LLM_LOG_PROMPTS, true, OPT_LLM_MODEL, NULL},
 };
 
 static bool was_given(const struct cli_values *values, cli_option_id id)

@@ -33,6 +33,7 @@ static const char *const family_rules[] = {"parents", "seed", "seed-keywords", "
 static const char *const family_scores[] = {"phi", "npmi", "conditional", NULL};
 static const char *const seed_variants[] = {"explainer", "tutorial", NULL};
 static const char *const exports[] = {"neuronpedia-upload", "neuronpedia-import", NULL};
+static const char *const llm_apis[] = {"auto", "openai", "anthropic", NULL};
 static const char *const similarities[] = {"centred", "plain", NULL};
 static const char *const kinds[] = {"model",   "sae",  "dataset", "weights",
                                     "archive", "json", "run",     NULL};
@@ -225,6 +226,46 @@ const struct cli_option cli_options[N_OPTIONS] = {
                         "of label and text in scores: the cosine after subtracting the mean "
                         "embedding, or the plain one",
                         0},
+    [OPT_LLM] = {"llm", 0, CLI_TEXT, "URL", NULL,
+                 "send texts to the language model at this URL, the base of an API such as "
+                 "http://localhost:8080/v1, for labels and descriptions",
+                 0},
+    [OPT_LLM_MODEL] = {"llm-model", 0, CLI_TEXT, "NAME", NULL,
+                       "the model's name there; without --llm the URL is that of "
+                       "SAESCOPE_LLM_URL, else of OPENAI_BASE_URL",
+                       0},
+    [OPT_LLM_API] = {"llm-api", 0, CLI_CHOICE, "NAME", llm_apis,
+                     "how it is spoken to: openai is chat completions, which most servers have",
+                     0},
+    [OPT_LLM_SCORE] = {"llm-score", 0, CLI_TEXT, "KINDS", NULL,
+                       "scores of labels by the model, with commas between: detection, which "
+                       "texts have the property; simulation, how strongly; or none",
+                       0},
+    [OPT_LLM_CANDIDATES] = {"llm-candidates", 0, CLI_COUNT, "N", NULL,
+                            "ask for N descriptions of a feature, and keep the one whose label "
+                            "tells its texts apart best",
+                            1},
+    [OPT_LLM_HINTS] = {"llm-hints", 0, CLI_FLAG, NULL, NULL,
+                       "show the model the labels made without it", 0},
+    [OPT_LLM_EFFORT] = {"llm-effort", 0, CLI_TEXT, "WORD", NULL,
+                        "reasoning_effort of a reasoning model, such as low", 0},
+    [OPT_LLM_JOBS] = {"llm-jobs", 0, CLI_COUNT, "N", NULL, "requests at once", 1},
+    [OPT_LLM_TIMEOUT] = {"llm-timeout", 0, CLI_REAL, "SECONDS", NULL,
+                         "how long to wait for one answer", 0},
+    [OPT_LLM_PRICE] = {"llm-price", 0, CLI_TEXT, "IN,OUT", NULL,
+                       "prices of a million tokens, for costs and --max-cost", 0},
+    [OPT_MAX_COST] = {"max-cost", 0, CLI_REAL, "X", NULL,
+                      "send nothing that could cost more than this in all", 0},
+    [OPT_MAX_CALLS] = {"max-calls", 0, CLI_COUNT, "N", NULL, "send at most N requests", 1},
+    [OPT_MAX_LLM_TOKENS] = {"max-llm-tokens", 0, CLI_COUNT, "N", NULL,
+                            "send nothing that could take more tokens than this in all", 1},
+    [OPT_LLM_CACHE] = {"llm-cache", 0, CLI_TEXT, "DIR", NULL,
+                       "keep answers here, for several runs, instead of in the run's folder",
+                       0},
+    [OPT_LLM_AGAIN] = {"llm-again", 0, CLI_FLAG, NULL, NULL,
+                       "ask again where an answer from before could not be used", 0},
+    [OPT_LLM_LOG_PROMPTS] = {"llm-log-prompts", 0, CLI_FLAG, NULL, NULL,
+                             "write prompts to llm/log.jsonl, too", 0},
     [OPT_FEATURE] = {"feature", 0, CLI_COUNT, "N", NULL, "the feature that --label is for", 0},
     [OPT_LABEL] = {"label", 0, CLI_TEXT, "TEXT", NULL, "the label to score", 0},
     [OPT_LABELS] = {"labels", 0, CLI_TEXT, "FILE", NULL,

@@ -73,8 +73,9 @@ static void format_rates(const struct cli_progress *progress, bool has_tokens, c
     const bool is_slow = progress->rate_rows > 0 && progress->rate_rows < 1;
     format_rate(is_slow ? 1 / progress->rate_rows : progress->rate_rows, rows);
     format_rate(progress->rate_tokens, tokens);
-    snprintf(out, 64, "%s %s%s%s%s", rows, is_slow ? "s/row" : "rows/s", has_tokens ? ", " : "",
-             has_tokens ? tokens : "", has_tokens ? " tokens/s" : "");
+    const char *unit = progress->unit == NULL ? "row" : progress->unit;
+    snprintf(out, 64, "%s %s%s%s%s%s%s", rows, is_slow ? "s/" : "", unit, is_slow ? "" : "s/s",
+             has_tokens ? ", " : "", has_tokens ? tokens : "", has_tokens ? " tokens/s" : "");
 }
 
 static void format_bar(double share, size_t n_cells, char *out)
@@ -173,8 +174,8 @@ static double average(double before, double now)
 static void update_rates(struct cli_progress *progress, const struct ss_progress *now)
 {
     const double seconds = now->seconds - progress->last_seconds;
-    if (seconds < 0.05) {
-        return;
+    if (seconds < 0.05 || (progress->unit != NULL && now->n_rows_done == progress->last_rows)) {
+        return; /* of what comes slowly, the rate is known when something has come */
     }
     progress->rate_rows = average(progress->rate_rows,
                                   (double)(now->n_rows_done - progress->last_rows) / seconds);

@@ -58,6 +58,11 @@ static void print_label(const struct showing *showing, size_t feature)
     printf("  %-*s", INDENT - 4, "label"); /* two more spaces come with the text */
     cli_print_wrapped(stdout, cli_text_of(label.label[0] == '\0' ? "–" : label.label), INDENT,
                       showing->columns, LABEL_LINES);
+    if (label.description[0] != '\0') {
+        printf("  %-*s", INDENT - 4, "description");
+        cli_print_wrapped(stdout, cli_text_of(label.description), INDENT, showing->columns,
+                          LABEL_LINES + 2);
+    }
     print_name("verdict");
     puts(label.status);
     print_area("AUC", &label.random, "random ones");

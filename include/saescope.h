@@ -135,6 +135,14 @@ typedef enum ss_option {
     SS_OPTION_L1_COEFF,
     SS_OPTION_BANDWIDTH,
     SS_OPTION_PREFIXES,
+    SS_OPTION_LLM,
+    SS_OPTION_LLM_MODEL,
+    SS_OPTION_LLM_PRICE,
+    SS_OPTION_LLM_JOBS,
+    SS_OPTION_LLM_CANDIDATES,
+    SS_OPTION_MAX_COST,
+    SS_OPTION_MAX_CALLS,
+    SS_OPTION_MAX_LLM_TOKENS,
     SS_N_OPTIONS
 } ss_option;
 
@@ -1150,6 +1158,39 @@ typedef enum ss_label_method {
 /* The two forms of that workflow: all clusters of keywords, or the best three of larger ones. */
 typedef enum ss_seed_variant { SS_SEED_EXPLAINER, SS_SEED_TUTORIAL } ss_seed_variant;
 
+/* How a service of language models is spoken to. */
+typedef enum ss_llm_api {
+    SS_LLM_API_GUESSED, /* by the host */
+    SS_LLM_API_OPENAI,  /* chat completions: OpenAI, OpenRouter, llama.cpp, Ollama, vLLM, … */
+    SS_LLM_API_ANTHROPIC
+} ss_llm_api;
+
+/* Descriptions by a language model. Texts of the dataset are sent to it, and nothing else is
+ * sent anywhere. Its key comes from the environment: SAESCOPE_LLM_KEY; OPENAI_API_KEY,
+ * OPENROUTER_API_KEY and ANTHROPIC_API_KEY for their own hosts alone. */
+struct ss_llm_options {
+    size_t struct_size;
+    const char *url;   /* base of the service, such as http://localhost:8080/v1 */
+    const char *model; /* as the service calls it */
+    ss_llm_api api;
+    const char *reasoning_effort; /* NULL: as the service has it */
+    const char *cache_dir; /* of answers, for several runs; NULL: "llm" in the run's folder */
+    size_t n_jobs;         /* requests at once; 0: 4 */
+    size_t n_candidates;   /* descriptions of a feature, of which the best is kept; 0: 1 */
+    bool detection;        /* ask it, too, which texts of the other half have the property */
+    bool simulation;       /* and how strongly they have it */
+    bool hints;            /* show it the labels that were made without it */
+    bool ask_again;        /* answers of earlier calls that could not be used */
+    bool log_prompts;
+    bool offline; /* only a service on this machine is asked; also SAESCOPE_OFFLINE */
+    bool dry_run; /* nothing is sent or written: the report says what would be */
+    double price_in, price_out; /* of a million tokens */
+    double max_cost;            /* of this call; 0: no limit */
+    double answer_seconds;      /* to wait for one answer; 0: 600 */
+    uint64_t max_calls, max_tokens;
+};
+SS_DEFINE_INIT(ss_llm_options)
+
 struct ss_describe_options {
     size_t struct_size;
     ss_label_method method;
@@ -1161,12 +1202,15 @@ struct ss_describe_options {
                                "none", "auto" (those that most texts hold); NULL: English ones,
                                where the texts are English, else as "auto" */
     size_t n_threads;       /* 0: one per core */
-    struct ss_progress_callback progress; /* only asked whether to stop */
+    struct ss_progress_callback
+        progress; /* asked whether to stop; told of questions to `llm` as
+                                             of rows */
     struct ss_log log;
     bool no_sentence_test; /* do not score labels on single sentences, too */
     const ss_sae *sae;     /* for that test: the run's, which is checked by the hashes of its
                               files; NULL: opened from where it was; if it is gone the log says
                               that there is no such test */
+    const struct ss_llm_options *llm; /* NULL: no language model */
 };
 SS_DEFINE_INIT(ss_describe_options)
 
@@ -1176,9 +1220,12 @@ SS_DEFINE_INIT(ss_describe_options)
  *
  * encoder  the run's, which is checked by the hashes of its files; NULL: opened from where it
  *          was
- * out      nullable; gives (ss_descriptions_free)
+ * out      nullable; gives (ss_descriptions_free), with `llm` also on SS_E_STOPPED and
+ *          SS_E_NETWORK once the files are written: features without an answer have the labels
+ *          made without it, and the same call goes on from there
  * Errors   SS_E_NOINPUT (the run has no evidence, or the encoder is gone), SS_E_DATA (another
- *          encoder; a damaged run), SS_E_IO, SS_E_STOPPED, SS_E_NOMEM
+ *          encoder; a damaged run), SS_E_IO, SS_E_STOPPED, SS_E_NOMEM; with `llm` SS_E_USAGE,
+ *          SS_E_STOPPED (a limit, no credit), SS_E_NETWORK (more than 1 % without an answer)
  * Threads  caller only; the files depend on neither threads nor batches
  * Source   docs/descriptions.md; tests/cli/test_describe.py */
 SS_API SS_MUST_USE ss_status ss_describe_run(const char *run_dir, const ss_encoder *encoder,
@@ -1262,7 +1309,7 @@ struct ss_label_share {
 struct ss_description {
     size_t struct_size;
     const char *label;                 /* "": none */
-    const char *method;                /* "contrast", "seed", "given" */
+    const char *method;                /* "contrast", "seed", "llm", "given" */
     const char *status;                /* the name of its ss_label_status */
     const struct ss_keyword *keywords; /* [n_keywords] best first */
     size_t n_keywords;
@@ -1277,6 +1324,7 @@ struct ss_description {
     double balanced_accuracy;        /* of these */
     struct ss_label_share sentences; /* strongest sentences nearer to the label than weakest */
     double ceiling_mean, ceiling_probe; /* random: areas that no label passes */
+    const char *description; /* a sentence of a language model; "": none */
 };
 SS_DEFINE_INIT(ss_description)
 
@@ -1301,6 +1349,30 @@ SS_API SS_MUST_USE ss_status ss_descriptions_sharpest(const ss_descriptions *des
  * Threads  any */
 SS_API size_t ss_descriptions_count(const ss_descriptions *descriptions,
                                     ss_label_status status);
+
+/* What asking a language model came to. */
+struct ss_llm_report {
+    size_t struct_size;
+    const char *host;        /* "": none was asked */
+    uint64_t n_texts;        /* of the dataset that its prompts show, each counted once */
+    uint64_t n_described;    /* features */
+    uint64_t n_missing;      /* features that have texts and no description */
+    const char *failures;    /* of questions: "3 refused, 1 unreadable"; "": none */
+    uint64_t n_calls;        /* requests of this call; of a dry run what there would be */
+    uint64_t n_answers_kept; /* answers of earlier calls */
+    uint64_t n_tokens_in, n_tokens_out;
+    double cost;        /* by the prices that were given */
+    const char *prompt; /* of a dry run: one in full; else "" */
+};
+SS_DEFINE_INIT(ss_llm_report)
+
+/* What the call that made the descriptions asked of a language model.
+ *
+ * out      written; strings live as long as the descriptions
+ * Errors   SS_E_USAGE (struct_size is not set), and then nothing is written
+ * Threads  any */
+SS_API ss_status ss_descriptions_llm(const ss_descriptions *descriptions,
+                                     struct ss_llm_report *out);
 
 typedef enum ss_export {
     SS_EXPORT_NEURONPEDIA_UPLOAD, /* bodies of its POST /api/feature/upload-batch */

@@ -106,6 +106,14 @@ static const char *const options[SS_N_OPTIONS] = {
     [SS_OPTION_L1_COEFF] = "l1_coeff",
     [SS_OPTION_BANDWIDTH] = "bandwidth",
     [SS_OPTION_PREFIXES] = "prefixes",
+    [SS_OPTION_LLM] = "llm",
+    [SS_OPTION_LLM_MODEL] = "llm_model",
+    [SS_OPTION_LLM_PRICE] = "llm_price",
+    [SS_OPTION_LLM_JOBS] = "llm_jobs",
+    [SS_OPTION_LLM_CANDIDATES] = "llm_candidates",
+    [SS_OPTION_MAX_COST] = "max_cost",
+    [SS_OPTION_MAX_CALLS] = "max_calls",
+    [SS_OPTION_MAX_LLM_TOKENS] = "max_llm_tokens",
 };
 SS_NAMES(option, options)
 

@@ -27,6 +27,12 @@ struct ss_describe_interval ss_describe_wilson(double share, size_t n)
                                          fmin(1, (centre + reach) / whole)};
 }
 
+struct ss_describe_share ss_describe_share_of(size_t k, size_t n)
+{
+    const double value = n == 0 ? NAN : (double)k / (double)n;
+    return (struct ss_describe_share){value, ss_describe_wilson(n == 0 ? 0 : value, n), n};
+}
+
 static int by_value(const void *left, const void *right)
 {
     const float a = *(const float *)left;

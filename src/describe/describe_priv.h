@@ -80,6 +80,8 @@ SS_MUST_USE ss_status ss_describe_embed_all(const struct ss_describe_batch *batc
 
 /* Wilson's interval at 95 % of a share of n. */
 struct ss_describe_interval ss_describe_wilson(double share, size_t n);
+/* k of n as a share, with that interval. */
+struct ss_describe_share ss_describe_share_of(size_t k, size_t n);
 /* Sort rising, no NaN. */
 void ss_describe_sort(float *values, size_t n);
 /* The area under the ROC curve of sorted values, ties half; m and n are not 0. */

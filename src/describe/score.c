@@ -124,12 +124,6 @@ static void place_vector(const struct scoring *scoring, const float *x, float *o
 
 /* ---- measures of one label ---- */
 
-static struct ss_describe_share share_of(size_t k, size_t n)
-{
-    const double value = n == 0 ? NAN : (double)k / (double)n;
-    return (struct ss_describe_share){value, ss_describe_wilson(n == 0 ? 0 : value, n), n};
-}
-
 /* Areas against the kinds of negatives; leaves the positives' similarities sorted in of_texts,
  * those of random negatives in of_others. */
 static void score_areas(const struct scoring *scoring, struct scratch *scratch,
@@ -172,9 +166,9 @@ static void score_detection(const struct scoring *scoring, struct scratch *scrat
     ss_describe_sort(others, idle->n);
     score->describe_auc = ss_describe_area(describing, sets->describe.n, others, idle->n);
     score->threshold = ss_describe_threshold(describing, sets->describe.n, others, idle->n);
-    score->tpr = share_of(
+    score->tpr = ss_describe_share_of(
         ss_describe_count_from(scratch->of_texts, n_positives, score->threshold), n_positives);
-    score->fpr = share_of(
+    score->fpr = ss_describe_share_of(
         ss_describe_count_from(scratch->of_others, n_random, score->threshold), n_random);
     const double tpr = score->tpr.value;
     const double fpr = score->fpr.value;

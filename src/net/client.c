@@ -324,7 +324,9 @@ ss_status ss_net_send(struct ss_net *net, const struct ss_net_request *request,
     struct ss_net_exchange exchange = {0};
     const size_t n_most = request->n_tries > 0 ? request->n_tries : net->options.n_tries;
     *response = (struct ss_net_response){0};
-    SS_TRY(ss_net_need_online(net, request->url, err));
+    if (!request->is_local || !ss_net_url_is_loopback(request->url)) {
+        SS_TRY(ss_net_need_online(net, request->url, err));
+    }
     for (size_t n = 1;; n++) {
         status = ss_net_try(net, request, &exchange, response, err);
         if (!is_worth_another(n_most, &exchange, status, response->code, n)) {
@@ -340,6 +342,9 @@ ss_status ss_net_send(struct ss_net *net, const struct ss_net_request *request,
 out:
     if (status != SS_OK) {
         ss_net_response_release(response);
+    }
+    if (request->can_retry != NULL) {
+        *request->can_retry = status != SS_OK && ss_net_fault_is_retryable(exchange.fault, 1);
     }
     return status;
 }

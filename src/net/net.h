@@ -106,10 +106,16 @@ struct ss_net_request {
     const void *body;          /* of a POST */
     size_t n_body_bytes;
     ss_net_follow follow;
-    const char *const *origins;     /* URLs, ends at NULL; NULL: none */
-    double response_seconds;        /* 0: the client's */
-    size_t n_tries;                 /* 0: the client's */
-    size_t max_bytes;               /* of a body in memory; 0: 16 MiB */
+    const char *const *origins; /* URLs, ends at NULL; NULL: none */
+    double connect_seconds;     /* these four: 0: the client's */
+    double response_seconds;    /* to the end of the headers */
+    double stall_seconds;
+    size_t n_tries;
+    double whole_seconds; /* of all of it; 0: no limit */
+    bool is_local;        /* where the URL's host is this machine, it is asked in offline
+                                       mode, too, and never through a proxy */
+    bool *can_retry;      /* nullable: set on errors, whether a later try may do better */
+    size_t max_bytes;     /* of a body in memory; 0: 16 MiB */
     const struct ss_net_sink *sink; /* NULL: the body comes with the response */
 };
 
@@ -152,6 +158,10 @@ bool ss_net_code_is_retryable(long code);
 /* Seconds that a response asks to wait before the next try; `otherwise` where it asks nothing.
  */
 double ss_net_retry_after(const struct ss_net_response *response, double otherwise);
+
+/* Seconds that retry-after-ms or Retry-After (seconds, also with a fraction, or a date) say;
+ * below 0 where there is neither. */
+double ss_net_wait_asked(const struct ss_net_response *response);
 
 /* The pause before try number n (1: after the first failure), with jitter. */
 double ss_net_backoff(const struct ss_net *net, size_t n);
@@ -225,6 +235,9 @@ void ss_net_url_quote(struct ss__buf *out, const char *text, const char *safe);
  * A URL with a user name in it is none. */
 enum { SS_NET_URL_ORIGIN_BYTES = 320 };
 bool ss_net_url_origin(const char *url, char out[SS_NET_URL_ORIGIN_BYTES]);
+
+/* Whether the URL's host is this machine: localhost, 127.0.0.0/8 or ::1, as it is written. */
+bool ss_net_url_is_loopback(const char *url);
 
 /* The URL that `reference` means on a page at `base`, to be released with ss__free; NULL if
  * it is not http or https, or memory ran out. */

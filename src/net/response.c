@@ -170,6 +170,25 @@ static bool read_rate_limit(const char *text, double *seconds)
     return is_good && left == 0;
 }
 
+double ss_net_wait_asked(const struct ss_net_response *response)
+{
+    const char *ms = ss_net_header(response, "Retry-After-Ms");
+    const char *after = ss_net_header(response, "Retry-After");
+    double value = 0;
+    if (ms != NULL && ss__parse_double(ms, strlen(ms), &value) && value >= 0) {
+        return value / 1000;
+    }
+    if (after == NULL) {
+        return -1;
+    }
+    if (ss__parse_double(after, strlen(after), &value)) {
+        return value >= 0 ? value : -1;
+    }
+    const time_t when = curl_getdate(after, NULL);
+    const double left = when == -1 ? -1 : difftime(when, time(NULL));
+    return when != -1 && left < 0 ? 0 : left;
+}
+
 double ss_net_retry_after(const struct ss_net_response *response, double otherwise)
 {
     const char *limit = ss_net_header(response, "RateLimit");

@@ -23,7 +23,8 @@ struct transfer {
     bool enough;         /* the sink has what it wants */
     double waited;       /* seconds without us, since the last mark */
     uint64_t n_received; /* bytes since the last mark */
-    ss_status status;    /* what a callback found wrong */
+    double started;
+    ss_status status; /* what a callback found wrong */
     ss_err *err;
 };
 
@@ -245,6 +246,16 @@ static void set_method(CURL *easy, const struct ss_net_request *request)
     }
 }
 
+static double or_of_client(double of_request, double of_client)
+{
+    return of_request > 0 ? of_request : of_client;
+}
+
+static double connect_seconds(const struct transfer *t)
+{
+    return or_of_client(t->request->connect_seconds, t->net->options.connect_seconds);
+}
+
 static void set_up(struct transfer *t)
 {
     CURL *easy = t->net->easy;
@@ -256,13 +267,14 @@ static void set_up(struct transfer *t)
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_BYTES);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                     (long)(1000 * t->net->options.connect_seconds));
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(1000 * connect_seconds(t)));
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
-    if (proxy_for(t->exchange->url) != NULL) {
+    if (t->request->is_local && ss_net_url_is_loopback(t->exchange->url)) {
+        curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    } else if (proxy_for(t->exchange->url) != NULL) {
         curl_easy_setopt(easy, CURLOPT_PROXY, proxy_for(t->exchange->url));
     }
     if (certificates() != NULL) {
@@ -276,24 +288,30 @@ static void set_up(struct transfer *t)
 static void check_timeouts(struct transfer *t)
 {
     const struct ss_net_options *options = &t->net->options;
-    const double response_seconds = t->request->response_seconds > 0
-                                        ? t->request->response_seconds
-                                        : options->response_seconds;
+    const double response_seconds =
+        or_of_client(t->request->response_seconds, options->response_seconds);
+    const double stall_seconds =
+        or_of_client(t->request->stall_seconds, options->stall_seconds);
     char message[128], shown[SS_NET_URL_SHOWN_BYTES];
     if (options->stop.fn != NULL && options->stop.fn(options->stop.user) != 0) {
         t->status = ss__fail(t->err, SS_E_STOPPED,
                              "stopped while reading %s; the same command goes on from there",
                              ss_net_url_show(t->exchange->url, shown));
         t->exchange->fault = SS_NET_FAULT_PERMANENT;
-    } else if (!t->has_head && t->waited > options->connect_seconds + response_seconds) {
+    } else if (t->request->whole_seconds > 0 &&
+               ss_net_now() - t->started > t->request->whole_seconds) {
+        ss__snprintf(message, sizeof message,
+                     "the response was not complete within %.3g s; try again later",
+                     t->request->whole_seconds);
+        fail_protocol(t, message);
+    } else if (!t->has_head && t->waited > connect_seconds(t) + response_seconds) {
         ss__snprintf(message, sizeof message, "no response within %.3g s; try again later",
                      response_seconds);
         fail_protocol(t, message);
-    } else if (t->has_head && t->waited > options->stall_seconds) {
+    } else if (t->has_head && t->waited > stall_seconds) {
         if ((double)t->n_received < LEAST_BYTES_PER_SECOND * t->waited) {
             ss__snprintf(message, sizeof message,
-                         "nearly nothing came for %.3g s; try again later",
-                         options->stall_seconds);
+                         "nearly nothing came for %.3g s; try again later", stall_seconds);
             fail_protocol(t, message);
         }
         t->waited = 0;
@@ -385,8 +403,12 @@ ss_status ss_net_transfer(struct ss_net *net, const struct ss_net_request *reque
                           struct ss_net_exchange *exchange, struct ss_net_response *response,
                           ss_err *err)
 {
-    struct transfer t = {
-        .net = net, .request = request, .exchange = exchange, .response = response, .err = err};
+    struct transfer t = {.net = net,
+                         .request = request,
+                         .exchange = exchange,
+                         .response = response,
+                         .started = ss_net_now(),
+                         .err = err};
     exchange->fault = SS_NET_FAULT_NONE;
     exchange->delivered = false;
     ss_net_response_reset(response);

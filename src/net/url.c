@@ -63,6 +63,31 @@ bool ss_net_url_origin(const char *url, char out[SS_NET_URL_ORIGIN_BYTES])
     return is_good;
 }
 
+/* The second to fourth number of 127.0.0.0/8, as libcurl writes hosts. */
+static bool is_loopback_number(const char *host)
+{
+    size_t n_dots = 0;
+    for (const char *c = host; *c != '\0'; c++) {
+        if (*c != '.' && (*c < '0' || *c > '9')) {
+            return false;
+        }
+        n_dots += *c == '.';
+    }
+    return strncmp(host, "127.", 4) == 0 && n_dots == 3;
+}
+
+bool ss_net_url_is_loopback(const char *url)
+{
+    char origin[SS_NET_URL_ORIGIN_BYTES];
+    if (!ss_net_url_origin(url, origin)) {
+        return false;
+    }
+    char *host = strstr(origin, "://") + 3;
+    *strrchr(host, ':') = '\0';
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           is_loopback_number(host);
+}
+
 char *ss_net_url_join(const char *base, const char *reference)
 {
     CURLU *parsed = curl_url();

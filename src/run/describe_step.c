@@ -11,6 +11,7 @@
 #include "base/sized.h"
 #include "run/describe_inputs.h"
 #include "run/descriptions.h"
+#include "run/llm_step.h"
 #include "saescope.h"
 
 enum { SEED_TEXTS = 10, LABEL_KEYWORDS = 3 };
@@ -185,16 +186,32 @@ static void close_step(struct step *step)
     ss__free(step->stop_list);
 }
 
+/* Where a model was asked and stopped being asked, what it said is still written, soon. */
+static bool was_stopped(const struct step *step)
+{
+    const struct ss_run_llm *llm = step->descriptions->llm;
+    return llm != NULL && llm->results.stopped == SS_E_STOPPED;
+}
+
+static struct ss_progress_callback stop_of_scores(const struct step *step)
+{
+    if (!was_stopped(step)) {
+        return step->options->progress;
+    }
+    ss_work_set_progress(step->inputs.work, (struct ss_progress_callback){0});
+    return (struct ss_progress_callback){0};
+}
+
 static ss_status score_labels(struct step *step, bool without_tops, ss_err *err)
 {
     const struct ss_describe_answers answers = ss_run_describe_answers(&step->inputs);
     const struct ss_describe_score_options options = {
         .embedder = ss_run_describe_embedder(&step->model),
-        .answers = step->inputs.sae == NULL ? NULL : &answers,
+        .answers = step->inputs.sae == NULL || was_stopped(step) ? NULL : &answers,
         .is_plain = step->options->plain_similarity,
         .without_tops = without_tops,
         .with_probe = true,
-        .stop = step->options->progress};
+        .stop = stop_of_scores(step)};
     return ss_describe_score(step->inputs.view, step->descriptions->labels, &options,
                              step->descriptions->scores, err);
 }
@@ -212,7 +229,16 @@ static ss_status make_labels(struct step *step, ss_err *err)
                                         is_seed ? LABEL_KEYWORDS : SIZE_MAX,
                                         &descriptions->arena, descriptions->labels, err));
     SS_RETURN_IF_ERROR(ss_run_descriptions_finish(descriptions, err));
-    if (!step->options->no_score && step->options->method != SS_METHOD_NONE) {
+    if (step->options->llm != NULL) {
+        SS_RETURN_IF_ERROR(ss_run_llm_describe(&step->inputs,
+                                               ss_run_describe_embedder(&step->model),
+                                               step->options, descriptions, err));
+    }
+    if (step->options->llm != NULL && step->options->llm->dry_run) {
+        return SS_OK;
+    }
+    if (!step->options->no_score &&
+        (step->options->method != SS_METHOD_NONE || step->options->llm != NULL)) {
         SS_RETURN_IF_ERROR(score_labels(step, is_seed, err));
     }
     return SS_OK;
@@ -229,9 +255,17 @@ ss_status ss_describe_run(const char *run_dir, const ss_encoder *encoder,
         *out = NULL;
     }
     SS_TRY(SS_READ_OPTIONS(&read, options, ss_describe_options, err));
+    if (read.llm != NULL) {
+        SS_TRY(ss_run_llm_check(read.llm, err));
+    }
     SS_TRY(open_step(&step, run_dir, encoder, ss_run_method_name(step.options->method), err));
     SS_TRY(make_labels(&step, err));
-    SS_TRY(ss_run_describe_write(&step.inputs, step.options, step.descriptions, err));
+    if (read.llm == NULL || !read.llm->dry_run) {
+        SS_TRY(ss_run_describe_write(&step.inputs, step.options, step.descriptions, err));
+    }
+    if (read.llm != NULL && !read.llm->dry_run) {
+        status = ss_run_llm_outcome(step.descriptions, err);
+    }
     if (out != NULL) {
         *out = step.descriptions;
         step.descriptions = NULL;

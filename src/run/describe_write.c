@@ -162,6 +162,9 @@ static ss_status put_record(struct ss__json_writer *writer, const struct writing
                       ss_descriptions_count(writing->descriptions, (ss_label_status)i));
     }
     ss__put_close(writer, '}');
+    if (writing->descriptions->llm != NULL) {
+        ss_run_llm_put_record(writer, writing->descriptions->llm);
+    }
     put_hashes(writer, writing);
     ss__put_close(writer, '}');
     return ss__buf_check(&writer->buf, err);

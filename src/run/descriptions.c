@@ -18,10 +18,13 @@ ss_status ss_run_descriptions_new(size_t n_features, ss_descriptions **out, ss_e
     SS_ALLOC(descriptions->scores, n_features);
     SS_ALLOC(descriptions->counts, n_features);
     SS_ALLOC(descriptions->rates, n_features);
+    SS_ALLOC(descriptions->methods, n_features);
+    SS_ALLOC(descriptions->sentences, n_features);
     SS_ALLOC(descriptions->terms.offsets, n_features + 1);
     descriptions->terms.n_features = n_features;
     for (size_t f = 0; f < n_features; f++) {
         descriptions->labels[f].data = "";
+        descriptions->sentences[f].data = "";
         ss_describe_score_clear(&descriptions->scores[f], SS_DESCRIBE_UNSCORED);
     }
     *out = descriptions;
@@ -52,6 +55,9 @@ void ss_descriptions_free(ss_descriptions *descriptions)
     ss__free(descriptions->scores);
     ss__free(descriptions->counts);
     ss__free(descriptions->rates);
+    ss__free(descriptions->methods);
+    ss__free(descriptions->sentences);
+    ss_run_llm_free(descriptions->llm);
     ss__free(descriptions->keywords);
     ss__arena_release(&descriptions->arena);
     ss__free(descriptions);
@@ -62,6 +68,12 @@ void ss_descriptions_free(ss_descriptions *descriptions)
 size_t ss_descriptions_n_features(const ss_descriptions *descriptions)
 {
     return descriptions->n_features;
+}
+
+const char *ss_run_descriptions_method(const ss_descriptions *descriptions, size_t feature)
+{
+    const char *own = descriptions->methods[feature];
+    return own == NULL ? descriptions->method : own;
 }
 
 static struct ss_label_auc auc_of(const struct ss_describe_auc *auc)
@@ -92,7 +104,7 @@ ss_status ss_descriptions_get(const ss_descriptions *descriptions, size_t featur
     const struct ss_description description = {
         .struct_size = sizeof description,
         .label = descriptions->labels[feature].data,
-        .method = descriptions->method,
+        .method = ss_run_descriptions_method(descriptions, feature),
         .status = ss_describe_verdict_name(score->verdict),
         .keywords = descriptions->keywords == NULL ? NULL : descriptions->keywords + offsets[0],
         .n_keywords = offsets[1] - offsets[0],
@@ -112,6 +124,7 @@ ss_status ss_descriptions_get(const ss_descriptions *descriptions, size_t featur
         .sentences = share_of(&score->sentences),
         .ceiling_mean = score->ceiling_mean[SS_DESCRIBE_RANDOM],
         .ceiling_probe = score->ceiling_probe[SS_DESCRIBE_RANDOM],
+        .description = descriptions->sentences[feature].data,
     };
     return ss__result_write(out, &description, sizeof description);
 }

@@ -3,8 +3,9 @@
 #ifndef SS_RUN_DESCRIPTIONS_H
 #define SS_RUN_DESCRIPTIONS_H
 
-#include "base/json.h"
+#include "base/json_write.h"
 #include "describe/describe.h"
+#include "describe/llm.h"
 #include "run/results.h"
 
 #define SS_RUN_FILE_KEYWORDS "feature_keywords.json"
@@ -27,8 +28,12 @@ struct ss_descriptions {
     uint64_t *counts;                 /* [n_features] fires, of all rows */
     double *rates;                    /* [n_features] share of rows */
     struct ss_keyword *keywords;      /* the terms as the public header has them */
+    const char **methods;             /* [n_features] NULL: `method` */
+    struct ss_text *sentences;        /* [n_features] descriptions; "": none; terminated */
+    struct ss_run_llm *llm;           /* NULL: none was asked */
     struct ss__arena arena;           /* of the labels */
 };
+const char *ss_run_descriptions_method(const ss_descriptions *descriptions, size_t feature);
 
 /* Room for n_features, all of them without a label. */
 SS_MUST_USE ss_status ss_run_descriptions_new(size_t n_features, ss_descriptions **out,
@@ -45,5 +50,24 @@ SS_MUST_USE ss_status ss_run_descriptions_json_write(const ss_descriptions *desc
                                                      const char *path, ss_err *err);
 SS_MUST_USE ss_status ss_run_descriptions_csv_write(const ss_descriptions *descriptions,
                                                     const char *path, ss_err *err);
+
+/* ---- a language model (llm_results.c) ---- */
+
+/* What asking it came to. */
+struct ss_run_llm {
+    struct ss_describe_llm_results results;
+    char host[320];
+    const char *model, *api; /* in the arena of the descriptions */
+    const char *failures;
+    uint64_t n_texts;
+    bool has_price;
+};
+void ss_run_llm_free(struct ss_run_llm *llm);
+/* "llm" of a feature in descriptions.json, behind the name; and of the step's record. */
+void ss_run_llm_add_feature(struct ss__buf *buf, const ss_descriptions *descriptions,
+                            size_t feature);
+void ss_run_llm_put_record(struct ss__json_writer *writer, const struct ss_run_llm *llm);
+/* Six decimals, as the shortest text; null where there is no number. */
+void ss_run_descriptions_add_decimals(struct ss__buf *buf, double value);
 
 #endif

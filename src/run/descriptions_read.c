@@ -121,6 +121,38 @@ static ss_status read_keywords(ss_descriptions *descriptions, const char *file, 
     return SS_OK;
 }
 
+/* What is no text stays as it is. */
+static ss_status read_text(ss_descriptions *descriptions, const struct ss__json *value,
+                           struct ss_text *out, ss_err *err)
+{
+    if (!ss__json_is_string(value)) {
+        return SS_OK;
+    }
+    const size_t n = ss__json_string_bytes(value);
+    const char *copy = ss__arena_strndup(&descriptions->arena, ss__json_string(value), n);
+    if (copy == NULL) {
+        return ss__fail_nomem(err, "labels");
+    }
+    *out = (struct ss_text){copy, n};
+    return SS_OK;
+}
+
+/* Those of one file are few: equal ones that follow each other are one text. */
+static ss_status read_method(ss_descriptions *descriptions, size_t f,
+                             const struct ss__json *value, ss_err *err)
+{
+    struct ss_text text = {"", 0};
+    const char *before = f == 0 ? NULL : descriptions->methods[f - 1];
+    const char *method = ss__json_string(value);
+    if (before != NULL && method != NULL && strcmp(before, method) == 0) {
+        descriptions->methods[f] = before;
+        return SS_OK;
+    }
+    SS_RETURN_IF_ERROR(read_text(descriptions, value, &text, err));
+    descriptions->methods[f] = text.data;
+    return SS_OK;
+}
+
 static ss_status read_feature(ss_descriptions *descriptions, const char *file, size_t f,
                               const struct ss__json *item, size_t *n, ss_err *err)
 {
@@ -135,18 +167,10 @@ static ss_status read_feature(ss_descriptions *descriptions, const char *file, s
                             f, "status is none that is known", err));
     SS_RETURN_IF_ERROR(need(file, ss__json_is_null(label) || ss__json_is_string(label), f,
                             "label is no text", err));
-    if (ss__json_is_string(label)) {
-        descriptions->labels[f].n_bytes = ss__json_string_bytes(label);
-        descriptions->labels[f].data = ss__arena_strndup(
-            &descriptions->arena, ss__json_string(label), ss__json_string_bytes(label));
-        if (descriptions->labels[f].data == NULL) {
-            return ss__fail_nomem(err, "labels");
-        }
-    }
-    const char *method = ss__json_string(ss__json_get(item, "method"));
-    if (f == 0 && method != NULL) {
-        descriptions->method = ss__arena_strndup(&descriptions->arena, method, strlen(method));
-    }
+    SS_RETURN_IF_ERROR(read_text(descriptions, label, &descriptions->labels[f], err));
+    SS_RETURN_IF_ERROR(read_method(descriptions, f, ss__json_get(item, "method"), err));
+    SS_RETURN_IF_ERROR(read_text(descriptions, ss__json_get(item, "description"),
+                                 &descriptions->sentences[f], err));
     const struct ss__json *scores = ss__json_get(item, "scores");
     const char *similarity = ss__json_string(ss__json_get(scores, "similarity"));
     if (similarity != NULL) {

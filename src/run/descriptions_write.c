@@ -73,20 +73,6 @@ ss_status ss_run_keywords_write(const ss_descriptions *descriptions, const char 
 
 /* ---- descriptions.json ---- */
 
-/* Six decimals, as the shortest text; null where there is no number. */
-static void add_decimals(struct ss__buf *buf, double value)
-{
-    char text[64];
-    char number[SS__DOUBLE_TEXT_BYTES];
-    double rounded = 0;
-    const int n = isfinite(value) ? ss__snprintf(text, sizeof text, "%.6f", value) : 0;
-    if (n <= 0 || (size_t)n >= sizeof text || !ss__parse_double(text, (size_t)n, &rounded)) {
-        ss__buf_add_text(buf, "null");
-        return;
-    }
-    ss__buf_add(buf, number, ss__format_double(rounded == 0 ? 0 : rounded, number));
-}
-
 static void add_name(struct ss__buf *buf, size_t indent, const char *name, bool is_first)
 {
     ss__buf_printf(buf, "%s\n%*s\"%s\": ", is_first ? "" : ",", (int)indent, "", name);
@@ -95,7 +81,7 @@ static void add_name(struct ss__buf *buf, size_t indent, const char *name, bool 
 static void add_number(struct ss__buf *buf, size_t indent, const char *name, double value)
 {
     add_name(buf, indent, name, false);
-    add_decimals(buf, value);
+    ss_run_descriptions_add_decimals(buf, value);
 }
 
 static void add_list(struct ss__buf *buf, size_t indent, const char *name, const double *values,
@@ -105,7 +91,7 @@ static void add_list(struct ss__buf *buf, size_t indent, const char *name, const
     ss__buf_add_byte(buf, '[');
     for (size_t i = 0; i < n; i++) {
         ss__buf_add_text(buf, i == 0 ? "" : ", ");
-        add_decimals(buf, values[i]);
+        ss_run_descriptions_add_decimals(buf, values[i]);
     }
     ss__buf_add_byte(buf, ']');
 }
@@ -146,7 +132,7 @@ static void add_auc(struct ss__buf *buf, ss_describe_negatives kind,
         return;
     }
     ss__buf_add_text(buf, "{\n        \"auc\": ");
-    add_decimals(buf, auc->value);
+    ss_run_descriptions_add_decimals(buf, auc->value);
     add_number(buf, 8, "low", auc->interval.low);
     add_number(buf, 8, "high", auc->interval.high);
     add_number(buf, 8, "se", auc->se);
@@ -161,7 +147,7 @@ static void add_ceiling(struct ss__buf *buf, const char *name, const double *are
     for (int kind = 0; kind < SS_DESCRIBE_N_NEGATIVES; kind++) {
         ss__buf_printf(buf, "%s\"%s\": ", kind == 0 ? "" : ", ",
                        ss_describe_negatives_name((ss_describe_negatives)kind));
-        add_decimals(buf, areas[kind]);
+        ss_run_descriptions_add_decimals(buf, areas[kind]);
     }
     ss__buf_add_byte(buf, '}');
 }
@@ -198,20 +184,24 @@ static bool is_scored(const struct ss_describe_score *score)
     return score->verdict <= SS_DESCRIBE_CHANCE;
 }
 
-static void add_description(struct ss__buf *buf, const ss_descriptions *descriptions, size_t f)
+static void add_text_or_null(struct ss__buf *buf, struct ss_text text)
 {
-    const struct ss_describe_score *score = &descriptions->scores[f];
-    const struct ss_text label = descriptions->labels[f];
-    ss__buf_add_text(buf, ",\n    \"label\": ");
-    if (label.n_bytes > 0) {
-        ss__json_add_string(buf, label.data, label.n_bytes, false);
+    if (text.n_bytes > 0) {
+        ss__json_add_string(buf, text.data, text.n_bytes, false);
     } else {
         ss__buf_add_text(buf, "null");
     }
-    ss__buf_printf(buf,
-                   ",\n    \"method\": \"%s\",\n    \"description\": null,\n    \"count\": "
-                   "%" PRIu64,
-                   descriptions->method, descriptions->counts[f]);
+}
+
+static void add_description(struct ss__buf *buf, const ss_descriptions *descriptions, size_t f)
+{
+    const struct ss_describe_score *score = &descriptions->scores[f];
+    ss__buf_add_text(buf, ",\n    \"label\": ");
+    add_text_or_null(buf, descriptions->labels[f]);
+    ss__buf_printf(buf, ",\n    \"method\": \"%s\",\n    \"description\": ",
+                   ss_run_descriptions_method(descriptions, f));
+    add_text_or_null(buf, descriptions->sentences[f]);
+    ss__buf_printf(buf, ",\n    \"count\": %" PRIu64, descriptions->counts[f]);
     add_number(buf, 4, "rate", descriptions->rates[f]);
     ss__buf_printf(buf, ",\n    \"status\": \"%s\",\n    \"positives\": %zu,\n    \"scores\": ",
                    ss_describe_verdict_name(score->verdict), score->n_positives);
@@ -220,7 +210,8 @@ static void add_description(struct ss__buf *buf, const ss_descriptions *descript
     } else {
         ss__buf_add_text(buf, "null");
     }
-    ss__buf_add_text(buf, ",\n    \"llm\": null");
+    ss__buf_add_text(buf, ",\n    \"llm\": ");
+    ss_run_llm_add_feature(buf, descriptions, f);
 }
 
 ss_status ss_run_descriptions_json_write(const ss_descriptions *descriptions, const char *path,
@@ -259,7 +250,7 @@ static void add_cell(struct ss__buf *buf, double value)
 {
     ss__buf_add_byte(buf, ',');
     if (isfinite(value)) {
-        add_decimals(buf, value);
+        ss_run_descriptions_add_decimals(buf, value);
     }
 }
 
@@ -276,7 +267,7 @@ ss_status ss_run_descriptions_csv_write(const ss_descriptions *descriptions, con
         add_cell(&buf, descriptions->rates[f]);
         ss__buf_add_byte(&buf, ',');
         ss_run_csv_add_field(&buf, descriptions->labels[f]);
-        ss__buf_printf(&buf, ",%s,%s", descriptions->method,
+        ss__buf_printf(&buf, ",%s,%s", ss_run_descriptions_method(descriptions, f),
                        ss_describe_verdict_name(score->verdict));
         add_cell(&buf, random->value);
         add_cell(&buf, random->interval.low);
@@ -286,7 +277,9 @@ ss_status ss_run_descriptions_csv_write(const ss_descriptions *descriptions, con
         add_cell(&buf, score->f1);
         add_cell(&buf, score->coverage);
         add_cell(&buf, score->lift);
-        ss__buf_printf(&buf, ",%zu,%zu,\n", score->n_positives, random->n_negatives);
+        ss__buf_printf(&buf, ",%zu,%zu,", score->n_positives, random->n_negatives);
+        ss_run_csv_add_field(&buf, descriptions->sentences[f]);
+        ss__buf_add_byte(&buf, '\n');
     }
     SS_TRY(ss__buf_check(&buf, err));
     SS_TRY(ss__file_write(path, buf.data, buf.n_bytes, err));
