@@ -307,13 +307,15 @@ const struct cli_command cli_describe = {
         "later steps of it read from feature_keywords.json.\n\n--export makes no labels: it "
         "writes "
         "those that are there, with the top texts, into RUN/FORM: bodies for Neuronpedia's "
-        "upload-batch, or files that an instance of one's own imports. Nothing is sent.\n\n--llm URL --llm-model NAME "
+        "upload-batch, or files that an instance of one's own imports. Nothing is "
+        "sent.\n\n--llm URL --llm-model NAME "
         "asks a language model for a label and a description of each feature, and which texts "
         "of the other half have it: chat completions of a service (OpenAI, OpenRouter) or of a "
         "server of your own (llama.cpp, Ollama, vLLM), or Anthropic's messages. It sends texts "
         "of the dataset there; the first line says how many, and where. Keys come from the "
         "environment alone: SAESCOPE_LLM_KEY, or OPENAI_API_KEY, OPENROUTER_API_KEY, "
-        "ANTHROPIC_API_KEY for their own hosts. Every answer is kept as it comes, so that a run "
+        "ANTHROPIC_API_KEY for their own hosts. Every answer is kept as it comes, so that a "
+        "run "
         "that was stopped goes on where it was and pays nothing twice; a feature without an "
         "answer keeps the label made without it. The exit code is 75 where a limit or Ctrl-C "
         "ended it, 69 where more than 1 % has no answer.",
@@ -326,46 +328,47 @@ const struct cli_command cli_describe = {
                   "labels by a language model on this machine"},
                  {"saescope describe run --llm https://HOST/v1 --llm-model NAME --dry-run",
                   "what a service would be asked; what it costs, with --llm-price"}},
-    .uses = {{OPT_METHOD, false, "contrast", NULL},
-             {OPT_SEED_VARIANT, false, "explainer", NULL},
-             {OPT_KEYWORD_MODEL, false, NULL, NULL},
-             {OPT_STOP_WORDS, false, NULL, NULL},
-             {OPT_NO_SCORE, false, NULL, NULL},
-             {OPT_NO_SENTENCE_TEST, false, NULL, NULL},
-             {OPT_SIMILARITY, false, "centred", NULL},
-             {OPT_MODEL, false, NULL,
-              "the run's sentence encoder, if it is no longer where it was"},
-             {OPT_PROMPT, false, NULL,
-              "with --model: text that was put before every row; else the model's default"},
-             {OPT_LLM, false, NULL, NULL},
-             {OPT_LLM_MODEL, false, NULL, NULL},
-             {OPT_LLM_API, false, "auto", NULL},
-             {OPT_LLM_SCORE, false, "detection", NULL},
-             {OPT_LLM_CANDIDATES, false, "1", NULL},
-             {OPT_LLM_HINTS, false, NULL, NULL},
-             {OPT_LLM_EFFORT, false, NULL, NULL},
-             {OPT_LLM_JOBS, false, "4", NULL},
-             {OPT_LLM_TIMEOUT, false, "600", NULL},
-             {OPT_LLM_PRICE, false, NULL, NULL},
-             {OPT_MAX_COST, false, NULL, NULL},
-             {OPT_MAX_CALLS, false, NULL, NULL},
-             {OPT_MAX_LLM_TOKENS, false, NULL, NULL},
-             {OPT_LLM_CACHE, false, NULL, NULL},
-             {OPT_LLM_AGAIN, false, NULL, NULL},
-             {OPT_LLM_LOG_PROMPTS, false, NULL, NULL},
-             {OPT_DRY_RUN, false, NULL,
-              "send and write nothing: print what would be asked of the language model, what it "
-              "could cost, and one prompt in full"},
-             {OPT_EXPORT, false, NULL, NULL},
-             {OPT_MODEL_ID, false, NULL, NULL},
-             {OPT_SOURCE_ID, false, NULL, NULL},
-             {OPT_AUTHOR_ID, false, NULL, NULL},
-             {OPT_FORCE, false, NULL, "with --export: replace files that exist"},
-             {OPT_THREADS, false, NULL, NULL},
-             {OPT_OFFLINE, false, NULL, NULL},
-             {OPT_JSON, false, NULL, NULL},
-             {OPT_QUIET, false, NULL, NULL},
-             {OPT_NO_COLOR, false, NULL, NULL},
-             {OPT_HELP, false, NULL, NULL}},
+    .uses =
+        {{OPT_METHOD, false, "contrast", NULL},
+         {OPT_SEED_VARIANT, false, "explainer", NULL},
+         {OPT_KEYWORD_MODEL, false, NULL, NULL},
+         {OPT_STOP_WORDS, false, NULL, NULL},
+         {OPT_NO_SCORE, false, NULL, NULL},
+         {OPT_NO_SENTENCE_TEST, false, NULL, NULL},
+         {OPT_SIMILARITY, false, "centred", NULL},
+         {OPT_MODEL, false, NULL,
+          "the run's sentence encoder, if it is no longer where it was"},
+         {OPT_PROMPT, false, NULL,
+          "with --model: text that was put before every row; else the model's default"},
+         {OPT_LLM, false, NULL, NULL},
+         {OPT_LLM_MODEL, false, NULL, NULL},
+         {OPT_LLM_API, false, "auto", NULL},
+         {OPT_LLM_SCORE, false, "detection", NULL},
+         {OPT_LLM_CANDIDATES, false, "1", NULL},
+         {OPT_LLM_HINTS, false, NULL, NULL},
+         {OPT_LLM_EFFORT, false, NULL, NULL},
+         {OPT_LLM_JOBS, false, "4", NULL},
+         {OPT_LLM_TIMEOUT, false, "600", NULL},
+         {OPT_LLM_PRICE, false, NULL, NULL},
+         {OPT_MAX_COST, false, NULL, NULL},
+         {OPT_MAX_CALLS, false, NULL, NULL},
+         {OPT_MAX_LLM_TOKENS, false, NULL, NULL},
+         {OPT_LLM_CACHE, false, NULL, NULL},
+         {OPT_LLM_AGAIN, false, NULL, NULL},
+         {OPT_LLM_LOG_PROMPTS, false, NULL, NULL},
+         {OPT_DRY_RUN, false, NULL,
+          "send and write nothing: print what would be asked of the language model, what it "
+          "could cost, and one prompt in full"},
+         {OPT_EXPORT, false, NULL, NULL},
+         {OPT_MODEL_ID, false, NULL, NULL},
+         {OPT_SOURCE_ID, false, NULL, NULL},
+         {OPT_AUTHOR_ID, false, NULL, NULL},
+         {OPT_FORCE, false, NULL, "with --export: replace files that exist"},
+         {OPT_THREADS, false, NULL, NULL},
+         {OPT_OFFLINE, false, NULL, NULL},
+         {OPT_JSON, false, NULL, NULL},
+         {OPT_QUIET, false, NULL, NULL},
+         {OPT_NO_COLOR, false, NULL, NULL},
+         {OPT_HELP, false, NULL, NULL}},
     .run = describe,
 };

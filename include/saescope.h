@@ -1324,7 +1324,7 @@ struct ss_description {
     double balanced_accuracy;        /* of these */
     struct ss_label_share sentences; /* strongest sentences nearer to the label than weakest */
     double ceiling_mean, ceiling_probe; /* random: areas that no label passes */
-    const char *description; /* a sentence of a language model; "": none */
+    const char *description;            /* a sentence of a language model; "": none */
 };
 SS_DEFINE_INIT(ss_description)
 

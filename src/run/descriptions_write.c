@@ -117,7 +117,7 @@ static void add_sentences(struct ss__buf *buf, const struct ss_describe_share *s
         return;
     }
     ss__buf_add_text(buf, "{\n        \"share\": ");
-    add_decimals(buf, share->value);
+    ss_run_descriptions_add_decimals(buf, share->value);
     add_number(buf, 8, "low", share->interval.low);
     add_number(buf, 8, "high", share->interval.high);
     ss__buf_printf(buf, ",\n        \"texts\": %zu\n      }", share->n);
