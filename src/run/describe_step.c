@@ -193,13 +193,10 @@ static bool was_stopped(const struct step *step)
     return llm != NULL && llm->results.stopped == SS_E_STOPPED;
 }
 
-static struct ss_progress_callback stop_of_scores(const struct step *step)
+static void forget_stop(struct step *step)
 {
-    if (!was_stopped(step)) {
-        return step->options->progress;
-    }
-    ss_work_set_progress(step->inputs.work, (struct ss_progress_callback){0});
-    return (struct ss_progress_callback){0};
+    step->inputs.stop = (struct ss_progress_callback){0};
+    ss_work_set_progress(step->inputs.work, step->inputs.stop);
 }
 
 static ss_status score_labels(struct step *step, bool without_tops, ss_err *err)
@@ -211,7 +208,7 @@ static ss_status score_labels(struct step *step, bool without_tops, ss_err *err)
         .is_plain = step->options->plain_similarity,
         .without_tops = without_tops,
         .with_probe = true,
-        .stop = stop_of_scores(step)};
+        .stop = step->inputs.stop};
     return ss_describe_score(step->inputs.view, step->descriptions->labels, &options,
                              step->descriptions->scores, err);
 }
@@ -233,6 +230,9 @@ static ss_status make_labels(struct step *step, ss_err *err)
         SS_RETURN_IF_ERROR(ss_run_llm_describe(&step->inputs,
                                                ss_run_describe_embedder(&step->model),
                                                step->options, descriptions, err));
+    }
+    if (was_stopped(step)) {
+        forget_stop(step);
     }
     if (step->options->llm != NULL && step->options->llm->dry_run) {
         return SS_OK;
