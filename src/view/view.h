@@ -49,4 +49,33 @@ SS_MUST_USE ss_status ss_view_draw_lines(const char *path,
                                          const struct ss_view_lines_picture *picture,
                                          ss_err *err);
 
+/* ---- maps ---- */
+
+/* A cluster: its label is drawn at (x, y), where there is room. */
+struct ss_view_map_cluster {
+    const char *label; /* "": none */
+    float x, y;
+    size_t n_points;
+};
+
+/* Points in two dimensions, coloured by cluster, over others in grey. The largest clusters come
+ * first; as many have colours and marks of their own as can be told apart, others share one. */
+struct ss_view_map_picture {
+    const float *points;        /* [n_points, 2] */
+    const int32_t *clusters_of; /* [n_points] -1: none */
+    size_t n_points;
+    const float *background; /* [n_background, 2] */
+    size_t n_background;
+    const struct ss_view_map_cluster *clusters; /* [n_clusters] */
+    size_t n_clusters;
+    const char *title, *caption;
+    bool force;                      /* replace a file that exists */
+    double width_in, height_in, dpi; /* zeroed: 7.2 by 7.2 inches, 150 dots */
+};
+
+/* Draw and write atomically. Equal pictures have equal bytes. Errors: SS_E_USAGE (extension,
+ * sizes), SS_E_EXISTS, SS_E_IO, SS_E_NOMEM. Threads: any. */
+SS_MUST_USE ss_status ss_view_draw_map(const char *path,
+                                       const struct ss_view_map_picture *picture, ss_err *err);
+
 #endif
