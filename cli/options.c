@@ -34,6 +34,8 @@ static const char *const family_scores[] = {"phi", "npmi", "conditional", NULL};
 static const char *const seed_variants[] = {"explainer", "tutorial", NULL};
 static const char *const exports[] = {"neuronpedia-upload", "neuronpedia-import", NULL};
 static const char *const llm_apis[] = {"auto", "openai", "anthropic", NULL};
+static const char *const cluster_methods[] = {"ward", "hdbscan", NULL};
+static const char *const map_vectors[] = {"centroids", "keywords", NULL};
 static const char *const similarities[] = {"centred", "plain", NULL};
 static const char *const kinds[] = {"model",   "sae",  "dataset", "weights",
                                     "archive", "json", "run",     NULL};
@@ -120,6 +122,7 @@ const struct cli_option cli_options[N_OPTIONS] = {
     [OPT_STEPS] = {"steps", 0, CLI_TEXT, "LIST", NULL,
                    "what to make of the results at the end: all, none, or names with commas "
                    "between; there are: labels, families",
+                   "between; there are: labels, map",
                    0},
     [OPT_PAIRS_BYTES] = {"pairs-bytes", 0, CLI_COUNT, "N", NULL,
                          "memory for counting which features fire together; what does not fit "
@@ -266,6 +269,30 @@ const struct cli_option cli_options[N_OPTIONS] = {
                        "ask again where an answer from before could not be used", 0},
     [OPT_LLM_LOG_PROMPTS] = {"llm-log-prompts", 0, CLI_FLAG, NULL, NULL,
                              "write prompts to llm/log.jsonl, too", 0},
+    [OPT_CLUSTER_METHOD] = {"method", 0, CLI_CHOICE, "NAME", cluster_methods,
+                            "how clusters are found: ward, a cut through a tree, which leaves "
+                            "no feature out; hdbscan, dense groups, the rest being noise",
+                            0},
+    [OPT_CLUSTERS] = {"clusters", 0, CLI_COUNT, "N", NULL,
+                      "of --method ward: how many; else where the tree's heights differ most",
+                      1},
+    [OPT_MIN_CLUSTER_SIZE] = {"min-cluster-size", 0, CLI_COUNT, "N", NULL,
+                              "of --method hdbscan: features of a cluster, at least", 2},
+    [OPT_MIN_SAMPLES] = {"min-samples", 0, CLI_COUNT, "N", NULL,
+                         "of --method hdbscan: neighbours that make a place dense; else as "
+                         "--min-cluster-size",
+                         1},
+    [OPT_LEAVES] = {"leaves", 0, CLI_FLAG, NULL, NULL,
+                    "of --method hdbscan: the smallest clusters of its tree", 0},
+    [OPT_ON] = {"on", 0, CLI_CHOICE, "VECTORS", map_vectors,
+                "where a feature lies: at the mean of its texts' embeddings, or of its "
+                "keywords'",
+                0},
+    [OPT_NO_LABELS] = {"no-labels", 0, CLI_FLAG, NULL, NULL,
+                       "do not name clusters by contrast of their texts", 0},
+    [OPT_PLACE] = {"place", 0, CLI_TEXT, "DATASET", NULL,
+                   "texts to place on the map; written to placed.csv", 0},
+    [OPT_SEED] = {"seed", 0, CLI_COUNT, "N", NULL, "number that draws begin from", 0},
     [OPT_FEATURE] = {"feature", 0, CLI_COUNT, "N", NULL, "the feature that --label is for", 0},
     [OPT_LABEL] = {"label", 0, CLI_TEXT, "TEXT", NULL, "the label to score", 0},
     [OPT_LABELS] = {"labels", 0, CLI_TEXT, "FILE", NULL,

@@ -941,6 +941,8 @@ struct ss_analyze_options {
     struct ss_progress_callback progress;
     const char *steps;    /* what to make of the folder when it is complete: "labels"
                           (ss_describe_run), "all", "none", or names with commas between; what
+    const char *steps; /* what to make of the folder when it is complete: "labels"
+                          (ss_describe_run), "map" (ss_map_run), "all", "none", or names with commas between; what
                           lacks something is skipped, and the log says why; NULL: none */
     uint64_t pairs_bytes; /* memory for counting which features fire together, beyond which
                              temporary files are used; 0: 512 MB */
@@ -1582,6 +1584,66 @@ SS_DEFINE_INIT(ss_family_parent)
  * Threads  any */
 SS_API ss_status ss_families_parent(const ss_families *families, size_t feature,
                                     struct ss_family_parent *out);
+
+/* ---- clusters and a map ---- */
+
+/* The vectors of features that clusters and the map are made of. */
+typedef enum ss_map_vectors {
+    SS_MAP_CENTROIDS, /* the mean embedding of a feature's texts, by activation, less that of all
+                         texts; of features that fire in at least 5 rows */
+    SS_MAP_KEYWORDS   /* the mean embedding of a feature's three best keywords, by score, as the
+                         Python workflow has it */
+} ss_map_vectors;
+
+typedef enum ss_cluster_method {
+    SS_CLUSTERS_WARD, /* a cut through the tree of Ward's method: every feature has a cluster */
+    SS_CLUSTERS_HDBSCAN /* as the package of that name: features may be noise */
+} ss_cluster_method;
+
+struct ss_map_options {
+    size_t struct_size;
+    ss_map_vectors vectors;
+    ss_cluster_method method;
+    size_t n_clusters;       /* of Ward's tree; 0: chosen by its heights (docs/map.md) */
+    size_t min_cluster_size; /* of HDBSCAN; 0: 5 */
+    size_t min_samples;      /* of HDBSCAN; 0: min_cluster_size */
+    bool leaves;             /* of HDBSCAN: the leaves of its tree, not those of most mass */
+    uint64_t seed;           /* of the map's draws */
+    const char *place;       /* a dataset of texts to place on the map; NULL: none */
+    const char *text_column; /* of it; NULL: found */
+    bool no_labels;          /* clusters are not named by contrast */
+    size_t n_threads;        /* 0: one per core */
+    struct ss_progress_callback progress; /* only asked whether to stop */
+    struct ss_log log;
+};
+SS_DEFINE_INIT(ss_map_options)
+
+struct ss_map_result {
+    size_t struct_size;
+    size_t n_features; /* on the map */
+    size_t n_rare;     /* that are not, since they fire too rarely */
+    size_t n_clusters, n_noise;
+    size_t n_texts, n_placed;
+    double trustworthiness, kept; /* of the 15 nearest features: docs/map.md */
+    double text_trustworthiness, text_kept;
+};
+SS_DEFINE_INIT(ss_map_result)
+
+/* Cluster the features of a run, put them and the texts that the run keeps on a map, and write
+ * clusters.csv, clusters.json, map.csv, map.svg, map.png, and placed.csv where texts are to be
+ * placed, into the folder, with a record in run.json. The dataset is not needed.
+ *
+ * encoder  the run's, for labels of clusters, for keywords and for texts to place, checked by the
+ *          hashes of its files; NULL: opened from where it was, if it is needed
+ * options  borrowed; NULL for the defaults
+ * out      nullable; written
+ * Errors   SS_E_NOINPUT (the run has no centroids, or nothing that fires often enough), SS_E_USAGE
+ *          (more clusters than features), SS_E_DATA, SS_E_IO, SS_E_STOPPED, SS_E_NOMEM
+ * Threads  caller only; the files depend on neither threads nor machines
+ * Source   docs/map.md; tests/cli/test_map.py, tests/oracle/test_map.py */
+SS_API SS_MUST_USE ss_status ss_map_run(const char *run_dir, const ss_encoder *encoder,
+                                        const struct ss_map_options *options,
+                                        struct ss_map_result *out, ss_err *err);
 
 /* ---- whole files ---- */
 

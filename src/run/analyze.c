@@ -296,6 +296,7 @@ static struct ss_run_steps steps_of(const struct analysis *analysis, const struc
         .has_evidence = analysis->evidence.kind != SS_EVIDENCE_NONE,
         .has_texts = analysis->dataset != NULL,
         .has_pairs = !analysis->options->no_pairs,
+        .has_centroids = analysis->graph.has_centroids,
         .n_threads = analysis->options->n_threads,
         .log = analysis->options->log,
         .progress = analysis->options->progress,

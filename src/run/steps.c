@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "run/descriptions.h"
 #include "run/families_file.h"
+#include "run/map_step.h"
 
 /* ---- labels ---- */
 
@@ -52,6 +53,26 @@ static ss_status find_families(const struct ss_run_steps *steps, ss_err *err)
     return ss_families_run(steps->folder, &options, NULL, err);
 }
 
+/* ---- clusters and the map ---- */
+
+static const char *map_lacks(const struct ss_run_steps *steps)
+{
+    return !steps->has_centroids ? "the run has no centroids (`evidence`)"
+           : steps->run->info.n_rows_used < LEAST_ROWS
+               ? "fewer than 60 rows do not say where features lie"
+           : !ss_run_map_has_features(steps->run) ? "no feature fires in 5 rows or more"
+                                                  : NULL;
+}
+
+static ss_status make_map(const struct ss_run_steps *steps, ss_err *err)
+{
+    const struct ss_map_options options = {.struct_size = sizeof options,
+                                           .n_threads = steps->n_threads,
+                                           .progress = steps->progress,
+                                           .log = steps->log};
+    return ss_map_run(steps->folder, steps->encoder, &options, NULL, err);
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -63,6 +84,7 @@ static const struct {
 } table[SS_RUN_N_STEPS] = {
     {"labels", {SS_RUN_DESCRIPTION_FILES}, labels_lack, make_labels},
     {"families", {SS_RUN_FAMILY_FILES}, families_lack, find_families},
+    {"map", {SS_RUN_MAP_FILES, SS_RUN_FILE_PLACED}, map_lacks, make_map},
 };
 
 const char *const *ss_run_step_files(size_t i)

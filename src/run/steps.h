@@ -11,7 +11,7 @@ struct ss_run_steps {
     const struct ss_run *run;
     const ss_encoder *encoder; /* NULL: the run is of embeddings */
     const ss_sae *sae;
-    bool has_evidence, has_texts, has_pairs;
+    bool has_evidence, has_texts, has_pairs, has_centroids;
     size_t n_threads;
     struct ss_log log;
     struct ss_progress_callback progress;
