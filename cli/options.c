@@ -332,6 +332,12 @@ const struct cli_option cli_options[N_OPTIONS] = {
                          0},
     [OPT_ZOOM] = {"zoom", 0, CLI_FLAG, NULL, NULL,
                   "the features that fire alone, the axis over their rates", 0},
+    [OPT_BUDGET] = {"budget", 0, CLI_COUNT, "BYTES", NULL,
+                    "how large the file may be; less of the texts is shown to stay below", 1},
+    [OPT_NO_TEXTS] = {"no-texts", 0, CLI_FLAG, NULL, NULL, "leave out all texts of the dataset",
+                      0},
+    [OPT_EXTRACT] = {"extract", 0, CLI_TEXT, "FILE", NULL,
+                     "write the arrays in this report as .npz instead", 0},
     [OPT_THREADS] = {"threads", 't', CLI_COUNT, "N", NULL,
                      "threads to use; else one per core; results do not depend on it", 1},
     [OPT_BATCH_TOKENS] =

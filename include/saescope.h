@@ -143,6 +143,8 @@ typedef enum ss_option {
     SS_OPTION_MAX_COST,
     SS_OPTION_MAX_CALLS,
     SS_OPTION_MAX_LLM_TOKENS,
+    SS_OPTION_BUDGET,
+    SS_OPTION_NO_TEXTS,
     SS_N_OPTIONS
 } ss_option;
 
@@ -1584,6 +1586,51 @@ SS_DEFINE_INIT(ss_family_parent)
  * Threads  any */
 SS_API ss_status ss_families_parent(const ss_families *families, size_t feature,
                                     struct ss_family_parent *out);
+/* ---- pages ---- */
+
+struct ss_report_options {
+    size_t struct_size;
+    uint64_t budget_bytes; /* of the file, which shows less of texts to stay below; 0: 10 MB */
+    bool no_texts;         /* leave all texts of the dataset out; labels stay */
+    bool force;            /* replace a file that exists */
+    struct ss_progress_callback progress; /* only asked whether to stop */
+};
+SS_DEFINE_INIT(ss_report_options)
+
+/* What a report shows. */
+struct ss_report_result {
+    size_t struct_size;
+    uint64_t n_bytes;         /* of the file */
+    uint64_t n_texts;         /* distinct ones */
+    uint64_t n_texts_cut;     /* of which so many are not whole */
+    size_t n_chars;           /* of a text, at most; 0: all */
+    size_t n_tops, n_samples; /* of a feature, at most */
+    bool has_histograms;
+};
+SS_DEFINE_INIT(ss_report_result)
+
+/* Write a run as one HTML file that shows it in a browser, without a network. Equal runs and
+ * options give equal bytes.
+ *
+ * options  borrowed; NULL for the defaults
+ * out      nullable, written on success
+ * Errors   those of ss_run_open; SS_E_LIMIT (the budget is too small for the features alone),
+ *          SS_E_EXISTS, SS_E_IO, SS_E_STOPPED, SS_E_NOMEM
+ * Threads  any
+ * Source   docs/pages.md; tests/web/test_report.py */
+SS_API SS_MUST_USE ss_status ss_report_file(const char *run_dir, const char *path,
+                                            const struct ss_report_options *options,
+                                            struct ss_report_result *out, ss_err *err);
+
+/* Take the arrays out of such a file, as an .npz archive that numpy.load reads.
+ *
+ * force    replace a file that exists
+ * Errors   SS_E_NOINPUT, SS_E_DATA (no report, or a damaged one), SS_E_EXISTS, SS_E_IO,
+ *          SS_E_NOMEM
+ * Threads  any
+ * Source   docs/pages.md */
+SS_API SS_MUST_USE ss_status ss_report_extract(const char *path, const char *out_path,
+                                               bool force, ss_err *err);
 
 /* ---- clusters and a map ---- */
 

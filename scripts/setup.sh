@@ -30,6 +30,8 @@ build libxxhash-dev xxhash-devel xxhash
 test libcmocka-dev libcmocka-devel cmocka
 test libjansson-dev jansson-devel jansson
 test g++ gcc-c++ gcc
+test chromium chromium chromium
+test chromium-driver chromedriver -
 test git git git
 test openssl openssl openssl
 test python3 python3 python

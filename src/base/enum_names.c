@@ -114,6 +114,8 @@ static const char *const options[SS_N_OPTIONS] = {
     [SS_OPTION_MAX_COST] = "max_cost",
     [SS_OPTION_MAX_CALLS] = "max_calls",
     [SS_OPTION_MAX_LLM_TOKENS] = "max_llm_tokens",
+    [SS_OPTION_BUDGET] = "budget",
+    [SS_OPTION_NO_TEXTS] = "no_texts",
 };
 SS_NAMES(option, options)
 

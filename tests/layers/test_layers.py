@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src"
 # Rooms from left to right; rooms of one step do not include each other.
 STEPS = [["base"], ["net", "tokenizer", "tensor"], ["source"], ["weights", "format"], ["parquet", "arrow", "repo"],
-         ["dataset", "encoder", "sae"], ["train", "stats"], ["describe", "graph"], ["view"], ["run"]]
+         ["dataset", "encoder", "sae"], ["train", "stats"], ["describe", "graph"], ["view"], ["run"], ["web"]]
 LEVEL = {room: level for level, rooms in enumerate(STEPS) for room in rooms}
 PUBLIC = ["saescope.h", "saescope_tools.h"]
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)

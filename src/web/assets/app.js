@@ -1,0 +1,138 @@
+// The frame: routes to pages, keys, colours, where the data comes from.
+import { button, el } from "./dom.js";
+import { fromBase64, openNpz } from "./npz.js";
+import { loadRun } from "./data.js";
+import { go, hash, route } from "./route.js";
+import { overviewPage } from "./overview.js";
+import { featuresPage } from "./features.js";
+import { featurePage, isFeature } from "./feature.js";
+import { textsPage } from "./search.js";
+
+const PAGES = {
+  "": { title: "Overview", draw: overviewPage }, features: { title: "Features", key: "f", draw: featuresPage },
+  feature: { draw: featurePage }, texts: { title: "Texts", key: "t", draw: textsPage },
+};
+const KEYS = [["/", "search"], ["j, k", "down and up in the list"], ["Enter", "open"], ["n, p", "next and previous feature of the list"], ["Esc", "back"],
+  ["g f, g t, g o", "features, texts, overview"], ["?", "these keys"]];
+
+let run = null;
+let shown = null;
+
+// ---- colours ----
+
+const remembered = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
+const remember = (name, value) => { try { localStorage.setItem(name, value); } catch { /* private windows have no storage */ } };
+
+function setTheme(theme) {
+  if (theme === "light" || theme === "dark") document.documentElement.setAttribute("data-theme", theme);
+  else document.documentElement.removeAttribute("data-theme");
+}
+
+function nextTheme() {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const now = document.documentElement.getAttribute("data-theme") || (dark ? "dark" : "light");
+  const next = now === "dark" ? "light" : "dark";
+  setTheme(next);
+  remember("saescope-theme", next);
+}
+
+// ---- the frame ----
+
+function helpDialog() {
+  const single = el("input", { type: "checkbox", checked: remembered("saescope-keys") !== "off", on: { change: (event) => remember("saescope-keys", event.target.checked ? "on" : "off") } });
+  const dialog = el("dialog", { id: "help", "aria-label": "Keys" }, el("h2", {}, "Keys"),
+    el("dl", { class: "facts" }, KEYS.map(([key, what]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, what)])),
+    el("label", {}, single, " keys of one letter"), el("p", {}, button("Close", () => dialog.close())));
+  return dialog;
+}
+
+function frame() {
+  const jump = el("input", { type: "text", inputmode: "numeric", class: "jump", placeholder: "feature", "aria-label": "Go to a feature", size: 8,
+    on: { keydown: (event) => { if (event.key === "Enter" && isFeature(run, event.target.value.trim())) { go(hash(`feature/${Number(event.target.value)}`)); event.target.value = ""; } } } });
+  const links = Object.entries(PAGES).filter(([, page]) => page.title).map(([path, page]) => el("a", { href: hash(path), "data-page": path }, page.title));
+  document.body.append(el("header", {}, el("a", { class: "skip", href: "#main", on: { click: (event) => { event.preventDefault(); document.getElementById("main").focus(); } } }, "To the content"), el("span", { class: "brand" }, "saescope"), el("nav", { "aria-label": "Pages" }, links), jump,
+    button("◐", nextTheme, { class: "small", "aria-label": "Light or dark" }), button("?", () => document.getElementById("help").showModal(), { class: "small", "aria-label": "Keys" })),
+  el("main", { id: "main", tabindex: "-1" }), el("div", { id: "status", role: "status", class: "said" }), helpDialog());
+}
+
+async function render() {
+  const where = route();
+  const page = PAGES[where.path[0]] || PAGES[""];
+  for (const link of document.querySelectorAll("header nav a")) {
+    if (link.dataset.page === (where.path[0] === "feature" ? "features" : where.path[0])) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  try {
+    shown = page.draw(run, where);
+  } catch (error) {
+    console.error(error);
+    shown = el("div", { class: "page" }, el("h1", {}, "This page cannot be shown"), el("p", {}, String(error)));
+  }
+  const main = document.getElementById("main");
+  main.replaceChildren(shown);
+  scrollTo(0, 0);
+  if (shown.shown) shown.shown();
+  const heading = shown.querySelector("h1").textContent;
+  document.title = heading === run.meta.title ? `${heading} – saescope` : `${heading} – ${run.meta.title} – saescope`;
+  if (shown.ready) await shown.ready;
+  document.body.dataset.ready = location.hash || "#/";
+}
+
+// ---- keys ----
+
+let afterG = false;
+
+function keyOf(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || /^(input|select|textarea)$/i.test(event.target.tagName) || document.getElementById("help").open) return null;
+  return event.key;
+}
+
+function follow(key) {
+  const link = document.querySelector(`[data-key="${key}"]`);
+  if (link) link.click();
+}
+
+function press(event) {
+  if (event.key === "Escape" && event.target.tagName === "INPUT") { event.target.blur(); return; }
+  const key = keyOf(event);
+  if (key === null || remembered("saescope-keys") === "off" && key.length === 1) return;
+  const list = shown && shown.list;
+  const actions = {
+    "/": () => { const input = document.getElementById("search"); if (input) { input.focus(); input.select(); } else go(hash("features")); },
+    j: () => list && list.move(1), k: () => list && list.move(-1), n: () => follow("n"), p: () => follow("p"),
+    Escape: () => follow("back"), "?": () => document.getElementById("help").showModal(),
+  };
+  if (afterG) {
+    afterG = false;
+    const page = { f: "features", t: "texts", o: "" }[key];
+    if (page !== undefined) { event.preventDefault(); go(hash(page)); return; }
+  }
+  if (key === "g") { afterG = true; return; }
+  if (actions[key]) { event.preventDefault(); actions[key](); }
+}
+
+// ---- data ----
+
+async function embedded() {
+  const block = document.getElementById("data");
+  const bytes = fromBase64(block.textContent);
+  block.remove();
+  return openNpz(bytes);
+}
+
+async function start() {
+  setTheme(remembered("saescope-theme"));
+  frame();
+  try {
+    run = await loadRun(await embedded());
+  } catch (error) {
+    document.getElementById("main").replaceChildren(el("h1", {}, "This file cannot be shown"), el("p", {}, String(error)));
+    document.body.dataset.ready = "error";
+    return;
+  }
+  addEventListener("hashchange", render);
+  addEventListener("keydown", press);
+  await render();
+}
+
+start();

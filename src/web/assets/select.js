@@ -1,0 +1,65 @@
+// Which features are meant, and in which order: an array of their numbers.
+import { readRange } from "./route.js";
+
+export const SHOWS = ["all", "firing", "dead", "dense", "labelled", "undescribed"];
+export const DENSE_PCT = 10;
+
+const COLUMNS = {
+  feature: () => null, rate: (run) => run.rate_pct, fires: (run) => run.n_fires, max: (run) => run.max_activation,
+  mean: (run) => run.mean_activation, score: (run) => run.label_low,
+};
+
+function showTest(run, show) {
+  const fires = run.n_fires;
+  if (show === "firing") return (f) => fires[f] > 0;
+  if (show === "dead") return (f) => fires[f] === 0;
+  if (show === "dense") return (f) => run.rate_pct[f] >= DENSE_PCT;
+  if (show === "labelled") return (f) => run.labels !== null && run.labels[f] !== "";
+  if (show === "undescribed") return (f) => run.labels === null || run.labels[f] === "";
+  return null;
+}
+
+// What words are looked for in, a text a feature.
+function haystack(run) {
+  if (!run.haystack) {
+    run.haystack = Array.from({ length: run.n }, (_, f) =>
+      (run.labels === null ? `${f}` : `${f} ${run.labels[f]} ${run.keywords[f]}`).toLowerCase());
+  }
+  return run.haystack;
+}
+
+function inRange(column, range) {
+  return range && column ? (f) => column[f] >= range[0] && column[f] <= range[1] : null;
+}
+
+export function words(text) {
+  return (text || "").toLowerCase().split(/\s+/).filter((word) => word !== "");
+}
+
+function tests(run, query) {
+  const wanted = words(query.get("q"));
+  const texts = wanted.length > 0 ? haystack(run) : null;
+  return [
+    showTest(run, query.get("show")), inRange(run.rate_pct, readRange(query.get("rate"))), inRange(run.label_auc, readRange(query.get("score"))),
+    texts && ((f) => wanted.every((word) => texts[f].includes(word))),
+  ].filter((test) => test);
+}
+
+// Ascending "rate" or descending "-rate"; equal ones by number. NaN comes last.
+function sortBy(run, features, sort) {
+  const name = sort.replace(/^-/, ""), falling = sort.startsWith("-");
+  const column = (COLUMNS[name] || COLUMNS.feature)(run);
+  if (column === null) return falling ? features.reverse() : features;
+  const keys = Float64Array.from(column, (x) => (Number.isNaN(x) ? Infinity : falling ? -x : x));
+  return features.sort((a, b) => keys[a] - keys[b] || a - b);
+}
+
+export function selectFeatures(run, query) {
+  const all = tests(run, query);
+  const found = new Uint32Array(run.n);
+  let n = 0;
+  for (let f = 0; f < run.n; f++) {
+    if (all.every((test) => test(f))) found[n++] = f;
+  }
+  return sortBy(run, found.subarray(0, n), query.get("sort") || "-rate");
+}

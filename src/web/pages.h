@@ -1,0 +1,54 @@
+/* The data of the pages: an .npz archive made of a run folder, the same for the file that
+ * `report` writes and for what `view` serves (docs/pages.md lists its arrays). */
+#ifndef SS_WEB_PAGES_H
+#define SS_WEB_PAGES_H
+
+#include "base/json.h"
+#include "base/stop.h"
+#include "run/evidence_read.h"
+#include "run/results.h"
+#include "web/deflated_zip.h"
+
+/* What is known of a run: read once. A zeroed struct is valid to release. */
+struct ss_web_source {
+    const char *folder; /* borrowed */
+    struct ss_run *run;
+    struct ss__json *manifest;
+    ss_descriptions *descriptions; /* NULL: it has none */
+    bool has_evidence;
+    struct ss_run_evidence evidence;
+    struct ss__asking *asking; /* nullable */
+};
+
+/* Errors: those of ss_run_open; what is there beside the run and damaged is SS_E_DATA. */
+SS_MUST_USE ss_status ss_web_source_open(const char *folder, struct ss__asking *asking,
+                                         struct ss_web_source *source, ss_err *err);
+void ss_web_source_release(struct ss_web_source *source);
+
+/* How much of a run goes into the pages. */
+struct ss_web_level {
+    size_t n_chars; /* code points of a text; 0: all */
+    size_t n_tops;  /* texts of each kind for a feature */
+    size_t n_samples;
+    bool has_histograms;
+    bool no_texts; /* no word of the texts, nor of columns that were kept */
+};
+
+struct ss_web_counts {
+    size_t n_texts; /* distinct ones that are shown */
+    uint64_t n_raw; /* bytes of what is shown of them */
+    size_t n_cut;   /* of which this many are cut */
+};
+
+/* Make the archive.
+ *
+ * n_most    give up early where the texts alone are so many bytes that the archive cannot stay
+ *           below this; 0: never
+ * zip       written; its bytes are empty where it was given up
+ * Errors    SS_E_NOMEM, SS_E_LIMIT, SS_E_STOPPED */
+SS_MUST_USE ss_status ss_web_pages_build(const struct ss_web_source *source,
+                                         const struct ss_web_level *level, uint64_t n_most,
+                                         struct ss_web_zip *zip, struct ss_web_counts *counts,
+                                         ss_err *err);
+
+#endif

@@ -1,0 +1,62 @@
+/* What the files that make the data of the pages share. */
+#ifndef SS_WEB_PAGES_PRIV_H
+#define SS_WEB_PAGES_PRIV_H
+
+#include "base/arena.h"
+#include "web/pages.h"
+
+/* ---- distinct texts, in the order in which features ask for them ---- */
+
+struct ss_web_text {
+    struct ss_text text, kept; /* borrowed; kept is a JSON object or empty */
+    uint64_t row;              /* SS_NOWHERE: not known */
+    uint64_t count;            /* rows that have it; 0: not known */
+    struct ss_text file;
+};
+
+struct ss_web_texts {
+    struct ss_web_text *items; /* [n] */
+    size_t n, capacity;
+    uint32_t *slots; /* [n_slots] 1-based; a power of two */
+    size_t n_slots;
+};
+
+/* The number of a text, which is added where it is new; what is known of it better now is
+ * taken over. Errors: SS_E_NOMEM, SS_E_LIMIT. */
+SS_MUST_USE ss_status ss_web_texts_add(struct ss_web_texts *texts,
+                                       const struct ss_web_text *text, uint32_t *number,
+                                       ss_err *err);
+void ss_web_texts_release(struct ss_web_texts *texts);
+
+/* Bytes of the first n_chars code points of valid UTF-8; 0: of all. */
+size_t ss_web_excerpt_bytes(struct ss_text text, size_t n_chars);
+
+/* Add the arrays of texts. */
+SS_MUST_USE ss_status ss_web_texts_put(const struct ss_web_texts *texts, size_t n_chars,
+                                       bool no_texts, struct ss_web_zip *zip, ss_err *err);
+
+/* ---- the parts of the archive ---- */
+
+/* Collect the lists of all features, with their texts, and add their arrays: top, firing,
+ * miss. `arena` has names of rows that have no text. */
+struct ss_web_lists;
+SS_MUST_USE ss_status ss_web_lists_new(const struct ss_web_source *source,
+                                       const struct ss_web_level *level,
+                                       struct ss_web_texts *texts, struct ss__arena *arena,
+                                       struct ss_web_lists **out, ss_err *err);
+void ss_web_lists_free(struct ss_web_lists *lists);
+SS_MUST_USE ss_status ss_web_lists_put(const struct ss_web_lists *lists, struct ss_web_zip *zip,
+                                       ss_err *err);
+
+SS_MUST_USE ss_status ss_web_columns_put(const struct ss_web_source *source,
+                                         struct ss_web_zip *zip, ss_err *err);
+SS_MUST_USE ss_status ss_web_histograms_put(const struct ss_web_source *source,
+                                            struct ss_web_zip *zip, ss_err *err);
+SS_MUST_USE ss_status ss_web_labels_put(const struct ss_web_source *source,
+                                        struct ss_web_zip *zip, ss_err *err);
+SS_MUST_USE ss_status ss_web_meta_put(const struct ss_web_source *source,
+                                      const struct ss_web_level *level,
+                                      const struct ss_web_counts *counts,
+                                      struct ss_web_zip *zip, ss_err *err);
+
+#endif

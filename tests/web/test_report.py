@@ -1,0 +1,354 @@
+"""`report`: one file that shows a run in a browser. Numbers on its pages are those of the run's files."""
+import csv
+import hashlib
+import json
+import math
+import random
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+from browser import browser  # noqa: F401: a fixture
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tools"))
+import make_page_run  # noqa: E402
+
+MODEL, SAE = ROOT / "tests/data/encoder/mpnet-mean", ROOT / "tests/data/run/sae-jumprelu"
+WORDS = "galaxy cluster halo dust orbit planet comet shock jet plasma photon survey lens pulsar quasar corona flare tide ring moon".split()
+READY = "document.body.dataset.ready"
+
+
+@pytest.fixture(scope="module")
+def made(program, tmp_path_factory):
+    """A real run with evidence, columns and labels."""
+    folder, rng = tmp_path_factory.mktemp("report"), random.Random(1)
+    with open(folder / "texts.jsonl", "w", encoding="utf8") as file:
+        for i in range(600):
+            w = [rng.choice(WORDS) for _ in range(6)]
+            file.write(json.dumps({"text": f"The {w[0]} of a {w[1]} {w[2]} and, {w[3]} {w[4]} {w[5]} {i}.", "id": f"id-{i}"}) + "\n")
+    for words in (["analyze", "-q", "-m", MODEL, "-s", SAE, "-d", folder / "texts.jsonl", "--keep", "id", "-o", folder / "run"], ["describe", "-q", folder / "run"],
+                  ["report", "-q", folder / "run", "-o", folder / "report.html"], ["report", "-q", "--extract", folder / "report.html", "-o", folder / "report.npz"]):
+        done = subprocess.run([program, *map(str, words)], capture_output=True)
+        assert done.returncode == 0, done.stderr.decode()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hostile(program, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hostile")
+    make_page_run.main([str(folder / "run"), "--features", "450", "--tops", "4", "--hostile"])
+    done = subprocess.run([program, "report", folder / "run", "-o", folder / "report.html"], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    return folder
+
+
+def features_of(folder):
+    with open(folder / "features.csv", newline="", encoding="utf8") as file:
+        return list(csv.DictReader(file))
+
+
+# ---- the file ----
+
+
+def test_same_bytes_and_existing_files_stay(run, made, tmp_path):
+    out = tmp_path / "a.html"
+    assert run("report", made / "run", "-o", out).code == 0
+    assert out.read_bytes() == (made / "report.html").read_bytes()
+    assert run("report", made / "run", "-o", out).code == 74
+    assert run("report", made / "run", "-o", out, "--force", "--budget", "9M").code == 0
+
+
+def test_arrays_are_those_of_the_run(made):
+    arrays, rows = np.load(made / "report.npz"), features_of(made / "run")
+    assert arrays["n_fires"].tolist() == [int(row["n_fires"]) for row in rows]
+    for name in ("rate_pct", "max_activation", "mean_activation"):
+        assert arrays[name].astype("f8").tolist() == [float(row[name]) for row in rows]
+    tops = json.loads((made / "run/top_activations.json").read_text(encoding="utf8"))
+    texts = text_list(arrays)
+    offsets = arrays["top_offsets"].tolist()
+    shown = [[[float(v), texts[t]] for v, t in zip(arrays["top_values"][a:b].tolist(), arrays["top_texts"][a:b].tolist())] for a, b in zip(offsets, offsets[1:])]
+    assert shown == tops
+    described = json.loads((made / "run/descriptions.json").read_text(encoding="utf8"))
+    assert bytes(arrays["labels"]).decode().split("\n")[:-1] == [item["label"] or "" for item in described]
+    meta = json.loads(arrays["meta.json"])
+    assert [meta["labels"]["statuses"][i] for i in arrays["label_status"]] == [item["status"] for item in described]
+    auc = np.array([(item["scores"] or {}).get("random", {}).get("auc", math.nan) or math.nan for item in described])
+    assert np.array_equal(arrays["label_auc"], auc.astype("f4"), equal_nan=True)
+
+
+def text_list(arrays):
+    chunks, at, texts = {}, 0, []
+    for i, n in enumerate(arrays["text_bytes"].tolist()):
+        name = f"texts_{i // 256:04d}"
+        if name not in chunks:
+            chunks[name], at = bytes(arrays[name]), 0
+        texts.append(chunks[name][at:at + n].decode())
+        at += n
+    return texts
+
+
+def test_histograms_and_samples_are_those_of_the_run(made):
+    arrays, bins = np.load(made / "report.npz"), np.load(made / "run/histograms.npz")
+    assert np.array_equal(arrays["histogram_offsets"], bins["offsets"]) and np.array_equal(arrays["histogram_bins"], bins["bins"])
+    assert np.array_equal(arrays["histogram_counts"], bins["counts"])
+    lines = [json.loads(line) for line in (made / "texts.jsonl").read_text(encoding="utf8").splitlines()]
+    texts, kept = text_list(arrays), bytes(arrays["text_kept"]).decode().split("\n")
+    for i, row in enumerate(arrays["text_rows"].astype(int).tolist()):
+        assert row >= 0 and lines[row]["text"] == texts[i] and lines[row]["id"] in kept[i]
+    # a text that fires is in no list of near misses, and the other way round
+    for f in range(len(arrays["n_fires"])):
+        part = {kind: set(arrays[f"{kind}_texts"][arrays[f"{kind}_offsets"][f]:arrays[f"{kind}_offsets"][f + 1]].tolist()) for kind in ("firing", "miss")}
+        assert not part["firing"] & part["miss"] and (part["firing"] or arrays["n_fires"][f] < 10)
+
+
+def test_nothing_of_the_texts_with_no_texts(run, made, tmp_path):
+    assert run("report", made / "run", "-o", tmp_path / "a.html", "--no-texts").code == 0
+    assert run("report", "--extract", tmp_path / "a.html", "-o", tmp_path / "a.npz").code == 0
+    with zipfile.ZipFile(tmp_path / "a.npz") as archive:
+        everything = b"".join(archive.read(name) for name in archive.namelist())
+    assert b"id-17" not in everything and b" of a " not in everything
+    assert not [name for name in np.load(tmp_path / "a.npz").files if name.startswith("texts_") or name == "text_kept"]
+
+
+def test_the_file_says_nothing_of_the_machine(made):
+    with zipfile.ZipFile(made / "report.npz") as archive:
+        everything = b"".join(archive.read(name) for name in archive.namelist())
+    assert str(made).encode() not in everything and str(ROOT).encode() not in everything
+
+
+def test_a_budget_shortens_texts(run, program, tmp_path):
+    make_page_run.main([str(tmp_path / "run"), "--features", "500", "--texts", "2000"])
+    sizes = {}
+    for budget in (400_000, 160_000, 130_000):
+        done = run("report", tmp_path / "run", "-o", tmp_path / "a.html", "--force", "--budget", budget)
+        assert done.code == 0, done.err
+        sizes[budget] = (tmp_path / "a.html").stat().st_size
+        assert sizes[budget] <= budget
+    assert sizes[400_000] > sizes[160_000] >= sizes[130_000]
+    done = run("report", tmp_path / "run", "-o", tmp_path / "b.html", "--budget", 60_000)
+    assert done.code == 65 and "--budget" in done.err and "--no-texts" in done.err and not (tmp_path / "b.html").exists()
+
+
+@pytest.mark.parametrize("text, sentence", [(b"<html>", "no report"), (b'<script type="application/octet-stream" id="data">AAAA</script>', "damaged"),
+                                            (b'<script type="application/octet-stream" id="data">UEsDBA', "damaged"), (b"", "no report")])
+def test_what_is_no_report_is_refused(run, tmp_path, text, sentence):
+    (tmp_path / "a.html").write_bytes(text)
+    done = run("report", "--extract", tmp_path / "a.html", "-o", tmp_path / "a.npz")
+    assert done.code == 65 and sentence in done.err and not (tmp_path / "a.npz").exists()
+
+
+@pytest.mark.parametrize("words, sentence", [([], "a run folder is needed"), (["x", "--extract", "y"], "not both")])
+def test_wrong_use(run, tmp_path, words, sentence):
+    done = run("report", *words, "-o", tmp_path / "a")
+    assert done.code == 64 and sentence in done.err
+
+
+def test_damaged_parts_are_refused(run, made, tmp_path):
+    import shutil
+    shutil.copytree(made / "run", tmp_path / "run")
+    for name, code in (("evidence/samples.arrow", 65), ("descriptions.json", 65), ("features.csv", 65), ("run.json", 65)):
+        good = (tmp_path / "run" / name).read_bytes()
+        (tmp_path / "run" / name).write_bytes(good[:len(good) // 2])
+        done = run("report", tmp_path / "run", "-o", tmp_path / "a.html")
+        assert done.code == code and name.split("/")[-1] in done.err and not (tmp_path / "a.html").exists()
+        (tmp_path / "run" / name).write_bytes(good)
+
+
+def test_hashes_of_the_policy(made):
+    import base64
+    import re
+    page = (made / "report.html").read_bytes()
+    policy = re.search(rb'http-equiv="Content-Security-Policy" content="([^"]*)"', page)[1].decode()
+    for tag, directive in (("style", "style-src"), ("script", "script-src")):
+        body = re.search(rb"<%b>(.*?)</%b>" % (tag.encode(), tag.encode()), page, re.S)[1]
+        assert f"{directive} 'sha256-{base64.b64encode(hashlib.sha256(body).digest()).decode()}'" in policy
+    assert policy.startswith("default-src 'none'") and "unsafe" not in policy and "require-trusted-types-for 'script'" in policy
+
+
+# ---- in a browser ----
+
+
+def test_no_requests_and_no_errors(browser, made):
+    for fragment in ("#/", "#/features", "#/feature/3", "#/texts?q=galaxy", "#/feature/99999", "#/feature/-1", "#/nothing"):
+        browser.open((made / "report.html").as_uri(), fragment)
+        assert browser.log() == []
+        assert browser.js("return performance.getEntriesByType('resource').length") == 0
+
+
+TABLE = """return [...document.querySelectorAll('.list .body .row')].map((row) => [...row.querySelectorAll('[role=cell]')].map((cell) => cell.textContent))"""
+
+
+def percent(rate):
+    digits = 2 - math.floor(math.log10(rate))
+    return f"{rate:.2f} %" if 99.95 <= rate < 100 else f"{rate:.{max(0, digits)}f} %"
+
+
+def row_of(row, label, auc):
+    dead = row["n_fires"] == "0"
+    return [row["feature"], label or ("dead" if dead else "no label"), f"{auc:.3f}" if auc is not None else "–", "dead" if dead else percent(float(np.float32(row["rate_pct"]))), f"{int(row['n_fires']):,}"]
+
+
+@pytest.mark.parametrize("query, key, keep", [
+    ("", lambda r: -int(r["n_fires"]), lambda r: True),
+    ("?sort=rate", lambda r: int(r["n_fires"]), lambda r: True),
+    ("?sort=feature", lambda r: 0, lambda r: True),
+    ("?sort=-feature", lambda r: -int(r["feature"]), lambda r: True),
+    ("?sort=-max", lambda r: -float(r["max_activation"]), lambda r: True),
+    ("?sort=mean", lambda r: float(r["mean_activation"]), lambda r: True),
+    ("?show=dead&sort=feature", lambda r: 0, lambda r: r["dead"] == "true"),
+    ("?show=dense", lambda r: -int(r["n_fires"]), lambda r: float(r["rate_pct"]) >= 10),
+    ("?rate=1..20", lambda r: -int(r["n_fires"]), lambda r: 1 <= float(r["rate_pct"]) <= 20),
+    ("?rate=..5&sort=-mean", lambda r: -float(r["mean_activation"]), lambda r: float(r["rate_pct"]) <= 5),
+])
+def test_the_table_has_the_numbers_of_the_files(browser, made, query, key, keep):
+    rows = features_of(made / "run")
+    described = json.loads((made / "run/descriptions.json").read_text(encoding="utf8"))
+    browser.open((made / "report.html").as_uri(), f"#/features{query}")
+    expected = sorted((r for r in rows if keep(r)), key=lambda r: (key(r), int(r["feature"])))
+    shown = browser.js(TABLE)
+    assert browser.js("return document.querySelector('.above .found').textContent").startswith(f"{len(expected)} of {len(rows)} features")
+    assert len(shown) >= min(len(expected), 10)
+    for line, row in zip(shown, expected):
+        item = described[int(row["feature"])]
+        auc = ((item["scores"] or {}).get("random") or {}).get("auc")
+        assert line[:5] == row_of(row, item["label"], None if auc is None else float(np.float32(auc)))
+
+
+def test_words_filter_the_table(browser, made):
+    described = json.loads((made / "run/descriptions.json").read_text(encoding="utf8"))
+    word = next(item["label"] for item in described if item["label"]).split(",")[0].split()[0]
+    browser.open((made / "report.html").as_uri(), "#/features")
+    browser.js("const i = document.getElementById('search'); i.value = arguments[0]; i.dispatchEvent(new Event('input'))", word.upper())
+    expected = sorted(item["feature_id"] for item in described if word.lower() in f"{item['feature_id']} {item['label'] or ''} {', '.join(k for k, _ in item['keywords'])}".lower())
+    assert sorted(int(line[0]) for line in browser.js(TABLE)) == expected
+    assert browser.js("return location.hash") == f"#/features?q={word.upper()}"
+
+
+def test_the_brush_filters(browser, made):
+    browser.open((made / "report.html").as_uri(), "#/features")
+    browser.js("document.querySelector('.handle').focus()")
+    browser.keys(*["\ue014"] * 25)  # to the right, a bin each
+    low, high = (float(x) if x else None for x in browser.js("return new URLSearchParams(location.hash.split('?')[1]).get('rate')").split(".."))
+    expected = [r for r in features_of(made / "run") if low <= float(r["rate_pct"]) <= (high or 100)]
+    assert browser.js("return document.querySelector('.above .found').textContent").startswith(f"{len(expected)} of ")
+    assert 0 < len(expected) < len(features_of(made / "run"))
+
+
+def test_a_feature_page_has_the_numbers_of_the_files(browser, made):
+    rows = features_of(made / "run")
+    tops = json.loads((made / "run/top_activations.json").read_text(encoding="utf8"))
+    for row in sorted(rows, key=lambda r: -int(r["n_fires"]))[:3] + [r for r in rows if r["dead"] == "true"][:1]:
+        f = int(row["feature"])
+        browser.open((made / "report.html").as_uri(), f"#/feature/{f}")
+        page = browser.js("return document.querySelector('main').innerText")
+        assert f"{int(row['n_fires'])} of 600 texts" in page
+        if row["dead"] == "true":
+            assert f"below {100 * (1 - 0.05 ** (1 / 600)):.3f} %" in page
+            continue
+        assert f"{percent(float(np.float32(row['rate_pct'])))} (95 %: {percent(float(row['rate_low_pct']))} to {percent(float(row['rate_high_pct']))})" in page
+        browser.wait("document.querySelectorAll('.item').length > 0")
+        shown = browser.js("return [...document.querySelectorAll('.item')].map((item) => [item.querySelector('.value').textContent, item.querySelector('.text').textContent])")
+        assert [text for _, text in shown] == [text for _, text in tops[f]]
+        assert [float(value) for value, _ in shown] == pytest.approx([value for value, _ in tops[f]], rel=1e-3)
+        table = browser.js("document.querySelector('figure button').click(); return [...document.querySelectorAll('figure table tbody tr')].map((row) => row.lastChild.textContent)")
+        assert sum(map(int, table)) == int(row["n_fires"])
+
+
+def test_exports_are_the_numbers_of_the_files(browser, made, tmp_path):
+    browser.cdp("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    browser.open((made / "report.html").as_uri(), "#/features?sort=feature")
+    for kind in ("CSV", "JSON", "JSONL"):
+        browser.js("[...document.querySelectorAll('.above button')].find((b) => b.textContent === arguments[0]).click()", kind)
+    names = [tmp_path / f"features.{kind}" for kind in ("csv", "json", "jsonl")]
+    import time
+    for _ in range(200):
+        if all(name.exists() and name.stat().st_size > 0 for name in names):
+            break
+        time.sleep(0.05)
+    rows = features_of(made / "run")
+    with open(names[0], newline="", encoding="utf8") as file:
+        saved = list(csv.DictReader(file))
+    listed = json.loads(names[1].read_text(encoding="utf8"))
+    assert listed == [json.loads(line) for line in names[2].read_text(encoding="utf8").splitlines()]
+    assert len(saved) == len(listed) == len(rows)
+    for row, line, item in zip(rows, saved, listed):
+        for name in ("n_fires", "rate_pct", "rate_low_pct", "rate_high_pct", "max_activation", "mean_activation"):
+            assert float(line[name]) == item[name] == float(row[name]), (row["feature"], name)
+
+
+def test_keys_alone(browser, made):
+    """List, feature, next, back, texts, help: without a pointer."""
+    browser.open((made / "report.html").as_uri(), "#/")
+    browser.keys("g", "f")
+    browser.wait("document.querySelector('.list .row.current')")
+    browser.keys("j", "j", "k", "\ue007")
+    browser.wait("/^#\\/feature\\//.test(location.hash) && document.querySelector('h1')")
+    order = sorted(features_of(made / "run"), key=lambda r: (-int(r["n_fires"]), int(r["feature"])))
+    assert browser.js("return location.hash") == f"#/feature/{order[1]['feature']}"
+    browser.keys("n")
+    browser.wait(f"location.hash === '#/feature/{order[2]['feature']}'")
+    browser.wait("document.querySelector('.eyebrow').textContent.endsWith(location.hash.split('/')[2])")
+    browser.keys("\ue00c")
+    browser.wait("location.hash === '#/features'")
+    browser.keys("g", "t")
+    browser.wait("location.hash === '#/texts'")
+    browser.keys("?")
+    browser.wait("document.getElementById('help').open")
+
+
+def test_texts_are_found(browser, made):
+    browser.open((made / "report.html").as_uri(), "#/texts?q=PULSAR moon")
+    arrays = np.load(made / "report.npz")
+    expected = [text for text in text_list(arrays) if "pulsar" in text.lower() and "moon" in text.lower()]
+    assert browser.js("return document.querySelector('.found').textContent").startswith(f"{len(expected)} of {len(arrays['text_bytes'])} texts")
+    assert browser.js("return [...document.querySelectorAll('.item .text')].map((t) => t.textContent)") == expected[:100]
+    assert set(t.lower() for t in browser.js("return [...document.querySelectorAll('mark')].map((t) => t.textContent)")) == {"pulsar", "moon"}
+
+
+OWN_TAGS = ("html head meta title style body noscript header main nav a span input button div h1 h2 p section figure figcaption svg line rect text table caption thead tbody tr th td "
+            "strong details summary dl dt dd dialog kbd label code select option ol li mark b").split()
+FOREIGN = f"""return [...document.querySelectorAll('*')].filter((e) => !{json.dumps(OWN_TAGS)}.includes(e.localName) && !(e.localName === 'script' && e.parentNode === document.body)
+  || [...e.attributes].some((a) => /^on/i.test(a.name) || /javascript:/i.test(a.value) && a.name !== 'title' && a.name !== 'value')).map((e) => e.outerHTML.slice(0, 200))"""
+
+
+def test_hostile_texts_stay_texts(browser, hostile):
+    """Every string of the list as text, label, keyword and name: nothing becomes markup, nothing runs."""
+    url = (hostile / "report.html").as_uri()
+    browser.open(url, "#/")
+    scripts = browser.js("return document.scripts.length")
+    for fragment in ["#/", "#/features", "#/texts?q=script", "#/features?q=%3Cimg%20src=x%20onerror=window.__x=1%3E"] + [f"#/feature/{f}" for f in range(450)]:
+        browser.go(fragment)
+        assert browser.js(FOREIGN) == [], fragment
+    assert browser.js("return [window.__x === undefined, document.scripts.length]") == [True, scripts]
+    assert browser.log() == [] and browser.js("return performance.getEntriesByType('resource').length") == 0
+
+
+def test_hostile_texts_are_shown_as_they_are(browser, hostile):
+    tops = json.loads((hostile / "run/top_activations.json").read_text(encoding="utf8"))
+    browser.open((hostile / "report.html").as_uri(), "#/")
+    for f in range(0, 450, 9):
+        if tops[f]:
+            browser.go(f"#/feature/{f}")
+            browser.wait(f"document.querySelectorAll('.item').length === {len(tops[f])}")
+            shown = browser.js("return [...document.querySelectorAll('.item .text')].map((t) => t.textContent)")
+            assert [text.removesuffix("… more") for text in shown] == [text if len(text) <= 360 else text[:360] for _, text in tops[f]]
+
+
+def test_the_policy_holds(browser, made):
+    browser.open((made / "report.html").as_uri(), "#/")
+    assert browser.js("""
+        const script = document.createElement('script');
+        try { script.textContent = 'window.__x = 1'; } catch { /* a trusted type is wanted */ }
+        document.body.append(script);
+        const link = document.createElement('a');
+        try { link.setAttribute('onclick', 'window.__x = 1'); } catch { /* as it should be */ }
+        document.body.append(link);
+        link.click();
+        let markup = false;
+        try { document.createElement('div').innerHTML = '<b>'; markup = true; } catch { /* as it should be */ }
+        return [window.__x === undefined, markup]""") == [True, False]
+    assert browser.js_async("const done = arguments[arguments.length - 1]; fetch('data:text/plain,a').then(() => done('fetched'), () => done('refused'))") == "refused"
