@@ -58,7 +58,7 @@ static int report(const struct cli_command *command, const struct cli_values *va
 
 const struct cli_command cli_report = {
     .name = "report",
-    .summary = "a run as one HTML file, to look at it in a browser without a network",
+    .summary = "a run as one HTML file to look at in a browser, offline",
     .argument = "RUN",
     .n_most = 1,
     .usage = "{RUN | --extract FILE} --out PATH [options]",
@@ -74,7 +74,7 @@ const struct cli_command cli_report = {
                  {"saescope report run --out report.html --budget 50M", "with whole texts"},
                  {"saescope report run --out numbers.html --no-texts",
                   "to pass on where the texts may not be"},
-                 {"saescope report --extract report.html --out report.npz",
+                 {"saescope report --extract report.html -o report.npz",
                   "the arrays in it, for numpy.load"}},
     .uses = {{OPT_OUT, true, NULL, "the file to write"},
              {OPT_BUDGET, false, "10M", NULL},

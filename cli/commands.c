@@ -17,5 +17,9 @@ const struct cli_command *const cli_commands[] = {
     &cli_analyze,       &cli_describe, &cli_score,      &cli_show,    &cli_encode, &cli_embed,
     &cli_fill_mask,     &cli_tokenize, &cli_inspect,    &cli_convert, &cli_plot,   &cli_report,
     &cli_fetch_command, &cli_cache,    &cli_completion, &cli_manual,
+    &cli_analyze,       &cli_describe,  &cli_score,      &cli_show,    &cli_encode,
+    &cli_embed,         &cli_fill_mask, &cli_tokenize,   &cli_inspect, &cli_convert,
+    &cli_plot,          &cli_report,    &cli_view,       &cli_search,  &cli_diff,
+    &cli_fetch_command, &cli_cache,     &cli_completion, &cli_manual,
 };
 const size_t cli_n_commands = sizeof cli_commands / sizeof cli_commands[0];

@@ -9,7 +9,7 @@ extern const struct cli_command cli_analyze, cli_describe, cli_score, cli_famili
 extern const struct cli_command cli_analyze, cli_describe, cli_score, cli_map, cli_show,
     cli_encode, cli_embed, cli_fill_mask, cli_tokenize, cli_inspect, cli_convert, cli_plot,
     cli_embed, cli_fill_mask, cli_tokenize, cli_inspect, cli_convert, cli_plot, cli_report,
-    cli_fetch_command, cli_cache, cli_completion, cli_manual;
+    cli_view, cli_search, cli_diff, cli_fetch_command, cli_cache, cli_completion, cli_manual;
 
 /* Of describe and score: the encoder of --model, NULL without; a line for a label; its members
  * in JSON. */

@@ -145,6 +145,7 @@ typedef enum ss_option {
     SS_OPTION_MAX_LLM_TOKENS,
     SS_OPTION_BUDGET,
     SS_OPTION_NO_TEXTS,
+    SS_OPTION_PORT,
     SS_N_OPTIONS
 } ss_option;
 
@@ -1691,6 +1692,154 @@ SS_DEFINE_INIT(ss_map_result)
 SS_API SS_MUST_USE ss_status ss_map_run(const char *run_dir, const ss_encoder *encoder,
                                         const struct ss_map_options *options,
                                         struct ss_map_result *out, ss_err *err);
+struct ss_view_options {
+    size_t struct_size;
+    uint64_t port; /* 0: one that is free */
+    /* Called with a link whenever there is a new one: at the beginning, and where wants_link,
+     * which is asked about ten times a second, says so. Both may be NULL. */
+    void (*ready)(void *user, const char *url);
+    bool (*wants_link)(void *user);
+    void *user;
+    struct ss_progress_callback progress; /* asked whether to stop, which ends the call */
+    struct ss_log log;
+};
+SS_DEFINE_INIT(ss_view_options)
+
+/* Show a run to browsers on this machine: the pages of ss_report_file, and the features of texts
+ * that are typed there, by the run's encoder and SAE. Returns when it is asked to stop.
+ *
+ * A link has a code that is good once and for five minutes; the browser gets a token for it,
+ * without which no data is given out.
+ *
+ * options  borrowed; NULL for the defaults
+ * Errors   those of ss_run_open; SS_E_USAGE (no such port), SS_E_IO (a port in use), SS_E_NOMEM
+ * Threads  any; the callbacks are called by the caller's
+ * Source   docs/pages.md; tests/web/test_view.py */
+SS_API SS_MUST_USE ss_status ss_view(const char *run_dir, const struct ss_view_options *options,
+                                     ss_err *err);
+
+/* ---- search ---- */
+
+typedef struct ss_search ss_search;
+
+#define SS_NO_FEATURE SIZE_MAX
+
+typedef enum ss_search_by {
+    SS_SEARCH_WORDS,   /* texts that hold all words, those that say them most often first */
+    SS_SEARCH_MEANING, /* texts by the cosine of their embeddings with the query's */
+    SS_SEARCH_FEATURES /* features whose label and keywords hold all words, by their rate */
+} ss_search_by;
+
+struct ss_search_options {
+    size_t struct_size;
+    ss_search_by by;
+    size_t limit;                         /* that ss_search_sizes lists; 0: 10 */
+    size_t n_threads;                     /* 0: one per core */
+    struct ss_progress_callback progress; /* only asked whether to stop */
+};
+SS_DEFINE_INIT(ss_search_options)
+
+/* Search the texts that a run kept (docs/formats.md, "evidence"), or its features.
+ *
+ * query    UTF-8, borrowed
+ * out      gives (ss_search_free); NULL on error
+ * Errors   SS_E_NOINPUT (no evidence, no descriptions, the encoder is gone), SS_E_DATA,
+ *          SS_E_USAGE (no words), SS_E_STOPPED, SS_E_NOMEM
+ * Ties     the earlier row, the lower feature
+ * Threads  any
+ * Source   docs/pages.md; tests/cli/test_search.py */
+SS_API SS_MUST_USE ss_status ss_search_run(const char *run_dir, const char *query,
+                                           const struct ss_search_options *options,
+                                           ss_search **out, ss_err *err);
+/* Threads  any; not while it is in use */
+SS_API void ss_search_free(ss_search *search);
+/* How many texts or features were looked at, fit, and are to be listed.
+ *
+ * Threads  any */
+SS_API void ss_search_sizes(const ss_search *search, size_t *n_searched, size_t *n_found,
+                            size_t *n_listed);
+
+struct ss_search_hit {
+    size_t struct_size;
+    double score;        /* occurrences, a cosine, or a rate in percent */
+    size_t feature;      /* SS_NO_FEATURE of a text */
+    struct ss_text text; /* of a feature its label */
+    uint64_t row;        /* of a text, over the whole dataset */
+    struct ss_text file;
+    size_t n_features; /* that fire in it, by rising number */
+    const uint32_t *features;
+    const float *activations;
+};
+SS_DEFINE_INIT(ss_search_hit)
+
+/* One of what fits, by falling score.
+ *
+ * rank     < n_found
+ * out      written; all of it lives as long as the search
+ * Errors   SS_E_USAGE (struct_size is not set; no such rank), and then nothing is written
+ * Threads  any */
+SS_API ss_status ss_search_get(const ss_search *search, size_t rank, struct ss_search_hit *out);
+
+/* ---- differences ---- */
+
+typedef struct ss_diff ss_diff;
+
+struct ss_diff_options {
+    size_t struct_size;
+    const char *by; /* a column that was kept: compare groups of one run by its values */
+    struct ss_progress_callback progress; /* only asked whether to stop */
+};
+SS_DEFINE_INIT(ss_diff_options)
+
+/* Compare how often features fire in two runs, or in groups of one.
+ *
+ * run_b    NULL with options->by, which is set then alone. With it A is all other texts of the
+ *          sample and B is those of a group, for each group of 20 texts or more, the largest 64
+ * out      gives (ss_diff_free); NULL on error
+ * Errors   those of ss_run_open and, for runs of different SAEs, of ss_sae_open; SS_E_NOINPUT (no
+ *          such column), SS_E_SHAPE (SAEs of different encoders), SS_E_USAGE
+ * Threads  any
+ * Cost     of runs of different SAEs: 2 n_features_a n_features_b width flop
+ * Source   docs/pages.md; tests/cli/test_diff.py */
+SS_API SS_MUST_USE ss_status ss_diff_run(const char *run_a, const char *run_b,
+                                         const struct ss_diff_options *options, ss_diff **out,
+                                         ss_err *err);
+/* Threads  any; not while it is in use */
+SS_API void ss_diff_free(ss_diff *diff);
+
+struct ss_diff_info {
+    size_t struct_size;
+    size_t n;         /* differences */
+    bool is_same_sae; /* features are the same by their number; else matched */
+    size_t n_unmatched_a, n_unmatched_b;
+};
+SS_DEFINE_INIT(ss_diff_info)
+
+/* Threads  any */
+SS_API void ss_diff_describe(const ss_diff *diff, struct ss_diff_info *out);
+
+/* Shares of rows in which a feature fires, in A and in B. */
+struct ss_difference {
+    size_t struct_size;
+    size_t feature_a, feature_b;
+    double similarity; /* cosine of their decoder directions; 1 where they are the same */
+    const char *group; /* the value that B has; "" between runs */
+    uint64_t n_fires_a, n_rows_a, n_fires_b, n_rows_b;
+    double difference_pct, low_pct, high_pct; /* B - A; 95 % by Newcombe's method */
+    double effect;                            /* Cohen's h */
+    double odds_ratio; /* of B to A; infinite or NaN where a count is 0 */
+    double z, p;       /* pooled, two-sided */
+    double q;          /* Benjamini and Hochberg's, over all of them */
+};
+SS_DEFINE_INIT(ss_difference)
+
+/* One of them, the surest first: by p, then feature, then group.
+ *
+ * i        < n
+ * out      written; its text lives as long as the diff
+ * Errors   SS_E_USAGE (struct_size is not set; no such difference), and then nothing is written
+ * Threads  any */
+SS_API ss_status ss_diff_get(const ss_diff *diff, size_t i, struct ss_difference *out);
 
 /* ---- whole files ---- */
 

@@ -116,6 +116,7 @@ static const char *const options[SS_N_OPTIONS] = {
     [SS_OPTION_MAX_LLM_TOKENS] = "max_llm_tokens",
     [SS_OPTION_BUDGET] = "budget",
     [SS_OPTION_NO_TEXTS] = "no_texts",
+    [SS_OPTION_PORT] = "port",
 };
 SS_NAMES(option, options)
 

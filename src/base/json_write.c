@@ -230,6 +230,12 @@ void ss__put_text(struct ss__json_writer *writer, const char *key, const char *t
     ss__json_add_string(&writer->buf, text, strlen(text), false);
 }
 
+void ss__put_string(struct ss__json_writer *writer, const char *key, struct ss_text text)
+{
+    begin_item(writer, key);
+    ss__json_add_string(&writer->buf, text.data, text.n_bytes, false);
+}
+
 void ss__put_count(struct ss__json_writer *writer, const char *key, uint64_t count)
 {
     begin_item(writer, key);

@@ -42,6 +42,7 @@ struct ss__json_writer {
 void ss__put_open(struct ss__json_writer *writer, const char *key, char bracket);
 void ss__put_close(struct ss__json_writer *writer, char bracket);
 void ss__put_text(struct ss__json_writer *writer, const char *key, const char *text);
+void ss__put_string(struct ss__json_writer *writer, const char *key, struct ss_text text);
 void ss__put_count(struct ss__json_writer *writer, const char *key, uint64_t count);
 void ss__put_number(struct ss__json_writer *writer, const char *key, double number);
 void ss__put_bool(struct ss__json_writer *writer, const char *key, bool value);

@@ -302,3 +302,17 @@ ss_status ss_sae_open(const char *path, const struct ss_sae_options *options, ss
 {
     return ss_sae_open_with_weights(path, options, false, out, err);
 }
+
+ss_status ss_sae_open_decoder(const char *path, const struct ss_sae_options *options,
+                              ss_sae **out, const float **decoder, size_t *width_out,
+                              ss_err *err)
+{
+    *decoder = NULL;
+    *width_out = 0;
+    SS_RETURN_IF_ERROR(ss_sae_open_with_weights(path, options, true, out, err));
+    *decoder = (*out)->parameters.decoder;
+    *width_out = (*out)->parameters.width_out;
+    return *decoder != NULL
+               ? SS_OK
+               : ss__fail_file(err, path, SS_E_UNSUPPORTED, "this kind of SAE has no decoder");
+}

@@ -53,6 +53,13 @@ SS_MUST_USE ss_status ss_sae_encode_batch(const ss_sae *sae,
                                           ss_work *work, const struct ss_sae_batch *batch,
                                           struct ss_sparse *out, ss_err *err);
 
+/* Open an SAE with its decoder [n_features, *width_out], which lives as long as it does. Gives *out
+ * (ss_sae_free). Errors: as ss_sae_open; SS_E_UNSUPPORTED (it has none). */
+SS_MUST_USE ss_status ss_sae_open_decoder(const char *path,
+                                          const struct ss_sae_options *options, ss_sae **out,
+                                          const float **decoder, size_t *width_out,
+                                          ss_err *err);
+
 /* ---- pre-activations (sae_pre_activations.c) ---- */
 
 /* Whether the rule compares a number of each feature with a threshold or with others'. */

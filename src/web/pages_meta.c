@@ -121,31 +121,36 @@ static void put_shown(struct ss__json_writer *writer, const struct ss_web_level 
     ss__put_close(writer, '}');
 }
 
+void ss_web_meta_put_members(struct ss__json_writer *writer, const struct ss_web_source *source)
+{
+    const struct ss_run_info *info = &source->run->info;
+    ss__put_value(writer, "saescope_version",
+                  ss__json_get(source->manifest, "saescope_version"));
+    ss__put_text(writer, "zlib", zlibVersion());
+    ss__put_text(writer, "title", info->dataset_name);
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
+        put_section(writer, source->manifest, &sections[i]);
+    }
+    ss__put_value(writer, "precision", ss__json_get(source->manifest, "precision"));
+    put_rows(writer, info);
+    ss__put_count(writer, "n_features", info->n_features);
+    ss__put_count(writer, "n_dead", info->n_dead);
+    ss__put_count(writer, "top_k", info->top_k);
+    ss__put_number(writer, "median_rate_pct", info->median_rate_pct);
+    ss__put_count(writer, "n_tokens", info->n_tokens);
+    put_evidence(writer, source);
+    put_labels(writer, source);
+}
+
 ss_status ss_web_meta_put(const struct ss_web_source *source, const struct ss_web_level *level,
                           const struct ss_web_counts *counts, struct ss_web_zip *zip,
                           ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json_writer writer = {.style = SS__JSON_COMPACT};
-    const struct ss_run_info *info = &source->run->info;
     ss__put_open(&writer, NULL, '{');
     ss__put_count(&writer, "schema", SCHEMA);
-    ss__put_value(&writer, "saescope_version",
-                  ss__json_get(source->manifest, "saescope_version"));
-    ss__put_text(&writer, "zlib", zlibVersion());
-    ss__put_text(&writer, "title", info->dataset_name);
-    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
-        put_section(&writer, source->manifest, &sections[i]);
-    }
-    ss__put_value(&writer, "precision", ss__json_get(source->manifest, "precision"));
-    put_rows(&writer, info);
-    ss__put_count(&writer, "n_features", info->n_features);
-    ss__put_count(&writer, "n_dead", info->n_dead);
-    ss__put_count(&writer, "top_k", info->top_k);
-    ss__put_number(&writer, "median_rate_pct", info->median_rate_pct);
-    ss__put_count(&writer, "n_tokens", info->n_tokens);
-    put_evidence(&writer, source);
-    put_labels(&writer, source);
+    ss_web_meta_put_members(&writer, source);
     put_shown(&writer, level, counts);
     ss__put_close(&writer, '}');
     SS_TRY(ss__buf_check(&writer.buf, err));

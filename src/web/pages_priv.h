@@ -54,6 +54,10 @@ SS_MUST_USE ss_status ss_web_histograms_put(const struct ss_web_source *source,
                                             struct ss_web_zip *zip, ss_err *err);
 SS_MUST_USE ss_status ss_web_labels_put(const struct ss_web_source *source,
                                         struct ss_web_zip *zip, ss_err *err);
+/* What meta.json says of a run, into an open object; and the file. */
+struct ss__json_writer;
+void ss_web_meta_put_members(struct ss__json_writer *writer,
+                             const struct ss_web_source *source);
 SS_MUST_USE ss_status ss_web_meta_put(const struct ss_web_source *source,
                                       const struct ss_web_level *level,
                                       const struct ss_web_counts *counts,

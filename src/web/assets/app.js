@@ -7,13 +7,15 @@ import { overviewPage } from "./overview.js";
 import { featuresPage } from "./features.js";
 import { featurePage, isFeature } from "./feature.js";
 import { textsPage } from "./search.js";
+import { textPage } from "./text.js";
+import { connect } from "./remote.js";
 
 const PAGES = {
-  "": { title: "Overview", draw: overviewPage }, features: { title: "Features", key: "f", draw: featuresPage },
-  feature: { draw: featurePage }, texts: { title: "Texts", key: "t", draw: textsPage },
+  "": { title: "Overview", draw: overviewPage }, features: { title: "Features", draw: featuresPage },
+  feature: { draw: featurePage }, texts: { title: "Texts", draw: textsPage }, text: { title: "Try a text", served: true, draw: textPage },
 };
 const KEYS = [["/", "search"], ["j, k", "down and up in the list"], ["Enter", "open"], ["n, p", "next and previous feature of the list"], ["Esc", "back"],
-  ["g f, g t, g o", "features, texts, overview"], ["?", "these keys"]];
+  ["g f, g t, g o, g x", "features, texts, overview, try a text"], ["?", "these keys"]];
 
 let run = null;
 let shown = null;
@@ -49,7 +51,7 @@ function helpDialog() {
 function frame() {
   const jump = el("input", { type: "text", inputmode: "numeric", class: "jump", placeholder: "feature", "aria-label": "Go to a feature", size: 8,
     on: { keydown: (event) => { if (event.key === "Enter" && isFeature(run, event.target.value.trim())) { go(hash(`feature/${Number(event.target.value)}`)); event.target.value = ""; } } } });
-  const links = Object.entries(PAGES).filter(([, page]) => page.title).map(([path, page]) => el("a", { href: hash(path), "data-page": path }, page.title));
+  const links = Object.entries(PAGES).filter(([, page]) => page.title && (run.ask || !page.served)).map(([path, page]) => el("a", { href: hash(path), "data-page": path }, page.title));
   document.body.append(el("header", {}, el("a", { class: "skip", href: "#main", on: { click: (event) => { event.preventDefault(); document.getElementById("main").focus(); } } }, "To the content"), el("span", { class: "brand" }, "saescope"), el("nav", { "aria-label": "Pages" }, links), jump,
     button("◐", nextTheme, { class: "small", "aria-label": "Light or dark" }), button("?", () => document.getElementById("help").showModal(), { class: "small", "aria-label": "Keys" })),
   el("main", { id: "main", tabindex: "-1" }), el("div", { id: "status", role: "status", class: "said" }), helpDialog());
@@ -104,7 +106,7 @@ function press(event) {
   };
   if (afterG) {
     afterG = false;
-    const page = { f: "features", t: "texts", o: "" }[key];
+    const page = { f: "features", t: "texts", o: "", x: "text" }[key];
     if (page !== undefined) { event.preventDefault(); go(hash(page)); return; }
   }
   if (key === "g") { afterG = true; return; }
@@ -113,23 +115,26 @@ function press(event) {
 
 // ---- data ----
 
-async function embedded() {
+// In a file the data stands beside this script; else the program that serves the page has it.
+async function load() {
   const block = document.getElementById("data");
-  const bytes = fromBase64(block.textContent);
-  block.remove();
-  return openNpz(bytes);
+  const source = block ? { bytes: fromBase64(block.textContent), ask: null } : await connect();
+  if (block) block.remove();
+  const loaded = await loadRun(openNpz(source.bytes));
+  loaded.ask = source.ask;
+  return loaded;
 }
 
 async function start() {
   setTheme(remembered("saescope-theme"));
-  frame();
   try {
-    run = await loadRun(await embedded());
+    run = await load();
   } catch (error) {
-    document.getElementById("main").replaceChildren(el("h1", {}, "This file cannot be shown"), el("p", {}, String(error)));
+    document.body.append(el("main", { class: "page" }, el("h1", {}, "This run cannot be shown"), el("p", {}, error.message)));
     document.body.dataset.ready = "error";
     return;
   }
+  frame();
   addEventListener("hashchange", render);
   addEventListener("keydown", press);
   await render();

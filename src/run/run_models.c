@@ -1,0 +1,168 @@
+/* Models of a run: known by the hashes in run.json, since answers of others would be compared
+ * with activations that live in another space. */
+#include "run/run_models.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "run/results.h"
+
+struct opening {
+    const char *file; /* run.json */
+    const struct ss__json *root;
+    struct ss__asking asking;
+    struct ss_run_models *out;
+};
+
+static const char *text_of(const struct ss__json *object, const char *key)
+{
+    return ss__json_string(ss__json_get(object, key));
+}
+
+/* An option of the run as it was resolved; NULL where it was not given. */
+static const char *option_of(const struct ss__json *root, const char *name)
+{
+    return text_of(ss__json_get(ss__json_get(root, "options"), name), "value");
+}
+
+static ss_status check_files(struct opening *opening, const char *part, ss_err *err)
+{
+    const struct ss__json *file = NULL;
+    size_t i = 0;
+    SS_JSON_EACH (ss__json_get(ss__json_get(opening->root, part), "files"), i, file) {
+        const char *path = text_of(file, "path"), *recorded = text_of(file, "sha256");
+        char hex[SS__SHA256_HEX_BYTES];
+        if (path == NULL || recorded == NULL) {
+            continue;
+        }
+        SS_RETURN_IF_ERROR(ss__sha256_file(path, &opening->asking, hex, err));
+        if (strcmp(hex, recorded) != 0) {
+            return ss__fail_file(err, path, SS_E_DATA,
+                                 "changed since the run was made (%s has another sha256)",
+                                 opening->file);
+        }
+    }
+    return SS_OK;
+}
+
+static ss_status find_path(const struct opening *opening, const char *part, const char **path,
+                           ss_err *err)
+{
+    *path = text_of(ss__json_get(opening->root, part), "path");
+    if (*path == NULL || ss__path_stat(*path) == SS__PATH_NONE) {
+        return ss__fail_file(err, opening->file, SS_E_NOINPUT,
+                             "the %s of this run is no "
+                             "longer at %s",
+                             part, *path == NULL ? "its place" : *path);
+    }
+    return SS_OK;
+}
+
+static ss_status open_encoder(struct opening *opening, ss_err *err)
+{
+    const struct ss__json *model = ss__json_get(opening->root, "model");
+    const int64_t max_tokens = ss__json_integer(ss__json_get(model, "max_tokens"));
+    const int64_t width = ss__json_integer(ss__json_get(model, "width"));
+    const char *name = text_of(model, "name"), *path = NULL;
+    const char *precision = text_of(opening->root, "precision");
+    struct ss_encoder_info info = {.struct_size = sizeof info};
+    struct ss_encoder_options options = {.struct_size = sizeof options,
+                                         .prompt = text_of(model, "prompt"),
+                                         .max_tokens = max_tokens < 0 ? 0 : (size_t)max_tokens,
+                                         .work = opening->out->work,
+                                         .progress = opening->asking.stop};
+    if (name != NULL && strcmp(name, SS_RUN_NAME_EMBEDDINGS) == 0) {
+        return ss__fail_file(err, opening->file, SS_E_NOINPUT,
+                             "the run was made from embeddings and names no encoder");
+    }
+    SS_RETURN_IF_ERROR(find_path(opening, "model", &path, err));
+    SS_RETURN_IF_ERROR(check_files(opening, "model", err));
+    (void)(precision != NULL && ss_precision_parse(precision, &options.precision));
+    SS_RETURN_IF_ERROR(ss_encoder_open(path, &options, &opening->out->encoder, err));
+    ss_encoder_describe(opening->out->encoder, &info);
+    if (width > 0 && (size_t)width < info.width) {
+        ss_encoder_free(opening->out->encoder);
+        opening->out->encoder = NULL;
+        options.truncate_dim = (size_t)width;
+        return ss_encoder_open(path, &options, &opening->out->encoder, err);
+    }
+    return SS_OK;
+}
+
+static ss_status open_sae(struct opening *opening, ss_err *err)
+{
+    const struct ss__json *sae = ss__json_get(opening->root, "sae");
+    const struct ss__json *threshold = ss__json_get(sae, "batchtopk_threshold");
+    const char *rule = option_of(opening->root, "batchtopk"), *path = NULL;
+    const struct ss__json *top_k = ss__json_get(
+        ss__json_get(ss__json_get(opening->root, "options"), "sae-top-k"), "value");
+    struct ss_sae_options options = {.struct_size = sizeof options,
+                                     .format = text_of(sae, "format"),
+                                     .progress = opening->asking.stop};
+    SS_RETURN_IF_ERROR(find_path(opening, "sae", &path, err));
+    SS_RETURN_IF_ERROR(check_files(opening, "sae", err));
+    (void)(rule != NULL && ss_batchtopk_rule_parse(rule, &options.batchtopk_rule));
+    if (ss__json_is_number(threshold)) {
+        options.batchtopk_rule = SS_BATCHTOPK_THRESHOLD;
+        options.batchtopk_threshold = ss__json_real(threshold);
+    }
+    if (ss__json_is_integer(top_k) && ss__json_integer(top_k) > 0) {
+        options.top_k = (size_t)ss__json_integer(top_k);
+    }
+    return ss_sae_open(path, &options, &opening->out->sae, err);
+}
+
+static ss_status check_widths(const struct opening *opening, ss_err *err)
+{
+    struct ss_encoder_info encoder = {.struct_size = sizeof encoder};
+    struct ss_sae_info sae = {.struct_size = sizeof sae};
+    ss_encoder_describe(opening->out->encoder, &encoder);
+    ss_sae_describe(opening->out->sae, &sae);
+    const int64_t n_features =
+        ss__json_integer(ss__json_get(ss__json_get(opening->root, "sae"), "n_features"));
+    if (encoder.width != sae.width || (int64_t)sae.n_features != n_features) {
+        return ss__fail_file(err, opening->file, SS_E_DATA,
+                             "its encoder and SAE do not fit: %zu numbers, and %zu for %zu "
+                             "features",
+                             encoder.width, sae.width, sae.n_features);
+    }
+    return SS_OK;
+}
+
+ss_status ss_run_models_open(const char *folder, size_t n_threads,
+                             struct ss_progress_callback stop, struct ss_run_models *out,
+                             ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__json *root = NULL;
+    char *file = ss__path_join(folder, SS_RUN_FILE_MANIFEST);
+    *out = (struct ss_run_models){0};
+    if (file == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
+    }
+    SS_TRY(ss__json_load(file, &root, err));
+    SS_TRY(ss_work_new(n_threads, &out->work, err));
+    struct opening opening = {file, root, {.stop = stop}, out};
+    SS_TRY(open_encoder(&opening, err));
+    SS_TRY(open_sae(&opening, err));
+    SS_TRY(check_widths(&opening, err));
+out:
+    if (status != SS_OK) {
+        ss_run_models_close(out);
+    }
+    ss__json_free(root);
+    ss__free(file);
+    return status;
+}
+
+void ss_run_models_close(struct ss_run_models *models)
+{
+    ss_sae_free(models->sae);
+    ss_encoder_free(models->encoder);
+    ss_work_free(models->work);
+    *models = (struct ss_run_models){0};
+}

@@ -1,0 +1,25 @@
+/* The encoder and the SAE of a run, opened again from where it had them, to answer about texts
+ * that were not in it. */
+#ifndef SS_RUN_MODELS_H
+#define SS_RUN_MODELS_H
+
+#include "base/stop.h"
+
+struct ss_run_models {
+    ss_work *work;
+    ss_encoder *encoder;
+    ss_sae *sae;
+};
+
+/* Open what run.json of a folder names, as it was used: prompt, limit of tokens, precision, rule
+ * of the SAE. Files that changed since are refused. `n_threads` as ss_work_new.
+ *
+ * out      gives (ss_run_models_close)
+ * Errors   SS_E_NOINPUT (gone, or the run was made from embeddings), SS_E_DATA (other files),
+ *          those of opening */
+SS_MUST_USE ss_status ss_run_models_open(const char *folder, size_t n_threads,
+                                         struct ss_progress_callback stop,
+                                         struct ss_run_models *out, ss_err *err);
+void ss_run_models_close(struct ss_run_models *models);
+
+#endif
