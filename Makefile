@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
 
-.PHONY: all demo test asan tsan debug threads coverage tidy faults fuzz bench lint install wheel uninstall clean help
+.PHONY: all demo test asan tsan debug threads coverage tidy faults fuzz bench pages lint install wheel uninstall clean help
 
 # In a terminal Ninja shows how far it is; elsewhere it says what is wrong and nothing else.
 # $(call BUILD,PRESET,TARGETS): all targets where none are named
@@ -79,6 +79,10 @@ fuzz: ## FUZZ_SECONDS (60) on every parser; FUZZ_RUNS=N: a fixed number of fixed
 bench: all ## time saescope, its peers and the machine: bench/REPORT.md (QUICK=1: minutes)
 	@scripts/setup.sh build test demo bench
 	@bench/run.sh
+
+pages: all ## measure a report of 65,536 features in a browser
+	@scripts/setup.sh build test
+	@/usr/bin/python3 tests/web/measure.py
 
 lint: ## formatting and the rules of the house
 	@scripts/setup.sh build lint test

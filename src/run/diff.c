@@ -14,7 +14,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/sized.h"
-#include "graph/significance.h"
 #include "run/results.h"
 
 struct side {
@@ -22,20 +21,6 @@ struct side {
     struct ss_run *run;
     struct ss__json *manifest;
 };
-
-ss_status ss_run_diff_add(struct ss_diff *diff, const struct ss_run_difference *difference,
-                          ss_err *err)
-{
-    void *items = diff->items;
-    if (!ss__grow(&items, &diff->capacity, diff->n + 1, sizeof *diff->items)) {
-        return ss__fail_nomem(err, "differences");
-    }
-    diff->items = items;
-    diff->items[diff->n] = *difference;
-    ss_stats_compare(&difference->counts, &diff->items[diff->n].shares);
-    diff->n++;
-    return SS_OK;
-}
 
 /* ---- two runs ---- */
 
@@ -156,47 +141,6 @@ out:
     return status;
 }
 
-/* ---- q-values ---- */
-
-static int by_p(const void *left, const void *right)
-{
-    const struct ss_run_difference *a = left, *b = right;
-    if (a->shares.log_p != b->shares.log_p) {
-        return a->shares.log_p < b->shares.log_p ? -1 : 1;
-    }
-    if (a->feature_a != b->feature_a) {
-        return a->feature_a < b->feature_a ? -1 : 1;
-    }
-    return strcmp(a->group, b->group);
-}
-
-static bool is_tested(const struct ss_run_difference *item)
-{
-    return item->counts.k_a + item->counts.k_b > 0;
-}
-
-/* Features that fire on neither side were not tested, and count for no q-value. */
-static ss_status rank(struct ss_diff *diff, ss_err *err)
-{
-    double *log_q = NULL;
-    size_t n = 0;
-    SS_ALLOC_OR_RETURN(log_q, diff->n);
-    if (diff->n > 1) {
-        qsort(diff->items, diff->n, sizeof *diff->items, by_p);
-    }
-    for (size_t i = 0; i < diff->n; i++) {
-        if (is_tested(&diff->items[i])) {
-            log_q[n++] = diff->items[i].shares.log_p;
-        }
-    }
-    ss_graph_log_q(log_q, n, (double)n, log_q);
-    for (size_t i = 0, k = 0; i < diff->n; i++) {
-        diff->items[i].log_q = is_tested(&diff->items[i]) ? log_q[k++] : 0;
-    }
-    ss__free(log_q);
-    return SS_OK;
-}
-
 /* ---- the calls ---- */
 
 ss_status ss_diff_run(const char *run_a, const char *run_b,
@@ -213,7 +157,7 @@ ss_status ss_diff_run(const char *run_a, const char *run_b,
     SS_ALLOC(diff, 1);
     SS_TRY(run_b == NULL ? ss_run_diff_groups(run_a, read.by, diff, err)
                          : compare_runs(diff, run_a, run_b, &read, err));
-    SS_TRY(rank(diff, err));
+    SS_TRY(ss_run_diff_rank(diff, err));
     *out = diff;
     diff = NULL;
 out:

@@ -27,6 +27,9 @@ struct ss_diff {
 SS_MUST_USE ss_status ss_run_diff_add(struct ss_diff *diff,
                                       const struct ss_run_difference *difference, ss_err *err);
 
+/* Order them, the surest first, and set their q-values. Errors: SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_run_diff_rank(struct ss_diff *diff, ss_err *err);
+
 /* Groups of one run by a column that was kept (diff_groups.c). Errors: SS_E_NOINPUT (no
  * evidence, no such column), SS_E_DATA, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_run_diff_groups(const char *run_dir, const char *column,

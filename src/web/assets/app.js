@@ -78,6 +78,7 @@ async function render() {
   document.title = heading === run.meta.title ? `${heading} – saescope` : `${heading} – ${run.meta.title} – saescope`;
   if (shown.ready) await shown.ready;
   document.body.dataset.ready = location.hash || "#/";
+  if (performance.getEntriesByName("ready").length === 0) performance.mark("ready");
 }
 
 // ---- keys ----

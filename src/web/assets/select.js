@@ -45,21 +45,30 @@ function tests(run, query) {
   ].filter((test) => test);
 }
 
-// Ascending "rate" or descending "-rate"; equal ones by number. NaN comes last.
-function sortBy(run, features, sort) {
-  const name = sort.replace(/^-/, ""), falling = sort.startsWith("-");
-  const column = (COLUMNS[name] || COLUMNS.feature)(run);
-  if (column === null) return falling ? features.reverse() : features;
+// All features, ascending by "rate" or descending by "-rate"; equal ones by number, NaN last. Kept, since filters change more often than orders.
+function orderOf(run, sort) {
+  run.orders = run.orders || new Map();
+  if (!run.orders.has(sort)) run.orders.set(sort, sortAll(run, sort));
+  return run.orders.get(sort);
+}
+
+function sortAll(run, sort) {
+  const falling = sort.startsWith("-");
+  const all = Uint32Array.from({ length: run.n }, (_, f) => f);
+  const column = (COLUMNS[sort.replace(/^-/, "")] || COLUMNS.feature)(run);
+  if (column === null) return falling ? all.reverse() : all;
   const keys = Float64Array.from(column, (x) => (Number.isNaN(x) ? Infinity : falling ? -x : x));
-  return features.sort((a, b) => keys[a] - keys[b] || a - b);
+  return all.sort((a, b) => keys[a] - keys[b] || a - b);
 }
 
 export function selectFeatures(run, query) {
+  const order = orderOf(run, query.get("sort") || "-rate");
   const all = tests(run, query);
+  if (all.length === 0) return order;
   const found = new Uint32Array(run.n);
   let n = 0;
-  for (let f = 0; f < run.n; f++) {
+  for (const f of order) {
     if (all.every((test) => test(f))) found[n++] = f;
   }
-  return sortBy(run, found.subarray(0, n), query.get("sort") || "-rate");
+  return found.subarray(0, n);
 }
