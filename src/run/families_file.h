@@ -2,6 +2,7 @@
 #ifndef SS_RUN_FAMILIES_FILE_H
 #define SS_RUN_FAMILIES_FILE_H
 
+#include "arrow/arrow.h"
 #include "graph/families_held_out.h"
 #include "run/descriptions.h"
 #include "run/folder.h"
@@ -12,6 +13,24 @@
 #define SS_RUN_FAMILY_FILES                                                                    \
     SS_RUN_FILE_FAMILIES, SS_RUN_FILE_FAMILY_LISTS, SS_RUN_FILE_PAIRS, SS_RUN_FILE_MATRIX
 #define SS_RUN_FILE_MATRIX "coactivation_matrix.npy" /* on request */
+
+/* Columns of pairs.arrow, in their order. */
+enum {
+    SS_RUN_PAIR_FEATURE,
+    SS_RUN_PAIR_PARTNER,
+    SS_RUN_PAIR_RANK,
+    SS_RUN_PAIR_ROWS,
+    SS_RUN_PAIR_OVERLAP,
+    SS_RUN_PAIR_JACCARD,
+    SS_RUN_PAIR_LIFT,
+    SS_RUN_PAIR_PHI,
+    SS_RUN_PAIR_NPMI,
+    SS_RUN_PAIR_COSINE,
+    SS_RUN_PAIR_LOG_P,
+    SS_RUN_PAIR_Q,
+    SS_RUN_N_PAIR_COLUMNS
+};
+extern const struct ss_arrow_output_column ss_run_pair_columns[SS_RUN_N_PAIR_COLUMNS];
 
 /* What the files are written from. */
 struct ss_run_families {

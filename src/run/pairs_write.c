@@ -12,34 +12,19 @@ enum { MOST_PARTNERS = 50, MOST_MATRIX_FEATURES = 16384 };
 
 /* ---- pairs.arrow ---- */
 
-enum {
-    FEATURE,
-    PARTNER,
-    RANK,
-    ROWS,
-    OVERLAP,
-    JACCARD,
-    LIFT,
-    PHI,
-    NPMI,
-    COSINE,
-    LOG_P,
-    Q,
-    N_COLUMNS
-};
-static const struct ss_arrow_output_column columns[N_COLUMNS] = {
-    [FEATURE] = {.name = "feature", .value = SS_ARROW_VALUE_U32},
-    [PARTNER] = {.name = "partner", .value = SS_ARROW_VALUE_U32},
-    [RANK] = {.name = "rank", .value = SS_ARROW_VALUE_U32},
-    [ROWS] = {.name = "rows", .value = SS_ARROW_VALUE_U32},
-    [OVERLAP] = {.name = "overlap", .value = SS_ARROW_VALUE_F64},
-    [JACCARD] = {.name = "jaccard", .value = SS_ARROW_VALUE_F64},
-    [LIFT] = {.name = "lift", .value = SS_ARROW_VALUE_F64},
-    [PHI] = {.name = "phi", .value = SS_ARROW_VALUE_F64},
-    [NPMI] = {.name = "npmi", .value = SS_ARROW_VALUE_F64},
-    [COSINE] = {.name = "cosine", .value = SS_ARROW_VALUE_F64},
-    [LOG_P] = {.name = "log_p", .value = SS_ARROW_VALUE_F64},
-    [Q] = {.name = "q", .value = SS_ARROW_VALUE_F64},
+const struct ss_arrow_output_column ss_run_pair_columns[SS_RUN_N_PAIR_COLUMNS] = {
+    [SS_RUN_PAIR_FEATURE] = {.name = "feature", .value = SS_ARROW_VALUE_U32},
+    [SS_RUN_PAIR_PARTNER] = {.name = "partner", .value = SS_ARROW_VALUE_U32},
+    [SS_RUN_PAIR_RANK] = {.name = "rank", .value = SS_ARROW_VALUE_U32},
+    [SS_RUN_PAIR_ROWS] = {.name = "rows", .value = SS_ARROW_VALUE_U32},
+    [SS_RUN_PAIR_OVERLAP] = {.name = "overlap", .value = SS_ARROW_VALUE_F64},
+    [SS_RUN_PAIR_JACCARD] = {.name = "jaccard", .value = SS_ARROW_VALUE_F64},
+    [SS_RUN_PAIR_LIFT] = {.name = "lift", .value = SS_ARROW_VALUE_F64},
+    [SS_RUN_PAIR_PHI] = {.name = "phi", .value = SS_ARROW_VALUE_F64},
+    [SS_RUN_PAIR_NPMI] = {.name = "npmi", .value = SS_ARROW_VALUE_F64},
+    [SS_RUN_PAIR_COSINE] = {.name = "cosine", .value = SS_ARROW_VALUE_F64},
+    [SS_RUN_PAIR_LOG_P] = {.name = "log_p", .value = SS_ARROW_VALUE_F64},
+    [SS_RUN_PAIR_Q] = {.name = "q", .value = SS_ARROW_VALUE_F64},
 };
 
 /* A significant pair, seen from one of its features. */
@@ -114,12 +99,19 @@ static ss_status write_side(struct ss_arrow_output *output, const struct ss_grap
     const struct ss_graph_measures measures = ss_graph_measure(counts_of(table, pair));
     const uint32_t feature = pair->a == side->partner ? pair->b : pair->a;
     const double cosine = cosine_of(table, side), q = exp(pair->log_q);
-    const void *values[N_COLUMNS] = {
-        [FEATURE] = &feature,    [PARTNER] = &side->partner,    [RANK] = &rank,
-        [ROWS] = &side->n_both,  [OVERLAP] = &measures.overlap, [JACCARD] = &measures.jaccard,
-        [LIFT] = &measures.lift, [PHI] = &measures.phi,         [NPMI] = &measures.npmi,
-        [COSINE] = &cosine,      [LOG_P] = &pair->log_p,        [Q] = &q};
-    for (size_t i = 0; i < N_COLUMNS; i++) {
+    const void *values[SS_RUN_N_PAIR_COLUMNS] = {[SS_RUN_PAIR_FEATURE] = &feature,
+                                                 [SS_RUN_PAIR_PARTNER] = &side->partner,
+                                                 [SS_RUN_PAIR_RANK] = &rank,
+                                                 [SS_RUN_PAIR_ROWS] = &side->n_both,
+                                                 [SS_RUN_PAIR_OVERLAP] = &measures.overlap,
+                                                 [SS_RUN_PAIR_JACCARD] = &measures.jaccard,
+                                                 [SS_RUN_PAIR_LIFT] = &measures.lift,
+                                                 [SS_RUN_PAIR_PHI] = &measures.phi,
+                                                 [SS_RUN_PAIR_NPMI] = &measures.npmi,
+                                                 [SS_RUN_PAIR_COSINE] = &cosine,
+                                                 [SS_RUN_PAIR_LOG_P] = &pair->log_p,
+                                                 [SS_RUN_PAIR_Q] = &q};
+    for (size_t i = 0; i < SS_RUN_N_PAIR_COLUMNS; i++) {
         SS_RETURN_IF_ERROR(ss_arrow_output_add(output, i, values[i], 1, err));
     }
     return ss_arrow_output_end_row(output, err);
@@ -151,7 +143,8 @@ ss_status ss_run_pairs_write(const struct ss_run_families *families, const char 
     struct sides sides = {.families = families};
     struct ss_arrow_output *output = NULL;
     struct ss__out out = SS__OUT_CLOSED;
-    const struct ss_arrow_output_options options = {.columns = columns, .n_columns = N_COLUMNS};
+    const struct ss_arrow_output_options options = {.columns = ss_run_pair_columns,
+                                                    .n_columns = SS_RUN_N_PAIR_COLUMNS};
     SS_TRY(list_sides(&sides, err));
     SS_TRY(ss__out_open(path, &out, err));
     SS_TRY(ss_arrow_output_new(&out, &options, &output, err));

@@ -52,6 +52,8 @@ SS_MUST_USE ss_status ss_web_columns_put(const struct ss_web_source *source,
                                          struct ss_web_zip *zip, ss_err *err);
 SS_MUST_USE ss_status ss_web_histograms_put(const struct ss_web_source *source,
                                             struct ss_web_zip *zip, ss_err *err);
+SS_MUST_USE ss_status ss_web_pairs_put(const struct ss_web_source *source,
+                                       struct ss_web_zip *zip, ss_err *err);
 SS_MUST_USE ss_status ss_web_labels_put(const struct ss_web_source *source,
                                         struct ss_web_zip *zip, ss_err *err);
 /* What meta.json says of a run, into an open object; and the file. */

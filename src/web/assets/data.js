@@ -36,6 +36,24 @@ async function loadHistograms(npz) {
   return offsets === null ? null : { offsets, bins, counts };
 }
 
+const MEASURES = ["phi", "lift", "jaccard", "npmi"];
+
+async function loadPairs(npz) {
+  const [offsets, partners, rows, ...values] = await Promise.all(["offsets", "partners", "rows", ...MEASURES].map((name) => npz.array(`pair_${name}`)));
+  if (offsets === null) return null;
+  return { of: (f) => Array.from({ length: offsets[f + 1] - offsets[f] }, (_, k) => {
+    const i = offsets[f] + k;
+    return { partner: partners[i], rows: rows[i], ...Object.fromEntries(MEASURES.map((name, m) => [name, values[m][i]])) };
+  }) };
+}
+
+// The features whose parent this one is.
+export function childrenOf(run, feature) {
+  const children = [];
+  for (let f = 0; f < run.n; f++) if (run.parents[f] === feature) children.push(f);
+  return children;
+}
+
 export async function loadRun(npz) {
   const names = ["n_fires", "rate_pct", "max_activation", "mean_activation", "labels", "keywords", "label_status", "label_auc",
     "label_low", "label_high", "label_near", "label_positives", "label_negatives"];
@@ -47,6 +65,8 @@ export async function loadRun(npz) {
   run.keywords = lines(columns.keywords);
   [run.top, run.firing, run.miss] = await Promise.all(["top", "firing", "miss"].map((kind) => loadLists(npz, kind)));
   run.histograms = await loadHistograms(npz);
+  run.pairs = await loadPairs(npz);
+  run.parents = await npz.array("parents");
   const [sizes, lengths, rows, counts, kept, files] = await Promise.all(
     ["text_bytes", "text_lengths", "text_rows", "text_counts", "text_kept", "text_files"].map(npz.array));
   run.texts = { n: sizes.length, sizes, lengths, rows, counts, kept: lines(kept), files: lines(files) };

@@ -2,7 +2,7 @@
 import { button, command, copy, el, svg, toTsv } from "./dom.js";
 import { activation, count, deadBound, digits, percent, plural, share, wilson } from "./numbers.js";
 import { chartWidth, histogram, withTable } from "./chart.js";
-import { binStart, labelOf, statusOf } from "./data.js";
+import { binStart, childrenOf, labelOf, statusOf } from "./data.js";
 import { amend, go, hash } from "./route.js";
 import { selectFeatures, words } from "./select.js";
 
@@ -145,6 +145,32 @@ function numbers(run, feature) {
     run.keywords !== null && run.keywords[feature] ? pair("Keywords", run.keywords[feature]) : null);
 }
 
+// ---- what fires with it ----
+
+function featureLink(run, feature) {
+  return el("a", { href: hash(`feature/${feature}`) }, `${feature} ${labelOf(run, feature)}`);
+}
+
+function pairsOf(run, feature) {
+  if (run.pairs === null) return null;
+  const pairs = run.pairs.of(feature);
+  if (pairs.length === 0) return el("section", {}, el("h2", {}, "Fires together with"), el("p", { class: "dim" }, "No other feature fires with it more often than by chance."));
+  const header = ["feature", "texts", "phi", "lift", "Jaccard", "NPMI"];
+  const row = (pair) => el("tr", {}, el("td", {}, featureLink(run, pair.partner)), [count(pair.rows), share(pair.phi), digits(pair.lift, 3), share(pair.jaccard), share(pair.npmi)].map((text) => el("td", { class: "number" }, text)));
+  return el("section", {}, el("h2", {}, "Fires together with"), el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Features that fire together with it" }, el("table", { class: "plain pairs" },
+    el("thead", {}, el("tr", {}, header.map((name, i) => el("th", { class: i > 0 ? "number" : null }, name)))), el("tbody", {}, pairs.map(row)))),
+  button("Copy", () => copy(toTsv([header, ...pairs.map((pair) => [pair.partner, pair.rows, pair.phi, pair.lift, pair.jaccard, pair.npmi])]), "Pairs"), { class: "small" }));
+}
+
+function familyOf(run, feature) {
+  if (run.parents === null) return null;
+  const parent = run.parents[feature], children = childrenOf(run, feature);
+  if (parent < 0 && children.length === 0) return null;
+  return el("section", {}, el("h2", {}, "Family"), el("dl", { class: "facts family" },
+    parent < 0 ? null : [el("dt", {}, "Part of"), el("dd", {}, featureLink(run, parent))],
+    children.length === 0 ? null : [el("dt", {}, plural(children.length, "part")), el("dd", { class: "links" }, children.map((child) => featureLink(run, child)))]));
+}
+
 // ---- the page ----
 
 function neighbours(run, feature, query) {
@@ -168,7 +194,7 @@ export function featurePage(run, where) {
     el("nav", { class: "along", "aria-label": "Features of the list" }, el("a", { href: hash("features", back), "data-key": "back" }, near.at < 0 ? "All features" : `${count(near.at + 1)} of ${count(near.n)} in the list`), link(near.before, "← previous", "p"), link(near.after, "next →", "n")),
     el("p", { class: "dim eyebrow" }, `Feature ${feature}`),
     el("h1", {}, label || `Feature ${feature}`), verdict(run, feature),
-    numbers(run, feature), histogramOf(run, feature), texts(run, feature, query), command(`saescope show RUN ${feature}`));
+    numbers(run, feature), histogramOf(run, feature), texts(run, feature, query), familyOf(run, feature), pairsOf(run, feature), command(`saescope show RUN ${feature}`));
   return page;
 }
 

@@ -65,10 +65,12 @@ export function selectFeatures(run, query) {
   const order = orderOf(run, query.get("sort") || "-rate");
   const all = tests(run, query);
   if (all.length === 0) return order;
+  const fits = new Uint8Array(run.n); // by number first: labels are read in the order in which they lie
+  for (let f = 0; f < run.n; f++) fits[f] = all.every((test) => test(f)) ? 1 : 0;
   const found = new Uint32Array(run.n);
   let n = 0;
   for (const f of order) {
-    if (all.every((test) => test(f))) found[n++] = f;
+    if (fits[f]) found[n++] = f;
   }
   return found.subarray(0, n);
 }
