@@ -82,6 +82,7 @@ static ss_status put_parts(const struct ss_web_source *source, const struct ss_w
         SS_RETURN_IF_ERROR(ss_web_labels_put(source, zip, err));
     }
     SS_RETURN_IF_ERROR(ss_web_pairs_put(source, zip, err));
+    SS_RETURN_IF_ERROR(ss_web_map_put(source, zip, err));
     if (source->has_evidence && level->has_histograms) {
         SS_RETURN_IF_ERROR(ss_web_histograms_put(source, zip, err));
     }

@@ -52,6 +52,8 @@ SS_MUST_USE ss_status ss_web_columns_put(const struct ss_web_source *source,
                                          struct ss_web_zip *zip, ss_err *err);
 SS_MUST_USE ss_status ss_web_histograms_put(const struct ss_web_source *source,
                                             struct ss_web_zip *zip, ss_err *err);
+SS_MUST_USE ss_status ss_web_map_put(const struct ss_web_source *source, struct ss_web_zip *zip,
+                                     ss_err *err);
 SS_MUST_USE ss_status ss_web_pairs_put(const struct ss_web_source *source,
                                        struct ss_web_zip *zip, ss_err *err);
 SS_MUST_USE ss_status ss_web_labels_put(const struct ss_web_source *source,

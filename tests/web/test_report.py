@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import random
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -123,6 +124,40 @@ def test_pairs_and_parents_are_those_of_the_run(made):
     assert arrays["parents"].tolist() == [parents.get(f, -1) for f in range(n_features)]
 
 
+MAP = 'kind,id,x,y,cluster,label\nfeature,0,-1.5,2,0,"a, ""b""\nfeature,9,9,9,0,x"\nfeature,5,0.25,-1e-3,-1,\nfeature,7,3,4,,plain\ntext,3,1,1,0,"c,d"\n'
+
+
+def with_map(made, tmp_path, text):
+    shutil.copytree(made / "run", tmp_path / "run")
+    (tmp_path / "run/map.csv").write_text(text, encoding="utf8")
+    (tmp_path / "run/clusters.json").write_text(json.dumps({"clusters": [{"cluster": 0, "label": "stars\nand"}, {"cluster": 1, "label": None}]}), encoding="utf8")
+    return tmp_path / "run"
+
+
+def test_the_map_is_that_of_the_run(run, browser, made, tmp_path):
+    folder = with_map(made, tmp_path, MAP)
+    assert run("report", folder, "-o", tmp_path / "a.html").code == 0
+    assert run("report", "--extract", tmp_path / "a.html", "-o", tmp_path / "a.npz").code == 0
+    arrays = np.load(tmp_path / "a.npz")
+    x, y = np.full(24, np.nan, "f4"), np.full(24, np.nan, "f4")
+    x[[0, 5, 7]], y[[0, 5, 7]] = [-1.5, 0.25, 3], [2, -1e-3, 4]
+    assert np.array_equal(arrays["map_x"], x, equal_nan=True) and np.array_equal(arrays["map_y"], y, equal_nan=True)
+    assert arrays["map_clusters"].tolist() == [0 if f == 0 else -1 for f in range(24)]
+    assert bytes(arrays["cluster_labels"]).decode() == "stars and\n\n"
+    browser.open((tmp_path / "a.html").as_uri(), "#/map")
+    assert browser.js("return [...document.querySelectorAll('.texts a')].map((a) => Number(a.textContent.split(' ')[0])).sort((a, b) => a - b)") == [0, 5, 7]
+    coloured = browser.js("const c = document.querySelector('canvas'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n")
+    assert 3 * 4 <= coloured <= 3 * 81
+    assert browser.log() == []
+
+
+@pytest.mark.parametrize("text", ["", "x\n", MAP.replace("feature,5", "feature,24"), MAP.replace("0.25", "nan"), MAP.replace("feature,7,3,4", "feature,7,3"), MAP.replace("-1e-3,-1", "-1e-3,x"),
+                                  MAP.replace("0.25", "1" * 90), MAP[:-12] + "text"])
+def test_a_damaged_map_is_refused(run, made, tmp_path, text):
+    done = run("report", with_map(made, tmp_path, text), "-o", tmp_path / "a.html")
+    assert done.code == 65 and "map.csv" in done.err and not (tmp_path / "a.html").exists()
+
+
 def test_nothing_of_the_texts_with_no_texts(run, made, tmp_path):
     assert run("report", made / "run", "-o", tmp_path / "a.html", "--no-texts").code == 0
     assert run("report", "--extract", tmp_path / "a.html", "-o", tmp_path / "a.npz").code == 0
@@ -166,7 +201,6 @@ def test_wrong_use(run, tmp_path, words, sentence):
 
 
 def test_damaged_parts_are_refused(run, made, tmp_path):
-    import shutil
     shutil.copytree(made / "run", tmp_path / "run")
     for name, code in (("evidence/samples.arrow", 65), ("descriptions.json", 65), ("features.csv", 65), ("run.json", 65)):
         good = (tmp_path / "run" / name).read_bytes()
@@ -342,7 +376,7 @@ def test_texts_are_found(browser, made):
 
 
 OWN_TAGS = ("html head meta title style body noscript header main nav a span input button div h1 h2 p section figure figcaption svg line rect text table caption thead tbody tr th td "
-            "strong details summary dl dt dd dialog kbd label code select option ol li mark b").split()
+            "canvas ul strong details summary dl dt dd dialog kbd label code select option ol li mark b").split()
 FOREIGN = f"""return [...document.querySelectorAll('*')].filter((e) => !{json.dumps(OWN_TAGS)}.includes(e.localName) && !(e.localName === 'script' && e.parentNode === document.body)
   || [...e.attributes].some((a) => /^on/i.test(a.name) || /javascript:/i.test(a.value) && a.name !== 'title' && a.name !== 'value')).map((e) => e.outerHTML.slice(0, 200))"""
 

@@ -6,16 +6,17 @@ import { go, hash, route } from "./route.js";
 import { overviewPage } from "./overview.js";
 import { featuresPage } from "./features.js";
 import { featurePage, isFeature } from "./feature.js";
+import { mapPage } from "./map.js";
 import { textsPage } from "./search.js";
 import { textPage } from "./text.js";
 import { connect } from "./remote.js";
 
 const PAGES = {
   "": { title: "Overview", draw: overviewPage }, features: { title: "Features", draw: featuresPage },
-  feature: { draw: featurePage }, texts: { title: "Texts", draw: textsPage }, text: { title: "Try a text", served: true, draw: textPage },
+  feature: { draw: featurePage }, map: { title: "Map", has: (loaded) => loaded.map !== null, draw: mapPage }, texts: { title: "Texts", draw: textsPage }, text: { title: "Try a text", served: true, draw: textPage },
 };
 const KEYS = [["/", "search"], ["j, k", "down and up in the list"], ["Enter", "open"], ["n, p", "next and previous feature of the list"], ["Esc", "back"],
-  ["g f, g t, g o, g x", "features, texts, overview, try a text"], ["?", "these keys"]];
+  ["g f, g t, g m, g o, g x", "features, texts, map, overview, try a text"], ["?", "these keys"]];
 
 let run = null;
 let shown = null;
@@ -51,7 +52,7 @@ function helpDialog() {
 function frame() {
   const jump = el("input", { type: "text", inputmode: "numeric", class: "jump", placeholder: "feature", "aria-label": "Go to a feature", size: 8,
     on: { keydown: (event) => { if (event.key === "Enter" && isFeature(run, event.target.value.trim())) { go(hash(`feature/${Number(event.target.value)}`)); event.target.value = ""; } } } });
-  const links = Object.entries(PAGES).filter(([, page]) => page.title && (run.ask || !page.served)).map(([path, page]) => el("a", { href: hash(path), "data-page": path }, page.title));
+  const links = Object.entries(PAGES).filter(([, page]) => page.title && (run.ask || !page.served) && (!page.has || page.has(run))).map(([path, page]) => el("a", { href: hash(path), "data-page": path }, page.title));
   document.body.append(el("header", {}, el("a", { class: "skip", href: "#main", on: { click: (event) => { event.preventDefault(); document.getElementById("main").focus(); } } }, "To the content"), el("span", { class: "brand" }, "saescope"), el("nav", { "aria-label": "Pages" }, links), jump,
     button("◐", nextTheme, { class: "small", "aria-label": "Light or dark" }), button("?", () => document.getElementById("help").showModal(), { class: "small", "aria-label": "Keys" })),
   el("main", { id: "main", tabindex: "-1" }), el("div", { id: "status", role: "status", class: "said" }), helpDialog());
@@ -107,7 +108,7 @@ function press(event) {
   };
   if (afterG) {
     afterG = false;
-    const page = { f: "features", t: "texts", o: "", x: "text" }[key];
+    const page = { f: "features", t: "texts", o: "", x: "text", m: "map" }[key];
     if (page !== undefined) { event.preventDefault(); go(hash(page)); return; }
   }
   if (key === "g") { afterG = true; return; }

@@ -47,6 +47,11 @@ async function loadPairs(npz) {
   }) };
 }
 
+async function loadMap(npz) {
+  const [x, y, clusters, labels] = await Promise.all(["map_x", "map_y", "map_clusters", "cluster_labels"].map(npz.array));
+  return x === null ? null : { x, y, clusters, labels: labels === null ? null : lines(labels).slice(0, -1) };
+}
+
 // The features whose parent this one is.
 export function childrenOf(run, feature) {
   const children = [];
@@ -67,6 +72,7 @@ export async function loadRun(npz) {
   run.histograms = await loadHistograms(npz);
   run.pairs = await loadPairs(npz);
   run.parents = await npz.array("parents");
+  run.map = await loadMap(npz);
   const [sizes, lengths, rows, counts, kept, files] = await Promise.all(
     ["text_bytes", "text_lengths", "text_rows", "text_counts", "text_kept", "text_files"].map(npz.array));
   run.texts = { n: sizes.length, sizes, lengths, rows, counts, kept: lines(kept), files: lines(files) };
