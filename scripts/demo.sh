@@ -34,6 +34,8 @@ show $program plot $out --zoom --force
 
 cat <<END
 
+Open it in a browser:
+  $program view $out
 Next:
   $program show $out --search editor
       features whose top texts hold a word
