@@ -30,6 +30,7 @@ export function virtualList(options) {
       drawn.push(row);
     }
     body.append(...drawn);
+    header.style.setProperty("margin-right", `${body.offsetWidth - body.clientWidth}px`); // where the scroll bar is
   }
 
   function reveal(i) {

@@ -6,7 +6,7 @@ export const DENSE_PCT = 10;
 
 const COLUMNS = {
   feature: () => null, rate: (run) => run.rate_pct, fires: (run) => run.n_fires, max: (run) => run.max_activation,
-  mean: (run) => run.mean_activation, score: (run) => run.label_low,
+  mean: (run) => run.mean_activation, score: (run) => run.label_auc,
 };
 
 function showTest(run, show) {
