@@ -123,7 +123,6 @@ typedef enum cli_option_id {
     OPT_L1_COEFF,
     OPT_BANDWIDTH,
     OPT_PREFIXES,
-    OPT_SEED,
     OPT_CHECKPOINT_STEPS,
     OPT_COMPARE,
     OPT_TITLE,

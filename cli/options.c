@@ -119,10 +119,9 @@ const struct cli_option cli_options[N_OPTIONS] = {
                          "texts to sample from each half of the dataset, or all", 1},
     [OPT_SAMPLE_SEED] = {"sample-seed", 0, CLI_COUNT, "N", NULL,
                          "another number samples other texts", 0},
-    [OPT_STEPS] = {"steps", 0, CLI_TEXT, "LIST", NULL,
-                   "what to make of the results at the end: all, none, or names with commas "
-                   "between; there are: labels, families",
-                   "between; there are: labels, map",
+    [OPT_STEPS] = {"steps", 0, CLI_TEXT, "NAMES", NULL,
+                   "what to make of the run afterwards: all, none, or names with commas "
+                   "between; there are: labels, families, map",
                    0},
     [OPT_PAIRS_BYTES] = {"pairs-bytes", 0, CLI_COUNT, "N", NULL,
                          "memory for counting which features fire together; what does not fit "
@@ -316,8 +315,6 @@ const struct cli_option cli_options[N_OPTIONS] = {
                        "width of the window in which a threshold of jumprelu learns", 0},
     [OPT_PREFIXES] = {"prefixes", 0, CLI_TEXT, "N,N", NULL,
                       "nested dictionaries (matryoshka): sizes that rise to --dict-size", 0},
-    [OPT_SEED] = {"seed", 0, CLI_COUNT, "N", NULL, "of the first weights and the order of rows",
-                  1},
     [OPT_CHECKPOINT_STEPS] = {"checkpoint-steps", 0, CLI_COUNT, "N", NULL,
                               "save the state every N steps", 1},
     [OPT_COMPARE] = {"compare", 0, CLI_TEXT, "SAE,SAE", NULL, "further SAEs for the same table",

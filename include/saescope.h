@@ -943,10 +943,9 @@ struct ss_analyze_options {
     struct ss_log log;
     struct ss_progress_callback progress;
     const char *steps;    /* what to make of the folder when it is complete: "labels"
-                          (ss_describe_run), "all", "none", or names with commas between; what
-    const char *steps; /* what to make of the folder when it is complete: "labels"
-                          (ss_describe_run), "map" (ss_map_run), "all", "none", or names with commas between; what
-                          lacks something is skipped, and the log says why; NULL: none */
+                          (ss_describe_run), "families" (ss_families_run), "map" (ss_map_run),
+                          "all", "none", or names with commas between; what lacks something is
+                          skipped, and the log says why; NULL: none */
     uint64_t pairs_bytes; /* memory for counting which features fire together, beyond which
                              temporary files are used; 0: 512 MB */
     bool no_pairs;        /* do not count them: then there are no families */

@@ -30,8 +30,6 @@ build libxxhash-dev xxhash-devel xxhash
 test libcmocka-dev libcmocka-devel cmocka
 test libjansson-dev jansson-devel jansson
 test g++ gcc-c++ gcc
-test chromium chromium chromium
-test chromium-driver chromedriver -
 test git git git
 test openssl openssl openssl
 test python3 python3 python
@@ -54,6 +52,8 @@ demo curl curl curl
 demo ca-certificates ca-certificates ca-certificates
 demo python3 python3 python
 demo python3-pip python3-pip python-pip
+web chromium chromium chromium
+web chromium-driver chromedriver -
 bench python3 python3 python
 bench python3-numpy python3-numpy python-numpy
 bench python3-matplotlib python3-matplotlib python-matplotlib

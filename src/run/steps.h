@@ -17,7 +17,7 @@ struct ss_run_steps {
     struct ss_progress_callback progress;
 };
 
-enum { SS_RUN_N_STEPS = 2 };
+enum { SS_RUN_N_STEPS = 3 };
 
 /* Which steps are meant, a bit for each of the table: by names with commas between, "all", or
  * "none", as which NULL counts. Errors: SS_E_USAGE. */
