@@ -161,9 +161,9 @@ def test_analyze_makes_the_labels_that_describe_makes(run, made, fresh, tmp_path
     done = run("analyze", "-m", MODEL, "-s", SAE, "-d", made / "texts.jsonl", "-o", tmp_path / "whole", *words)
     assert done.code == 0, done.err
     assert run("describe", fresh, "-q").code == 0
-    steps = ["labels"] if "labels" in " ".join(words) else ["labels", "families"]
-    if "families" in steps:
-        assert run("families", fresh, "-q").code == 0
+    steps = ["labels"] if "labels" in " ".join(words) else ["labels", "families", "map"]
+    for step in steps[1:]:
+        assert run(step, fresh, "-q").code == 0
     assert all_hashes(tmp_path / "whole") == all_hashes(fresh)
     record = json.loads((tmp_path / "whole" / "run.json").read_text("utf8"))["steps"]
     assert list(record) == steps and record["labels"]["outputs"] == hashes(fresh)
