@@ -6,8 +6,8 @@
 
 enum {
     SS_DESCRIBE_SENTENCE_CHARACTERS = 20,
-    SS_DESCRIBE_SENTENCE_TEXTS = 20,       /* of a feature, at most */
-    SS_DESCRIBE_SENTENCE_MOST_TEXTS = 1000 /* of all features */
+    SS_DESCRIBE_SENTENCE_TEXTS = 20,      /* of a feature, at most */
+    SS_DESCRIBE_SENTENCE_MOST_TEXTS = 500 /* of all features */
 };
 
 /* Cut a text behind each . ! or ? that white space and a capital A–Z follow; parts of 20
