@@ -391,6 +391,14 @@ static void check_end(const struct run *run, uint64_t n_other_dead)
 }
 #endif
 
+/* Of large sets the first steps, but for SAESCOPE_LONG_TESTS=1: all of them take minutes. */
+static size_t steps_of(const struct run *run)
+{
+    enum { FEW_STEPS = 52, LARGE = 128 };
+    const bool is_short = run->config.width > LARGE && getenv("SAESCOPE_LONG_TESTS") == NULL;
+    return is_short && run->n_steps > FEW_STEPS ? FEW_STEPS : run->n_steps;
+}
+
 static void check_run(const char *root, const char *set, const char *name)
 {
     struct run *run = calloc(1, sizeof *run);
@@ -400,14 +408,17 @@ static void check_run(const char *root, const char *set, const char *name)
     *run = (struct run){.root = root, .set = set, .name = name};
     open_run(run);
     assert_int_equal(ss_work_new(2, &work, &err), SS_OK);
-    for (size_t step = 0; step < run->n_steps; step++) {
+    const size_t n_steps = steps_of(run);
+    for (size_t step = 0; step < n_steps; step++) {
         struct ss_train_figures figures;
         const struct bounds bounds = bounds_at(run, step);
         do_step(run, work, step, &figures);
         check_step(run, step, &figures, &bounds);
         n_other_dead += (double)figures.n_dead_aux != expected(run, step, "n_dead_aux") ? 1 : 0;
     }
-    check_end(run, n_other_dead);
+    if (n_steps == run->n_steps) {
+        check_end(run, n_other_dead);
+    }
     ss_work_free(work);
     close_run(run);
 }
