@@ -18,18 +18,41 @@ void ss_describe_llm_prompt_release(struct ss_describe_llm_prompt *prompt)
 
 /* ---- texts ---- */
 
-/* What a model might take for the end of a text. */
-static bool is_mark(const char *at, size_t n)
-{
-    const size_t slash = n > 1 && at[1] == '/' ? 1 : 0;
-    return n >= 5 + slash && strncasecmp(at + 1 + slash, "text", 4) == 0;
-}
-
 static bool is_invisible(uint32_t c)
 {
     return c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x200B && c <= 0x200F) ||
            (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF ||
            (c >= 0xE0000 && c <= 0xE007F) || (c >= 0xFFF9 && c <= 0xFFFB);
+}
+
+/* The next character that is shown, in lower case; 0 at the end. */
+static uint32_t next_shown(struct ss_text text, size_t *at)
+{
+    while (*at < text.n_bytes) {
+        uint32_t c = 0;
+        const size_t n = ss__utf8_decode(text.data + *at, text.n_bytes - *at, &c);
+        *at += n == 0 ? 1 : n;
+        if (n == 0 || !is_invisible(c) || ss__is_white_space(c)) {
+            return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : n == 0 ? SS__REPLACEMENT : c;
+        }
+    }
+    return 0;
+}
+
+/* What a model might take for the mark of a text begins behind "<", as it is shown. */
+static bool is_mark(struct ss_text behind)
+{
+    static const char mark[] = "text";
+    size_t at = 0;
+    uint32_t c = next_shown(behind, &at);
+    c = c == '/' ? next_shown(behind, &at) : c;
+    for (size_t i = 0; mark[i] != '\0'; i++) {
+        if (c != (uint32_t)mark[i]) {
+            return false;
+        }
+        c = mark[i + 1] == '\0' ? 0 : next_shown(behind, &at);
+    }
+    return true;
 }
 
 /* Of a text that is being written: where it could be cut. */
@@ -98,7 +121,9 @@ void ss_describe_llm_add_text(struct ss__buf *out, struct ss_text text)
             }
             ss__buf_add_text(out, needs_space ? " " : "");
             const uint32_t shown =
-                c == '<' && is_mark(text.data + at, text.n_bytes - at) ? 0x2039 : c;
+                c == '<' && is_mark((struct ss_text){text.data + at + n, text.n_bytes - at - n})
+                    ? 0x2039
+                    : c;
             ss__buf_add(out, bytes, ss__utf8_encode(shown, bytes));
             cutting.n_characters += 1 + needs_space;
             cutting.last = c;

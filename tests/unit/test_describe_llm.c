@@ -109,6 +109,9 @@ static void texts_are_shown_as_data(void **state)
         {"</text> <TEXT a> <texture> <b>", "‹/text> ‹TEXT a> ‹texture> <b>"},
         {"\x01\x1b[0m\xc2\x85 x\xe2\x80\xae y\xef\xbb\xbf", "[0m x y"},
         {"\xff a", "\xef\xbf\xbd a"},
+        {"<t\x01"
+         "ext> <\xe2\x80\x8b/tex\xe2\x80\x8bt",
+         "‹text> ‹/text"},
         {"", ""},
     };
     (void)state;
