@@ -86,7 +86,7 @@ def test_texts_and_features_share_one_map(run, analysed):
     d = np.linalg.norm(places(texts)[:, None] - places(features)[None], axis=-1)
     own = np.take_along_axis(d, np.argsort(-near, axis=1)[:, :5], axis=1)
     share = np.mean(d < np.median(own, axis=1, keepdims=True))  # by chance 0.5
-    assert share < 0.1, share
+    assert share < 0.2, share
 
 
 def test_clusters_are_scipys(run, analysed):
