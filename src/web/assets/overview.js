@@ -56,6 +56,7 @@ function missing(run) {
   const parts = [];
   if (run.labels === null) parts.push([`Labels and their scores`, "saescope describe RUN"]);
   if (run.pairs === null) parts.push(["Which features fire together, and families of them", "saescope families RUN"]);
+  if (run.map === null) parts.push(["A map of the features", "saescope map RUN"]);
   if (run.meta.evidence === null) parts.push(["Activation histograms, other texts, near misses", "saescope analyze … --evidence full"]);
   if (!run.meta.shown.texts) parts.push(["Texts were left out of this file", "saescope report RUN --out report.html"]);
   else if (run.meta.shown.n_cut > 0) parts.push([`${plural(run.meta.shown.n_cut, "text")} of ${count(run.meta.shown.n_texts)} are cut after ${run.meta.shown.chars} characters`, "saescope report RUN --out report.html --budget 50M"]);
