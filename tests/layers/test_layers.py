@@ -136,8 +136,6 @@ def test_every_parser_has_a_fuzz_target():
     needed = {"fuzz_safetensors", "fuzz_torch", "fuzz_npy", "fuzz_zip", "fuzz_tokenizer", "fuzz_jsonl", "fuzz_json", "fuzz_csv",
               "fuzz_stream", "fuzz_parquet", "fuzz_artifact", "fuzz_hub", "fuzz_sae", "fuzz_repo", "fuzz_tar", "fuzz_archive",
               "fuzz_llm", "fuzz_web_gate"}
-              "fuzz_stream", "fuzz_parquet", "fuzz_artifact", "fuzz_hub", "fuzz_sae", "fuzz_repo", "fuzz_tar", "fuzz_archive", "fuzz_llm",
-              "fuzz_web_gate"}
     assert needed <= found, f"missing: {needed - found}"
 
 
