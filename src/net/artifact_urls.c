@@ -22,7 +22,10 @@ static ss_status join(const struct ss_net_artifact *artifact, const char *locati
                       ss_err *err)
 {
     char origin[SS_NET_URL_ORIGIN_BYTES];
-    *url = location == NULL ? NULL : ss_net_url_join(artifact->store->url, location);
+    *url = NULL;
+    if (location != NULL) {
+        SS_RETURN_IF_ERROR(ss_net_url_join(artifact->store->url, location, url, err));
+    }
     if (*url == NULL || !ss_net_url_origin(*url, origin)) {
         ss__free(*url);
         *url = NULL;

@@ -25,8 +25,8 @@ static bool is_own_folder(const char *path)
     return lstat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
-/* Where a pointer leads in blobs/: the last part of its target, if the part before is "blobs".
- */
+/* Where a pointer leads in blobs/: the last part of its target, if the part before is "blobs";
+ * NULL where memory ran out. */
 static const char *blob_of_link(struct ss_net_cached_repo *repo, const char *path)
 {
     char target[MAX_LINK_BYTES];
@@ -38,8 +38,7 @@ static const char *blob_of_link(struct ss_net_cached_repo *repo, const char *pat
     const char *name = ss__path_name(target);
     const size_t n_before = (size_t)(name - target);
     const bool is_blob = n_before >= 6 && strncmp(name - 6, "blobs/", 6) == 0;
-    const char *kept = is_blob ? ss__arena_strndup(&repo->arena, name, strlen(name)) : "";
-    return kept == NULL ? "" : kept;
+    return is_blob ? ss__arena_strndup(&repo->arena, name, strlen(name)) : "";
 }
 
 static ss_net_cached_kind kind_of(ss_net_cached_kind kind, const char *name)
@@ -176,8 +175,11 @@ ss_status ss_net_cache_each(const char *cache_dir,
     }
     for (size_t i = 0; i < n; i++) {
         char *path = ss__path_join(cache, folders[i]);
-        const bool is_repo = path != NULL && is_own_folder(path) &&
-                             ss_net_hub_read_folder_name(folders[i], &name);
+        if (path == NULL) {
+            SS_TRY(ss__fail_nomem(err, "a path"));
+        }
+        const bool is_repo =
+            is_own_folder(path) && ss_net_hub_read_folder_name(folders[i], &name);
         ss__free(path);
         if (is_repo) {
             SS_TRY(read_repo(cache, folders[i], &repo, err));

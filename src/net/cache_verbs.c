@@ -168,19 +168,29 @@ static ss_status verify_blob(struct check *check, const struct ss_net_cached_fil
     return status;
 }
 
+static ss_status verify_ref(struct check *check, const struct ss_net_cached_file *file,
+                            ss_err *err)
+{
+    char commit[SS_NET_HUB_COMMIT_BYTES];
+    bool is_good = false;
+    SS_RETURN_IF_ERROR(ss_net_hub_ref_load(file->path, commit, &is_good, err));
+    if (!is_good) {
+        report(check, file, "it names no commit; delete it, or fetch again");
+    }
+    return SS_OK;
+}
+
 static ss_status verify_repo(void *user, struct ss_net_cached_repo *repo, ss_err *err)
 {
     struct check *check = user;
-    char commit[SS_NET_HUB_COMMIT_BYTES];
     for (size_t i = 0; i < repo->n; i++) {
         const struct ss_net_cached_file *file = &repo->files[i];
         if (file->is_dangling) {
             report(check, file, "it leads to a file that is not there; fetch again");
         } else if (file->kind == SS_NET_CACHED_BLOB) {
             SS_RETURN_IF_ERROR(verify_blob(check, file, err));
-        } else if (file->kind == SS_NET_CACHED_REF &&
-                   !ss_net_hub_ref_load(file->path, commit)) {
-            report(check, file, "it names no commit; delete it, or fetch again");
+        } else if (file->kind == SS_NET_CACHED_REF) {
+            SS_RETURN_IF_ERROR(verify_ref(check, file, err));
         } else if (file->kind == SS_NET_CACHED_POINTER && !file->is_link) {
             check->sum->n_unknown++;
         }

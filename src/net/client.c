@@ -235,7 +235,8 @@ static ss_status follow(const struct ss_net_request *request, struct route *rout
     if (!is_redirect(response->code) || location == NULL) {
         return SS_OK;
     }
-    char *target = ss_net_url_join(route->url, location);
+    char *target = NULL;
+    SS_RETURN_IF_ERROR(ss_net_url_join(route->url, location, &target, err));
     if (target == NULL) {
         char shown[2][SS_NET_URL_SHOWN_BYTES];
         return ss__fail(

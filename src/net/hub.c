@@ -383,11 +383,14 @@ static ss_status read_next(const struct ss_net_response *response, char **next, 
         const char *rel = end == NULL ? NULL : strstr(end, "rel=\"next\"");
         if (rel != NULL && (after == NULL || rel < after)) {
             char *target = ss__strndup(at + 1, (size_t)(end - at - 1));
-            *next = target == NULL ? NULL : ss_net_url_join(response->url, target);
+            const ss_status status = target == NULL
+                                         ? ss__fail_nomem(err, "a URL")
+                                         : ss_net_url_join(response->url, target, next, err);
             ss__free(target);
-            return *next == NULL ? ss__fail(err, SS_E_NETWORK,
-                                            "the hub's list continues at no usable URL")
-                                 : SS_OK;
+            return status != SS_OK || *next != NULL
+                       ? status
+                       : ss__fail(err, SS_E_NETWORK,
+                                  "the hub's list continues at no usable URL");
         }
         at = end;
     }

@@ -19,43 +19,51 @@ typedef enum cached {
 
 /* A listing of the commit, as the Python client keeps it:
  * trees/COMMIT.json {"format_version": 1, "files": {PATH: {…}, …}} */
-static cached look_in_listing(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
-                              const char *commit)
+static ss_status look_in_listing(const struct ss_net_hub *hub,
+                                 const struct ss_net_hub_name *name, const char *commit,
+                                 cached *found, ss_err *err)
 {
-    cached found = CACHED_NOTHING;
+    ss_status status = SS_OK;
     struct ss__json *json = NULL;
     char *path = ss_net_hub_listing_path(hub, name, commit);
-    if (path != NULL && ss__path_stat(path) == SS__PATH_FILE &&
-        ss__json_load(path, &json, NULL) == SS_OK) {
+    if (path == NULL) {
+        return ss__fail_nomem(err, "a path");
+    }
+    if (ss__path_stat(path) == SS__PATH_FILE) {
+        status = ss__json_load(path, &json, err);
         const struct ss__json *files = ss__json_get(json, "files");
         const bool is_known = ss__json_integer(ss__json_get(json, "format_version")) == 1;
         if (is_known && ss__json_is_object(files)) {
-            found = ss__json_get(files, name->path) != NULL ? CACHED_LOSS : CACHED_ABSENCE;
+            *found = ss__json_get(files, name->path) != NULL ? CACHED_LOSS : CACHED_ABSENCE;
         }
     }
     ss__json_free(json);
     ss__free(path);
-    return found;
+    return status == SS_E_NOMEM ? status : SS_OK;
 }
 
-static cached look_in_cache(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
-                            const char *commit, char **out)
+/* Errors: SS_E_NOMEM, which is never taken for an absence. */
+static ss_status look_in_cache(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                               const char *commit, cached *found, char **out, ss_err *err)
 {
     struct ss_net_hub_paths paths = {0};
+    bool is_absent = false;
     *out = NULL;
-    if (ss_net_hub_paths_find(hub, name, commit, NULL, &paths, NULL) != SS_OK) {
-        return CACHED_NOTHING;
-    }
+    *found = CACHED_NOTHING;
+    SS_RETURN_IF_ERROR(ss_net_hub_paths_find(hub, name, commit, NULL, &paths, err));
     const ss__path_kind kind = ss__path_stat(paths.pointer);
     if (kind == SS__PATH_FILE) {
         *out = paths.pointer;
         paths.pointer = NULL;
     }
     ss_net_hub_paths_release(&paths);
-    return kind == SS__PATH_FILE                    ? CACHED_FILE
-           : kind == SS__PATH_BROKEN                ? CACHED_LOSS
-           : ss_net_hub_no_exist(hub, name, commit) ? CACHED_ABSENCE
-                                                    : look_in_listing(hub, name, commit);
+    if (kind == SS__PATH_FILE || kind == SS__PATH_BROKEN) {
+        *found = kind == SS__PATH_FILE ? CACHED_FILE : CACHED_LOSS;
+        return SS_OK;
+    }
+    SS_RETURN_IF_ERROR(ss_net_hub_no_exist(hub, name, commit, &is_absent, err));
+    *found = is_absent ? CACHED_ABSENCE : CACHED_NOTHING;
+    return is_absent ? SS_OK : look_in_listing(hub, name, commit, found, err);
 }
 
 /* Whether a need is met by what is known where no more can be. */
@@ -164,11 +172,15 @@ static ss_status get_online(struct ss_net_hub *hub, const struct ss_net_hub_name
 
 /* ---- without it ---- */
 
+/* Only a guess at how much patience is due, so that no error matters. */
 static bool has_copy(const struct ss_net_hub *hub, const struct ss_net_hub_name *name)
 {
     char commit[SS_NET_HUB_COMMIT_BYTES] = "", *path = NULL;
-    const bool is_there = ss_net_hub_ref_read(hub, name, commit) &&
-                          look_in_cache(hub, name, commit, &path) < CACHED_LOSS;
+    bool is_known = false;
+    cached found = CACHED_NOTHING;
+    const bool is_there =
+        ss_net_hub_ref_read(hub, name, commit, &is_known, NULL) == SS_OK && is_known &&
+        look_in_cache(hub, name, commit, &found, &path, NULL) == SS_OK && found < CACHED_LOSS;
     ss__free(path);
     return is_there;
 }
@@ -207,8 +219,12 @@ static ss_status get_offline(struct ss_net_hub *hub, const struct ss_net_hub_nam
                              ss_net_hub_need need, const ss_err *why, char **out,
                              char commit[SS_NET_HUB_COMMIT_BYTES], ss_err *err)
 {
-    const bool is_known = ss_net_hub_ref_read(hub, name, commit);
-    const cached found = is_known ? look_in_cache(hub, name, commit, out) : CACHED_NOTHING;
+    bool is_known = false;
+    cached found = CACHED_NOTHING;
+    SS_RETURN_IF_ERROR(ss_net_hub_ref_read(hub, name, commit, &is_known, err));
+    if (is_known) {
+        SS_RETURN_IF_ERROR(look_in_cache(hub, name, commit, &found, out, err));
+    }
     const struct ss_net_options *options = ss_net_options_of(hub->net);
     if (found == CACHED_FILE && !hub->is_unreachable && !options->offline) {
         ss__log(&options->log, SS_LEVEL_WARNING,
@@ -241,7 +257,8 @@ ss_status ss_net_hub_get(struct ss_net_hub *hub, const struct ss_net_hub_name *n
     }
     if (ss_net_hub_is_commit(name->revision)) {
         memcpy(found_commit, name->revision, sizeof found_commit);
-        const cached found = look_in_cache(hub, name, name->revision, out);
+        cached found = CACHED_NOTHING;
+        SS_TRY(look_in_cache(hub, name, name->revision, &found, out, err));
         if (found == CACHED_FILE || found == CACHED_ABSENCE) {
             status = give(found, name, need, err);
             goto out;

@@ -314,8 +314,10 @@ static ss_status say_way_out(const struct ss_net_hub *hub, const struct fetching
     struct ss_net_hub_name name = f->name;
     struct ss_net_hub_paths paths = {0};
     char commit[SS_NET_HUB_COMMIT_BYTES] = "";
+    bool is_known = false;
     name.path[0] = '\0';
-    if (status != SS_E_NETWORK || err == NULL || !ss_net_hub_ref_read(hub, &name, commit) ||
+    if (status != SS_E_NETWORK || err == NULL ||
+        ss_net_hub_ref_read(hub, &name, commit, &is_known, NULL) != SS_OK || !is_known ||
         ss_net_hub_paths_find(hub, &name, commit, NULL, &paths, NULL) != SS_OK) {
         return status;
     }
@@ -361,7 +363,7 @@ ss_status ss_net_hub_get_model(struct ss_net_hub *hub, const struct ss_net_hub_n
     char found[SS_NET_HUB_COMMIT_BYTES] = "";
     char *cache = hub->cache;
     *folder = NULL;
-    hub->cache = ss_net_hub_model_cache(hub, name);
+    SS_RETURN_IF_ERROR(ss_net_hub_model_cache(hub, name, &hub->cache, err));
     const ss_status status = get_model(hub, &f, folder, found, err);
     hub->cache = cache;
     if (commit != NULL) {

@@ -52,20 +52,30 @@ static char *repo_path(const struct ss_net_hub *hub, const struct ss_net_hub_nam
     return detach_text(&buf);
 }
 
-static bool has_repo(const char *cache, const struct ss_net_hub_name *name)
+static ss_status has_repo(const char *cache, const struct ss_net_hub_name *name, bool *is_there,
+                          ss_err *err)
 {
     const struct ss_net_hub hub = {.cache = (char *)(uintptr_t)cache};
     char *path = repo_path(&hub, name);
-    const bool is_there = path != NULL && ss__path_stat(path) == SS__PATH_FOLDER;
+    if (path == NULL) {
+        return ss__fail_nomem(err, "a path");
+    }
+    *is_there = ss__path_stat(path) == SS__PATH_FOLDER;
     ss__free(path);
-    return is_there;
+    return SS_OK;
 }
 
-char *ss_net_hub_model_cache(const struct ss_net_hub *hub, const struct ss_net_hub_name *name)
+ss_status ss_net_hub_model_cache(const struct ss_net_hub *hub,
+                                 const struct ss_net_hub_name *name, char **cache, ss_err *err)
 {
-    const bool is_other =
-        hub->models == NULL || (!has_repo(hub->models, name) && has_repo(hub->cache, name));
-    return is_other ? hub->cache : hub->models;
+    bool in_models = false, in_other = true;
+    *cache = hub->cache;
+    if (hub->models != NULL) {
+        SS_RETURN_IF_ERROR(has_repo(hub->models, name, &in_models, err));
+        SS_RETURN_IF_ERROR(has_repo(hub->cache, name, &in_other, err));
+        *cache = in_models || !in_other ? hub->models : hub->cache;
+    }
+    return SS_OK;
 }
 
 ss_status ss_net_hub_paths_find(const struct ss_net_hub *hub,
@@ -146,22 +156,24 @@ void ss_net_hub_tag_cache(const struct ss_net_hub *hub)
 
 /* ---- what revisions mean ---- */
 
-bool ss_net_hub_ref_load(const char *path, char commit[SS_NET_HUB_COMMIT_BYTES])
+ss_status ss_net_hub_ref_load(const char *path, char commit[SS_NET_HUB_COMMIT_BYTES],
+                              bool *is_good, ss_err *err)
 {
     struct ss__buf text = {0};
-    bool is_good =
-        ss__path_stat(path) == SS__PATH_FILE && ss__file_read(path, 64, &text, NULL) == SS_OK;
-    for (; is_good && text.n_bytes > 0 && text.data[text.n_bytes - 1] == '\n'; text.n_bytes--) {
+    const ss_status status = ss__path_stat(path) == SS__PATH_FILE
+                                 ? ss__file_read(path, 64, &text, err)
+                                 : SS_E_NOINPUT;
+    while (text.n_bytes > 0 && text.data[text.n_bytes - 1] == '\n') {
+        text.n_bytes--;
     }
-    if (is_good && text.n_bytes == SS_NET_HUB_COMMIT_BYTES - 1) {
+    *is_good = status == SS_OK && text.n_bytes == SS_NET_HUB_COMMIT_BYTES - 1;
+    if (*is_good) {
         memcpy(commit, text.data, text.n_bytes);
         commit[text.n_bytes] = '\0';
-        is_good = ss_net_hub_is_commit(commit);
-    } else {
-        is_good = false;
+        *is_good = ss_net_hub_is_commit(commit);
     }
     ss__buf_release(&text);
-    return is_good;
+    return status == SS_E_NOMEM ? status : SS_OK;
 }
 
 static char *ref_path(const struct ss_net_hub *hub, const struct ss_net_hub_name *name)
@@ -172,17 +184,19 @@ static char *ref_path(const struct ss_net_hub *hub, const struct ss_net_hub_name
     return path;
 }
 
-bool ss_net_hub_ref_read(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
-                         char commit[SS_NET_HUB_COMMIT_BYTES])
+ss_status ss_net_hub_ref_read(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                              char commit[SS_NET_HUB_COMMIT_BYTES], bool *is_known, ss_err *err)
 {
-    if (ss_net_hub_is_commit(name->revision)) {
+    *is_known = ss_net_hub_is_commit(name->revision);
+    if (*is_known) {
         memcpy(commit, name->revision, SS_NET_HUB_COMMIT_BYTES);
-        return true;
+        return SS_OK;
     }
     char *path = ref_path(hub, name);
-    const bool is_known = path != NULL && ss_net_hub_ref_load(path, commit);
+    const ss_status status = path == NULL ? ss__fail_nomem(err, "a path")
+                                          : ss_net_hub_ref_load(path, commit, is_known, err);
     ss__free(path);
-    return is_known;
+    return status;
 }
 
 ss_status ss_net_hub_ref_write(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
@@ -191,8 +205,9 @@ ss_status ss_net_hub_ref_write(const struct ss_net_hub *hub, const struct ss_net
     ss_status status = SS_OK;
     char known[SS_NET_HUB_COMMIT_BYTES] = "";
     char *path = NULL;
-    if (ss_net_hub_is_commit(name->revision) ||
-        (ss_net_hub_ref_read(hub, name, known) && strcmp(known, commit) == 0)) {
+    bool is_known = false;
+    SS_TRY(ss_net_hub_ref_read(hub, name, known, &is_known, err));
+    if (ss_net_hub_is_commit(name->revision) || (is_known && strcmp(known, commit) == 0)) {
         return SS_OK;
     }
     path = ref_path(hub, name);
@@ -217,13 +232,14 @@ static char *no_exist_path(const struct ss_net_hub *hub, const struct ss_net_hub
     return path;
 }
 
-bool ss_net_hub_no_exist(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
-                         const char *commit)
+ss_status ss_net_hub_no_exist(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
+                              const char *commit, bool *is_known, ss_err *err)
 {
     char *path = no_exist_path(hub, name, commit);
-    const bool is_known = path != NULL && ss__path_stat(path) == SS__PATH_FILE;
+    *is_known = path != NULL && ss__path_stat(path) == SS__PATH_FILE;
+    const ss_status status = path == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
     ss__free(path);
-    return is_known;
+    return status;
 }
 
 char *ss_net_hub_listing_path(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,

@@ -66,16 +66,23 @@ SS_MUST_USE ss_status ss_net_hub_paths_find(const struct ss_net_hub *hub,
                                             struct ss_net_hub_paths *out, ss_err *err);
 void ss_net_hub_paths_release(struct ss_net_hub_paths *paths);
 
-/* The commit that a file of refs/ holds; false if it holds none. */
-bool ss_net_hub_ref_load(const char *path, char commit[SS_NET_HUB_COMMIT_BYTES]);
+/* The commit that a file of refs/ holds, if it holds one. Errors, here and in those below that
+ * look: SS_E_NOMEM, so that what could not be looked for is never taken for absent. */
+SS_MUST_USE ss_status ss_net_hub_ref_load(const char *path,
+                                          char commit[SS_NET_HUB_COMMIT_BYTES], bool *is_good,
+                                          ss_err *err);
 
 /* The cache that a model is looked for and kept in: a view. It is that for models, unless only
  * the other has something of the model. */
-char *ss_net_hub_model_cache(const struct ss_net_hub *hub, const struct ss_net_hub_name *name);
+SS_MUST_USE ss_status ss_net_hub_model_cache(const struct ss_net_hub *hub,
+                                             const struct ss_net_hub_name *name, char **cache,
+                                             ss_err *err);
 
-/* The commit of a revision as the cache knows it; false if it does not. */
-bool ss_net_hub_ref_read(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
-                         char commit[SS_NET_HUB_COMMIT_BYTES]);
+/* The commit of a revision, if the cache knows it. */
+SS_MUST_USE ss_status ss_net_hub_ref_read(const struct ss_net_hub *hub,
+                                          const struct ss_net_hub_name *name,
+                                          char commit[SS_NET_HUB_COMMIT_BYTES], bool *is_known,
+                                          ss_err *err);
 
 /* Note what a revision means now, if that is new. */
 SS_MUST_USE ss_status ss_net_hub_ref_write(const struct ss_net_hub *hub,
@@ -83,8 +90,9 @@ SS_MUST_USE ss_status ss_net_hub_ref_write(const struct ss_net_hub *hub,
                                            const char *commit, ss_err *err);
 
 /* Whether the cache knows that a commit has no such file, and noting it (best effort). */
-bool ss_net_hub_no_exist(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
-                         const char *commit);
+SS_MUST_USE ss_status ss_net_hub_no_exist(const struct ss_net_hub *hub,
+                                          const struct ss_net_hub_name *name,
+                                          const char *commit, bool *is_known, ss_err *err);
 void ss_net_hub_note_no_exist(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                               const char *commit);
 

@@ -185,7 +185,9 @@ static ss_status list_cached(struct ss_net_hub *hub, const struct ss_net_hub_nam
     struct ss_net_hub_name top = *name;
     *found = false;
     top.path[0] = '\0';
-    if (!ss_net_hub_ref_read(hub, name, tree->commit)) {
+    bool is_known = false;
+    SS_TRY(ss_net_hub_ref_read(hub, name, tree->commit, &is_known, err));
+    if (!is_known) {
         return SS_OK;
     }
     SS_TRY(ss_net_hub_paths_find(hub, &top, tree->commit, NULL, &paths, err));
@@ -210,13 +212,14 @@ ss_status ss_net_hub_list(struct ss_net_hub *hub, const struct ss_net_hub_name *
     }
     if (status == SS_E_NETWORK) {
         struct ss_net_hub_tree cached = {0};
-        const ss_status other = list_cached(hub, name, &cached, &found, NULL);
-        if (other == SS_OK && found) {
-            ss_net_hub_tree_release(out);
-            *out = cached;
-            status = SS_OK;
-        } else {
-            ss_net_hub_tree_release(&cached);
+        ss_err why;
+        const ss_status other = list_cached(hub, name, &cached, &found, &why);
+        const bool helps = other != SS_OK || found; /* a fault of the cache is said, too */
+        ss_net_hub_tree_release(helps ? out : &cached);
+        *out = helps ? cached : *out;
+        status = helps ? other : status;
+        if (other != SS_OK && err != NULL) {
+            *err = why;
         }
     }
     if (status == SS_OK && out->n > 0) {

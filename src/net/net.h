@@ -239,8 +239,9 @@ bool ss_net_url_origin(const char *url, char out[SS_NET_URL_ORIGIN_BYTES]);
 /* Whether the URL's host is this machine: localhost, 127.0.0.0/8 or ::1, as it is written. */
 bool ss_net_url_is_loopback(const char *url);
 
-/* The URL that `reference` means on a page at `base`, to be released with ss__free; NULL if
- * it is not http or https, or memory ran out. */
-char *ss_net_url_join(const char *base, const char *reference);
+/* The URL that `reference` means on a page at `base`. Gives *out (ss__free), NULL if it is not
+ * http or https. Errors: SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_net_url_join(const char *base, const char *reference, char **out,
+                                      ss_err *err);
 
 #endif

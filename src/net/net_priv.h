@@ -56,10 +56,10 @@ SS_MUST_USE ss_status ss_net_need_online(const struct ss_net *net, const char *w
 /* Empty a response but keep its memory. */
 void ss_net_response_reset(struct ss_net_response *response);
 
-/* Add a header line "Name: value" (without its end); false if it is not one or memory ran out.
- */
-bool ss_net_response_add_header(struct ss_net_response *response, const char *line,
-                                size_t n_bytes);
+/* Add a header line "Name: value" (without its end). Errors: SS_E_DATA (it is none), SS_E_NOMEM; no
+ * message. */
+SS_MUST_USE ss_status ss_net_response_add_header(struct ss_net_response *response,
+                                                 const char *line, size_t n_bytes);
 
 /* Content-Range "bytes first-last/total" of a response; *total is SS_NOWHERE for "*". False if
  * there is none or it makes no sense. */

@@ -36,18 +36,18 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-bool ss_net_response_add_header(struct ss_net_response *response, const char *line,
-                                size_t n_bytes)
+ss_status ss_net_response_add_header(struct ss_net_response *response, const char *line,
+                                     size_t n_bytes)
 {
     const char *colon = memchr(line, ':', n_bytes);
     if (colon == NULL || colon == line || memchr(line, '\0', n_bytes) != NULL ||
         response->n_headers == MAX_HEADERS) {
-        return false;
+        return SS_E_DATA;
     }
     void *headers = response->headers;
     if (!ss__grow(&headers, &response->headers_capacity, response->n_headers + 1,
                   sizeof *response->headers)) {
-        return false;
+        return SS_E_NOMEM;
     }
     response->headers = headers;
     const char *value = colon + 1, *end = line + n_bytes;
@@ -57,12 +57,12 @@ bool ss_net_response_add_header(struct ss_net_response *response, const char *li
     }
     char *copy = ss__strndup(line, (size_t)(end - line));
     if (copy == NULL) {
-        return false;
+        return SS_E_NOMEM;
     }
     copy[colon - line] = '\0';
     response->headers[response->n_headers++] =
         (struct ss_net_header){.name = copy, .value = copy + (value - line)};
-    return true;
+    return SS_OK;
 }
 
 const char *ss_net_header(const struct ss_net_response *response, const char *name)

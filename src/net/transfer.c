@@ -103,6 +103,17 @@ static void parse_status_line(struct transfer *t, const char *line, size_t n)
     }
 }
 
+static void take_header(struct transfer *t, const char *line, size_t n)
+{
+    const ss_status status = ss_net_response_add_header(t->response, line, n);
+    if (status == SS_E_NOMEM) {
+        t->status = ss__fail_nomem(t->err, "a header");
+        t->exchange->fault = SS_NET_FAULT_PERMANENT;
+    } else if (status != SS_OK) {
+        fail_protocol(t, "a header of the response is malformed; try again later");
+    }
+}
+
 static size_t on_header(char *data, size_t size, size_t n_items, void *user)
 {
     struct transfer *t = user;
@@ -123,8 +134,8 @@ static size_t on_header(char *data, size_t size, size_t n_items, void *user)
         end_head(t);
     } else if (n > 5 && strncmp(data, "HTTP/", 5) == 0) {
         parse_status_line(t, data, n);
-    } else if (!ss_net_response_add_header(t->response, data, n)) {
-        fail_protocol(t, "a header of the response is malformed; try again later");
+    } else {
+        take_header(t, data, n);
     }
     return t->status == SS_OK ? size * n_items : 0;
 }

@@ -88,17 +88,24 @@ bool ss_net_url_is_loopback(const char *url)
            is_loopback_number(host);
 }
 
-char *ss_net_url_join(const char *base, const char *reference)
+ss_status ss_net_url_join(const char *base, const char *reference, char **out, ss_err *err)
 {
+    ss_status status = SS_OK;
     CURLU *parsed = curl_url();
-    char *whole = NULL, *copy = NULL, origin[SS_NET_URL_ORIGIN_BYTES];
-    if (parsed != NULL && curl_url_set(parsed, CURLUPART_URL, base, 0) == CURLUE_OK &&
-        curl_url_set(parsed, CURLUPART_URL, reference, CURLU_URLENCODE) == CURLUE_OK &&
-        curl_url_get(parsed, CURLUPART_URL, &whole, 0) == CURLUE_OK &&
-        ss_net_url_origin(whole, origin)) {
-        copy = ss__strdup(whole);
+    CURLUcode code = parsed == NULL ? CURLUE_OUT_OF_MEMORY : CURLUE_OK;
+    char *whole = NULL, origin[SS_NET_URL_ORIGIN_BYTES];
+    *out = NULL;
+    code = code == CURLUE_OK ? curl_url_set(parsed, CURLUPART_URL, base, 0) : code;
+    if (code == CURLUE_OK) {
+        code = curl_url_set(parsed, CURLUPART_URL, reference, CURLU_URLENCODE);
+    }
+    code = code == CURLUE_OK ? curl_url_get(parsed, CURLUPART_URL, &whole, 0) : code;
+    const bool is_url = code == CURLUE_OK && ss_net_url_origin(whole, origin);
+    *out = is_url ? ss__strdup(whole) : NULL;
+    if (code == CURLUE_OUT_OF_MEMORY || (is_url && *out == NULL)) {
+        status = ss__fail_nomem(err, "a URL");
     }
     curl_free(whole);
     curl_url_cleanup(parsed);
-    return copy;
+    return status;
 }

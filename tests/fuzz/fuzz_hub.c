@@ -41,7 +41,8 @@ static void check_address(const char *line)
 {
     char origin[SS_NET_URL_ORIGIN_BYTES];
     struct ss__buf quoted = {0};
-    char *joined = ss_net_url_join("https://example.org/a/b?c", line);
+    char *joined = NULL;
+    (void)!ss_net_url_join("https://example.org/a/b?c", line, &joined, NULL);
     need(joined == NULL || ss_net_url_origin(joined, origin));
     ss__free(joined);
     (void)ss_net_url_origin(line, origin);
@@ -74,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     for (size_t at = 0; at < n && n_lines < MAX_LINES; n_lines++) {
         const uint8_t *end = memchr(data + at, '\n', n - at);
         const size_t length = end == NULL ? n - at : (size_t)(end - (data + at));
-        (void)ss_net_response_add_header(&response, (const char *)data + at, length);
+        (void)!ss_net_response_add_header(&response, (const char *)data + at, length);
         char *line = ss__strndup((const char *)data + at, length);
         if (line != NULL) {
             check_name(line);
