@@ -1,3 +1,5 @@
+/* The commands of the program, one per file, and the groups of options that several of them
+ * take. */
 #ifndef SS_CLI_COMMANDS_H
 #define SS_CLI_COMMANDS_H
 

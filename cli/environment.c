@@ -1,3 +1,5 @@
+/* The table of variables and places; help, man pages and the search for names that are
+ * mistyped read it. */
 #include "environment.h"
 
 /* docs/formats.md has the same with more words. */

@@ -1,3 +1,5 @@
+/* What analyze and encode share: which inputs go together, and opening them in an order that
+ * finds a wrong SAE before a large model is read. */
 #include <string.h>
 
 #include "cli.h"

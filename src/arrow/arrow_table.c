@@ -1,3 +1,5 @@
+/* Columns are found by their names and types when a file is opened, once; a batch then gives
+ * views into the buffers that the reader of Arrow made, without a copy. */
 #include "arrow/arrow_table.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+/* Each block is twice as large as the one before it, so that many small allocations cost few
+ * calls; what is handed out is zeroed. */
 #include "base/arena.h"
 
 #include <stdarg.h>

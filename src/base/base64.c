@@ -1,3 +1,5 @@
+/* Groups of four characters; only the last one may be padded, and the bits that its padding
+ * leaves over have to be zero, so that no two texts stand for the same bytes. */
 #include "base/base64.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+/* A failure is remembered in the buffer, so that callers append without asking and check
+ * once at the end (ss__buf_check); nothing is appended behind a failure. */
 #include "base/buf.h"
 
 #include <stdio.h>

@@ -1,3 +1,5 @@
+/* The tables of names of every public enum stand here and nowhere else: messages, options
+ * and run.json all read them. */
 #include "base/enum_names.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+/* Formatting an error never fails: no memory is taken, and a message that is too long is
+ * cut. */
 #include "base/error.h"
 
 #include <errno.h>

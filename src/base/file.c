@@ -1,3 +1,5 @@
+/* A path that cannot be looked at for want of permission, or a link to nowhere, is "there":
+ * whoever took it for absent would leave a file out without a word. */
 #include "base/file.h"
 
 #include <dirent.h>

@@ -1,3 +1,5 @@
+/* The functions are those of libcrypto that allocate nothing, since a hash must not fail for
+ * want of memory in the middle of a file. */
 #define OPENSSL_SUPPRESS_DEPRECATED /* of struct ss__hash */
 #include "base/hash.h"
 

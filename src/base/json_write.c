@@ -1,3 +1,5 @@
+/* What Python's json.dump writes, byte for byte: separators, escapes, the shortest digits of
+ * a double. Results of the Python workflow can then be compared by their bytes. */
 #include "base/json_write.h"
 
 #include <inttypes.h>

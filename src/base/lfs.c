@@ -1,3 +1,5 @@
+/* Told by the form of the whole text and never by a name, since every kind of file may be a
+ * pointer. */
 #include "base/lfs.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+/* Mapped regions stand in a table that a handler of SIGBUS may read. It can take no lock and
+ * no memory, so the table is constant in size and its places are claimed by atomics. */
 #include "base/map.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+/* Sizes are multiplied and added with a check; a size of 0 is served as 1, so that NULL
+ * means failure and nothing else. */
 #include "base/mem.h"
 
 #include <stdatomic.h>

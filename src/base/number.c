@@ -1,3 +1,6 @@
+/* printf and strtod follow the locale of the process, which belongs to the host program.
+ * Here the "C" locale is handed to them for each call, and digits are those of Python's
+ * repr: the fewest that read back as the same double. */
 #include "base/number.h"
 
 #include <inttypes.h>

@@ -1,3 +1,6 @@
+/* The order that makes an output whole or absent: write under a temporary name, fsync,
+ * rename, fsync of the folder. All names are put together when the file is opened, so that
+ * removing it after a failure needs no memory. */
 #include "base/output.h"
 
 #include <errno.h>

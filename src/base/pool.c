@@ -1,3 +1,6 @@
+/* Tasks are claimed by an atomic counter, so that no thread waits while there is work.
+ * Threads look for a new job for a moment before they sleep, since waking one takes longer
+ * than many of the jobs do. */
 #include "base/pool.h"
 
 #include <pthread.h>

@@ -1,3 +1,5 @@
+/* The file has no name from the beginning (O_TMPFILE, else unlinked at once), so that
+ * nothing of it is left whatever ends the process. */
 #include "base/spool.h"
 
 #include <errno.h>

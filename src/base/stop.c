@@ -1,3 +1,5 @@
+/* The callback is the caller's and may be slow, so it is asked by the clock and not by the
+ * step. */
 #include "base/stop.h"
 
 #include <time.h>

@@ -1,3 +1,5 @@
+/* A process number in a name is no owner: containers use the same numbers, and numbers are
+ * used again. The lock is what tells a living writer from a dead one. */
 #include "base/temporary.h"
 
 #include <dirent.h>

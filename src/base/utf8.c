@@ -1,3 +1,6 @@
+/* Lead bytes by a table, so that overlong forms, surrogates and what lies above U+10FFFF are
+ * refused by the range of the second byte alone; runs of ASCII are passed eight bytes at a
+ * time. */
 #include "base/utf8.h"
 
 #include <string.h>

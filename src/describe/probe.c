@@ -1,3 +1,6 @@
+/* The covariance is factorised once for all features; a feature then costs two triangular
+ * solves. The ridge keeps the factorisation defined where there are fewer texts than
+ * dimensions. */
 #include "describe/probe.h"
 
 #include <math.h>

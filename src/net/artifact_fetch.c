@@ -1,3 +1,6 @@
+/* An artifact in its folder, by way of the cache that the store's own client uses: objects
+ * there are named by their hashes, so that what two artifacts share is downloaded once. A
+ * copy is hashed while it is made, and one that is not right is fetched again. */
 #include "net/artifact.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* wandb:ENTITY/PROJECT/NAME:ALIAS. What the store lets people write is wider than what its
+ * client makes, so all characters are taken but those that would change where a path or a
+ * query leads. */
 #include <string.h>
 
 #include "base/mem.h"

@@ -1,3 +1,6 @@
+/* States of a partial file and who may be in them: see download.h. Bytes are hashed as they
+ * come, those of an earlier try first, so that a file is read once more only when it is
+ * resumed. */
 #include "net/download.h"
 
 #include <errno.h>

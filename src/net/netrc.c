@@ -1,3 +1,4 @@
+/* A parser of words that does not copy the file: one buffer has the word under way. */
 #include "net/netrc.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+/* An .npz whose arrays are written one after the other from memory; reading it back checks
+ * shapes and finiteness, since later steps divide by what is in it. */
 #include "run/centroids_file.h"
 
 #include <math.h>

@@ -1,3 +1,5 @@
+/* The number of rows is known at the end only, so the header is written first with room for
+ * it and patched (run/npy.h). Rows without an embedding are filled in by their numbers. */
 #include "run/embeddings_file.h"
 
 #include <string.h>

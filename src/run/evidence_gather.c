@@ -1,3 +1,5 @@
+/* How much is kept follows the budget: sizes of lists and of the pool go down by steps until
+ * the files are expected to fit. */
 #include "run/evidence_gather.h"
 
 #include <inttypes.h>

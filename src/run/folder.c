@@ -1,3 +1,6 @@
+/* Files are made in RUN/.unfinished.…, each flushed; then the old run.json is taken away,
+ * the others are moved in, and the new one comes last. Whatever ends the process between two
+ * of these steps, a folder with a run.json is a whole one. */
 #include "run/folder.h"
 
 #include <dirent.h>

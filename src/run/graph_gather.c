@@ -1,3 +1,5 @@
+/* A thin layer between the pass and the reducers of stats: it decides what is gathered, they
+ * add it up. */
 #include "run/graph_gather.h"
 
 #include "base/mem.h"

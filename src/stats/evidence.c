@@ -1,3 +1,5 @@
+/* Entries of lists are small and in memory; whole texts and their embeddings wait in a file
+ * without a name (evidence_texts.c) until the pass knows which of them count. */
 #include "stats/evidence.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* Counts are in octaves of eight, made when the first value of that exponent comes:
+ * activations use few of the exponents that there are, and the counts of 65,536 features
+ * have to fit into memory. */
 #include "stats/magnitudes.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+/* Each splitter finds the next place to cut. They run one behind the other over spans,
+ * without copies of the text. */
 #include "tokenizer/split.h"
 
 #include <string.h>

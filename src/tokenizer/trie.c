@@ -1,3 +1,5 @@
+/* An edge is a node, a byte and the node that it leads to, packed into 64 bits; a step is
+ * one look into an open-addressed table. */
 #include "tokenizer/trie.h"
 
 #include "base/mem.h"

@@ -1,3 +1,5 @@
+/* Groups of blocks of records for what every code point has, sorted arrays for what few
+ * have; syllables of Hangul are computed, as the standard has it. */
 #include "tokenizer/unicode.h"
 
 struct combining_range {

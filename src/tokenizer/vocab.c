@@ -1,3 +1,5 @@
+/* Ids need not be contiguous: published vocabularies have gaps, and tokens that were added
+ * behind others. A gap is an id without a text, which is no error until a text needs it. */
 #include <inttypes.h>
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* Filling and looking up; the layout, and why it is so, stands in word_cache.h. */
 #include "tokenizer/word_cache.h"
 
 #include "base/mem.h"
