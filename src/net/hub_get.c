@@ -172,7 +172,7 @@ static ss_status get_online(struct ss_net_hub *hub, const struct ss_net_hub_name
 
 /* ---- without it ---- */
 
-/* Only a guess at how much patience is due, so that no error matters. */
+/* Only a guess at how many tries are worth while, so that no error matters. */
 static bool has_copy(const struct ss_net_hub *hub, const struct ss_net_hub_name *name)
 {
     char commit[SS_NET_HUB_COMMIT_BYTES] = "", *path = NULL;

@@ -258,9 +258,9 @@ static ss_status run_check(const struct faults_case *self, const char *folder, u
                                                 : ss_cache_verify(&options, &found, err);
     (void)folder;
     /* A file that cannot be read is a finding. */
-    *sum = status != SS_OK                  ? 0
-           : self->path != NULL             ? 1
-                                            : 1 + 100 * found.n_checked + found.n_findings;
+    *sum = status != SS_OK      ? 0
+           : self->path != NULL ? 1
+                                : 1 + 100 * found.n_checked + found.n_findings;
     return status;
 }
 
