@@ -8,7 +8,7 @@ enum { N_SHOWN = 8, LABEL_COLUMNS = 40 };
 
 /* In the order of the enums. */
 static const char *const rules[] = {"parents", "seed", "seed-keywords", "saerch"};
-static const char *const scores[] = {"phi", "npmi", "conditional"};
+static const char *const scores[] = {"cosine", "phi", "npmi", "conditional"};
 
 static size_t place_of(const char *name, const char *const *names, size_t n)
 {
@@ -74,8 +74,10 @@ static void print_summary(const struct ss_families_info *info, const struct cli_
     }
     ss_families_free(families);
     putchar('\n');
-    cli_say(stdout, "Written to %s: families.json, feature_families.json, pairs.arrow%s", path,
-            cli_given(values, OPT_MATRIX) ? ", coactivation_matrix.npy" : "");
+    cli_say(stdout,
+            "Written to %s: families.json, feature_families.json, pairs.arrow%s, and pictures: "
+            "families, family_maps, coactivation as svg and png",
+            path, cli_given(values, OPT_MATRIX) ? ", coactivation_matrix.npy" : "");
 }
 
 static void print_json_number(const char *name, double value)
@@ -158,8 +160,11 @@ const struct cli_command cli_families = {
         "parents, the default, each feature has at most one parent: of the features that fire "
         "more often, whose pair with it is no accident (q at most 0.01 by the one-sided test "
         "of "
-        "Fisher over all pairs, 5 rows or more, twice as many as by chance), the one that it "
-        "correlates with most. Every subtree is a family. The rule is tried on one half of the "
+        "Fisher over all pairs, 5 rows or more, twice as many as by chance), the one "
+        "whose activations are most like its own, weighed by how much more often than by "
+        "chance "
+        "both fire (the cosine times the logarithm of the lift). Every subtree is a family. "
+        "The rule is tried on one half of the "
         "texts, and the pairs that it finds there are counted on the other half: lift is how "
         "many times as often as by chance they fire together.\n\n--method seed and "
         "seed-keywords make the families of the Python workflow's two builders, saerch those "
@@ -172,7 +177,7 @@ const struct cli_command cli_families = {
                  {"saescope families run --method seed --matrix",
                   "as the Python workflow makes them, with its matrix"}},
     .uses = {{OPT_FAMILY_RULE, false, "parents", NULL},
-             {OPT_FAMILY_SCORE, false, "phi", NULL},
+             {OPT_FAMILY_SCORE, false, "cosine", NULL},
              {OPT_MAX_PARENT_RATE, false, NULL, NULL},
              {OPT_TAU, false, NULL, NULL},
              {OPT_PAIRS_PHI, false, NULL, NULL},

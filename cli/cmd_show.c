@@ -238,6 +238,9 @@ static int show(const struct cli_command *command, const struct cli_values *valu
                                    cli_options[filters[i]].name);
         }
     }
+    if (cli_given(values, OPT_FAMILY) && values->n_arguments == 1) {
+        return cli_usage_error(command, "--family needs numbers of features");
+    }
     const struct ss_run_options options = cli_run_options(values);
     if (ss_run_open(showing.path, &options, &showing.run, &err) != SS_OK) {
         return cli_fail(&err);
@@ -260,7 +263,15 @@ static int show(const struct cli_command *command, const struct cli_values *valu
         ss_run_free(showing.run);
         return cli_fail(&err);
     }
+    if (cli_given(values, OPT_FAMILY) &&
+        ss_families_open(showing.path, &showing.families, &err) != SS_OK) {
+        ss_samples_free(showing.samples);
+        ss_descriptions_free(showing.descriptions);
+        ss_run_free(showing.run);
+        return cli_fail(&err);
+    }
     const int code = values->n_arguments > 1 ? show_given(&showing) : show_found(&showing);
+    ss_families_free(showing.families);
     ss_samples_free(showing.samples);
     ss_descriptions_free(showing.descriptions);
     ss_run_free(showing.run);
@@ -288,6 +299,7 @@ const struct cli_command cli_show = {
         "the words, whatever their case, also as parts of longer words; features with more "
         "such texts come first.",
     .examples = {{"saescope show run 450", "one feature and its texts"},
+                 {"saescope show run 450 --family", "with what is above and below it"},
                  {"saescope show run --search 'black hole'",
                   "features whose texts speak of black holes"},
                  {"saescope show run --rate 0.1..5 --sort max --limit 50",
@@ -299,6 +311,7 @@ const struct cli_command cli_show = {
              {OPT_DEAD, false, NULL, NULL},
              {OPT_SORT, false, NULL, NULL},
              {OPT_LIMIT, false, "20", NULL},
+             {OPT_FAMILY, false, NULL, NULL},
              {OPT_JSON, false, NULL, NULL},
              {OPT_NO_COLOR, false, NULL, NULL},
              {OPT_HELP, false, NULL, NULL}},

@@ -178,6 +178,9 @@ void cli_show_feature(const struct showing *showing, size_t feature)
     }
     print_name("activation");
     printf("largest %.4g, mean %.4g\n", (double)facts.max_activation, facts.mean_activation);
+    if (showing->families != NULL) {
+        cli_show_family(showing, feature);
+    }
     if (showing->samples != NULL) {
         print_histogram(showing, feature);
     }
@@ -287,6 +290,9 @@ void cli_show_json_feature(const struct showing *showing, size_t feature)
         printf(", \"description\": {");
         cli_print_json_description(&description);
         putchar('}');
+    }
+    if (showing->families != NULL) {
+        cli_show_json_family(showing, feature);
     }
     printf(", \"top_texts\": [");
     for (size_t rank = 0; rank < facts.n_top; rank++) {

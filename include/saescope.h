@@ -1479,6 +1479,7 @@ typedef enum ss_family_rule {
 
 /* By what a parent is chosen. */
 typedef enum ss_family_score {
+    SS_FAMILY_COSINE, /* cosine of the activations, times the logarithm of the lift */
     SS_FAMILY_PHI,
     SS_FAMILY_NPMI,
     SS_FAMILY_CONDITIONAL, /* low end of the interval of P(parent given child) */

@@ -7,7 +7,8 @@
 
 static const char *const rule_names[SS_GRAPH_N_RULES] = {"parents", "seed", "seed-keywords",
                                                          "saerch"};
-static const char *const score_names[SS_GRAPH_N_SCORES] = {"phi", "npmi", "conditional"};
+static const char *const score_names[SS_GRAPH_N_SCORES] = {"cosine", "phi", "npmi",
+                                                           "conditional"};
 
 const char *ss_graph_rule_name(ss_graph_rule rule)
 {
@@ -24,7 +25,7 @@ void ss_graph_family_defaults(ss_graph_rule rule, struct ss_graph_family_options
     *options = (struct ss_graph_family_options){
         .rule = rule,
         .rows = SS_GRAPH_ALL,
-        .score = SS_GRAPH_PHI,
+        .score = SS_GRAPH_COSINE,
         .largest_q = 0.01,
         .least_lift = 2,
         .least_count = 5,

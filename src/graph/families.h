@@ -48,6 +48,7 @@ const char *ss_graph_rule_name(ss_graph_rule rule); /* "parents", "seed", … */
 
 /* By what the parent of a feature is chosen among those that may be it. */
 typedef enum ss_graph_score {
+    SS_GRAPH_COSINE, /* cosine of activations, times ln lift */
     SS_GRAPH_PHI,
     SS_GRAPH_NPMI,
     SS_GRAPH_CONDITIONAL, /* low end of the Wilson interval of P(parent given child) */

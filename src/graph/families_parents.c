@@ -33,9 +33,15 @@ static struct ss_graph_counts counts_of(const struct choosing *choosing, size_t 
         ss_graph_fires(table, rows, b), ss_graph_count(table, rows, index)};
 }
 
-static double score_of(const struct choosing *choosing, struct ss_graph_counts counts)
+static double score_of(const struct choosing *choosing, struct ss_graph_counts counts,
+                       const struct ss_graph_significant_pair *pair)
 {
     double low = 0, high = 0;
+    if (choosing->options->score == SS_GRAPH_COSINE) {
+        return log(ss_graph_lift(counts)) * ss_graph_cosine(choosing->table,
+                                                            choosing->options->rows, pair->a,
+                                                            pair->b, pair->index);
+    }
     if (choosing->options->score == SS_GRAPH_PHI) {
         return ss_graph_phi(counts);
     }
@@ -69,8 +75,8 @@ static void choose_parents(struct choosing *choosing)
         const uint32_t parent = a_is_older ? pair->a : pair->b;
         const uint32_t child = a_is_older ? pair->b : pair->a;
         const struct ss_graph_counts counts = counts_of(choosing, parent, child, pair->index);
-        const struct ss_graph_parent candidate = {child, parent, pair->index,
-                                                  score_of(choosing, counts), pair->log_q};
+        const struct ss_graph_parent candidate = {
+            child, parent, pair->index, score_of(choosing, counts, pair), pair->log_q};
         const bool may_be =
             counts.n_both >= options->least_count &&
             (double)counts.n_both * (double)counts.n_rows >=

@@ -72,6 +72,29 @@ uint64_t ss_graph_count(const struct ss_graph_table *table, ss_graph_row_set row
                                     : table->counts[index] - table->scores[index];
 }
 
+/* Sums that are full count as they are. */
+static double sum_of(uint64_t all, uint64_t score, ss_graph_row_set rows)
+{
+    return rows == SS_GRAPH_ALL     ? (double)all
+           : rows == SS_GRAPH_SCORE ? (double)score
+                                    : (double)(all - (score < all ? score : all));
+}
+
+static double square_of(const struct ss_graph_table *table, ss_graph_row_set rows, size_t f)
+{
+    const uint64_t *squares = table->features[f].squares;
+    return rows == SS_GRAPH_ALL ? (double)squares[0] + (double)squares[1]
+                                : (double)squares[rows];
+}
+
+double ss_graph_cosine(const struct ss_graph_table *table, ss_graph_row_set rows, size_t a,
+                       size_t b, uint64_t index)
+{
+    const double squares = square_of(table, rows, a) * square_of(table, rows, b);
+    const double product = sum_of(table->products[index], table->score_products[index], rows);
+    return squares > 0 ? product / sqrt(squares) : 0;
+}
+
 uint64_t ss_graph_find(const struct ss_graph_table *table, size_t a, size_t b)
 {
     const size_t low = a < b ? a : b;

@@ -18,6 +18,7 @@ struct ss_graph_table {
     const uint32_t *counts;                       /* [pairs] rows in which both fire */
     const uint32_t *scores;                       /* [pairs] those of the score half */
     const uint64_t *products;                     /* [pairs] see struct ss_stats_pair */
+    const uint64_t *score_products;               /* [pairs] those of the score half */
 };
 
 /* What is wrong with a table that was read from a file, so that it is not to be walked; NULL:
@@ -37,6 +38,9 @@ uint64_t ss_graph_fires(const struct ss_graph_table *table, ss_graph_row_set row
 /* Rows in which both features of the pair at `index` fire. */
 uint64_t ss_graph_count(const struct ss_graph_table *table, ss_graph_row_set rows,
                         uint64_t index);
+/* The cosine of two features' activations over those rows: of the pair at `index`. */
+double ss_graph_cosine(const struct ss_graph_table *table, ss_graph_row_set rows, size_t a,
+                       size_t b, uint64_t index);
 /* Where the pair of two different features stands; UINT64_MAX: they never fire together. */
 uint64_t ss_graph_find(const struct ss_graph_table *table, size_t a, size_t b);
 

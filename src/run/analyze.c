@@ -17,7 +17,7 @@
 #include "run/plot.h"
 #include "run/steps.h"
 
-enum { DEFAULT_TOP_K = 10, MAX_SENTENCES = 100, MAX_FILES = 32 };
+enum { DEFAULT_TOP_K = 10, MAX_SENTENCES = 100, MAX_FILES = 64 };
 
 /* Passes sentences on and keeps them for the manifest. */
 struct recorder {

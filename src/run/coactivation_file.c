@@ -12,7 +12,13 @@
 
 /* One number of each pair, taken while all are walked through once more: a copy of them in
  * memory could be larger than what they were counted in. */
-typedef enum column_part { PART_OTHER, PART_COUNT, PART_SCORE, PART_PRODUCT } column_part;
+typedef enum column_part {
+    PART_OTHER,
+    PART_COUNT,
+    PART_SCORE,
+    PART_PRODUCT,
+    PART_SCORE_PRODUCT
+} column_part;
 struct column {
     const struct ss_stats_pairs *pairs;
     struct ss_stats_pairs_walk walk;
@@ -21,11 +27,14 @@ struct column {
 
 static uint64_t part_of(const struct ss_stats_pair *pair, column_part part)
 {
-    const uint64_t values[] = {[PART_OTHER] = pair->b,
-                               [PART_COUNT] = (uint64_t)pair->counts[SS_STATS_DESCRIBE] +
-                                              pair->counts[SS_STATS_SCORE],
-                               [PART_SCORE] = pair->counts[SS_STATS_SCORE],
-                               [PART_PRODUCT] = pair->product};
+    const uint64_t values[] = {
+        [PART_OTHER] = pair->b,
+        [PART_COUNT] = (uint64_t)pair->counts[SS_STATS_DESCRIBE] + pair->counts[SS_STATS_SCORE],
+        [PART_SCORE] = pair->counts[SS_STATS_SCORE],
+        [PART_PRODUCT] = pair->products[0] > UINT64_MAX - pair->products[1]
+                             ? UINT64_MAX
+                             : pair->products[0] + pair->products[1],
+        [PART_SCORE_PRODUCT] = pair->products[SS_STATS_SCORE]};
     return values[part];
 }
 
@@ -40,7 +49,7 @@ static ss_status read_column(void *user, void *out, size_t n_bytes, ss_err *err)
 {
     struct column *column = user;
     struct ss_stats_pair pair = {0};
-    const size_t size = column->part == PART_PRODUCT ? sizeof(uint64_t) : sizeof(uint32_t);
+    const size_t size = column->part >= PART_PRODUCT ? sizeof(uint64_t) : sizeof(uint32_t);
     bool has = true;
     for (size_t i = 0; i < n_bytes / size; i++) {
         SS_RETURN_IF_ERROR(ss_stats_pairs_next(&column->walk, &pair, &has, err));
@@ -82,7 +91,7 @@ static struct ss_run_npz_array array_of(const char *name, const char *descr,
                                      .descr = descr,
                                      .n_dims = 1,
                                      .shape = {n},
-                                     .n_bytes = n * (column->part == PART_PRODUCT ? 8 : 4),
+                                     .n_bytes = n * (column->part >= PART_PRODUCT ? 8 : 4),
                                      .rewind = rewind_column,
                                      .read = read_column,
                                      .user = column};
@@ -99,7 +108,8 @@ ss_status ss_run_coactivation_write(const struct ss_stats_pairs *pairs, const ch
     struct column columns[] = {{.pairs = pairs, .part = PART_OTHER},
                                {.pairs = pairs, .part = PART_COUNT},
                                {.pairs = pairs, .part = PART_SCORE},
-                               {.pairs = pairs, .part = PART_PRODUCT}};
+                               {.pairs = pairs, .part = PART_PRODUCT},
+                               {.pairs = pairs, .part = PART_SCORE_PRODUCT}};
     struct ss__out out = SS__OUT_CLOSED;
     uint64_t *offsets = NULL;
     SS_ALLOC(offsets, n + 1);
@@ -122,10 +132,11 @@ ss_status ss_run_coactivation_write(const struct ss_stats_pairs *pairs, const ch
         array_of("data", "<u4", &columns[1]),
         array_of("score", "<u4", &columns[2]),
         array_of("product", "<u8", &columns[3]),
+        array_of("score_product", "<u8", &columns[4]),
         {.name = "features",
          .descr = "<u8",
          .n_dims = 2,
-         .shape = {n, 4},
+         .shape = {n, 5},
          .n_bytes = n * sizeof(struct ss_stats_pair_feature),
          .data = n > 0 ? ss_stats_pairs_feature(pairs, 0) : NULL},
         {.name = "rows",
@@ -149,15 +160,18 @@ out:
 /* ---- reading ---- */
 
 /* The arrays that are used, in the order of `owned`. */
-enum { ROWS, FEATURES, INDPTR, INDICES, DATA, SCORE, PRODUCT, N_ARRAYS };
+enum { ROWS, FEATURES, INDPTR, INDICES, DATA, SCORE, PRODUCT, SCORE_PRODUCT, N_ARRAYS };
 static const struct {
     const char *name;
     ss_weights_dtype dtype;
-} arrays_read[N_ARRAYS] = {
-    [ROWS] = {"rows", SS_WEIGHTS_U64},      [FEATURES] = {"features", SS_WEIGHTS_U64},
-    [INDPTR] = {"indptr", SS_WEIGHTS_I64},  [INDICES] = {"indices", SS_WEIGHTS_I32},
-    [DATA] = {"data", SS_WEIGHTS_U32},      [SCORE] = {"score", SS_WEIGHTS_U32},
-    [PRODUCT] = {"product", SS_WEIGHTS_U64}};
+} arrays_read[N_ARRAYS] = {[ROWS] = {"rows", SS_WEIGHTS_U64},
+                           [FEATURES] = {"features", SS_WEIGHTS_U64},
+                           [INDPTR] = {"indptr", SS_WEIGHTS_I64},
+                           [INDICES] = {"indices", SS_WEIGHTS_I32},
+                           [DATA] = {"data", SS_WEIGHTS_U32},
+                           [SCORE] = {"score", SS_WEIGHTS_U32},
+                           [PRODUCT] = {"product", SS_WEIGHTS_U64},
+                           [SCORE_PRODUCT] = {"score_product", SS_WEIGHTS_U64}};
 
 /* Whether its numbers lie one behind the other. */
 static bool is_row(const struct ss_weights_tensor *found)
@@ -199,11 +213,12 @@ static ss_status view_arrays(struct ss_run_coactivation *read, const char *path,
     const uint64_t n_features = table->n_features;
     const void *views[N_ARRAYS] = {NULL};
     uint64_t lengths[N_ARRAYS] = {
-        [ROWS] = SS_STATS_N_HALVES, [FEATURES] = 4 * n_features, [INDPTR] = n_features + 1};
+        [ROWS] = SS_STATS_N_HALVES, [FEATURES] = 5 * n_features, [INDPTR] = n_features + 1};
     for (size_t i = 0; i < N_ARRAYS; i++) {
         if (i == INDICES) { /* the others are as long as those before say */
             const uint64_t n = ((const uint64_t *)views[INDPTR])[n_features];
-            lengths[INDICES] = lengths[DATA] = lengths[SCORE] = lengths[PRODUCT] = n;
+            lengths[INDICES] = lengths[DATA] = lengths[SCORE] = lengths[PRODUCT] =
+                lengths[SCORE_PRODUCT] = n;
         }
         SS_RETURN_IF_ERROR(view_array(read, path, i, lengths[i], &views[i], err));
     }
@@ -214,6 +229,7 @@ static ss_status view_arrays(struct ss_run_coactivation *read, const char *path,
     table->counts = views[DATA];
     table->scores = views[SCORE];
     table->products = views[PRODUCT];
+    table->score_products = views[SCORE_PRODUCT];
     return SS_OK;
 }
 

@@ -19,7 +19,7 @@ struct ss_run_coactivation {
 
     /* The rest belongs to the reader. */
     struct ss_weights *weights;
-    void *owned[7]; /* copies of arrays that cannot be used where they lie */
+    void *owned[8]; /* copies of arrays that cannot be used where they lie */
 };
 
 /* Open the file of a run folder whose manifest says n_features. Its content is not trusted:

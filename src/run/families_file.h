@@ -11,7 +11,10 @@
 #define SS_RUN_FILE_FAMILY_LISTS "feature_families.json"
 #define SS_RUN_FILE_PAIRS "pairs.arrow"
 #define SS_RUN_FAMILY_FILES                                                                    \
-    SS_RUN_FILE_FAMILIES, SS_RUN_FILE_FAMILY_LISTS, SS_RUN_FILE_PAIRS, SS_RUN_FILE_MATRIX
+    SS_RUN_FILE_FAMILIES, SS_RUN_FILE_FAMILY_LISTS, SS_RUN_FILE_PAIRS, SS_RUN_FILE_MATRIX,     \
+        "families.svg", "families.png", "family_maps.svg", "family_maps.png",                  \
+        "coactivation.svg", "coactivation.png", SS_RUN_FILE_NEIGHBOURS
+#define SS_RUN_FILE_NEIGHBOURS "neighbours.arrow"    /* where the SAE is still there */
 #define SS_RUN_FILE_MATRIX "coactivation_matrix.npy" /* on request */
 
 /* Columns of pairs.arrow, in their order. */
@@ -40,6 +43,9 @@ struct ss_run_families {
     struct ss_graph_held_out_all held_out;   /* by parents only */
     struct ss_graph_significant significant; /* pairs of q 0.01 */
     const ss_descriptions *descriptions;     /* NULL: the run has none */
+    const char *dir;                         /* of the run */
+    ss_work *work;
+    const struct ss_log *log;
     double least_phi; /* of pairs.arrow: all of as much; NaN: the best 50 */
 };
 
@@ -50,6 +56,10 @@ SS_MUST_USE ss_status ss_run_family_lists_write(const struct ss_run_families *fa
                                                 const char *path, ss_err *err);
 SS_MUST_USE ss_status ss_run_pairs_write(const struct ss_run_families *families,
                                          const char *path, ss_err *err);
+/* Nearest decoder directions of each feature. Where the run's SAE is gone or another one, the log
+ * says so, and there is no file. */
+SS_MUST_USE ss_status ss_run_neighbours_write(const struct ss_run_families *families,
+                                              const char *path, ss_err *err);
 /* The dense matrix that the Python workflow reads. Errors: SS_E_LIMIT too. */
 SS_MUST_USE ss_status ss_run_matrix_write(const struct ss_run_families *families,
                                           const char *path, ss_err *err);

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -11,6 +12,7 @@
 #include "base/sized.h"
 #include "run/coactivation_file.h"
 #include "run/families_file.h"
+#include "run/families_pictures.h"
 #include "run/results.h"
 #include "run/steps.h"
 #include "saescope.h"
@@ -130,6 +132,9 @@ static void set_options(struct step *step)
     options->keyword_scores = step->keyword_scores;
     step->families.table = &step->coactivation.table;
     step->families.descriptions = step->descriptions;
+    step->families.dir = step->dir;
+    step->families.work = step->work;
+    step->families.log = &given->log;
     step->families.least_phi = given->least_phi != 0 ? given->least_phi : NAN;
 }
 
@@ -187,6 +192,13 @@ static const struct {
     {SS_RUN_FILE_FAMILIES, ss_run_families_write},
     {SS_RUN_FILE_FAMILY_LISTS, ss_run_family_lists_write},
     {SS_RUN_FILE_PAIRS, ss_run_pairs_write},
+    {SS_RUN_FILE_NEIGHBOURS, ss_run_neighbours_write},
+    {"families.svg", ss_run_family_trees_draw},
+    {"families.png", ss_run_family_trees_draw},
+    {"family_maps.svg", ss_run_family_maps_draw},
+    {"family_maps.png", ss_run_family_maps_draw},
+    {"coactivation.svg", ss_run_coactivation_map_draw},
+    {"coactivation.png", ss_run_coactivation_map_draw},
 };
 enum { N_OUTPUTS = sizeof outputs / sizeof outputs[0] };
 
@@ -200,8 +212,12 @@ static ss_status write_files(const struct step *step, char hashes[][SS__SHA256_H
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));
         }
+        (void)unlink(path); /* an older one, which this run may not make */
+        hashes[i][0] = '\0';
         SS_TRY(outputs[i].write(&step->families, path, err));
-        SS_TRY(ss__sha256_file(path, NULL, hashes[i], err));
+        if (ss__path_stat(path) == SS__PATH_FILE) {
+            SS_TRY(ss__sha256_file(path, NULL, hashes[i], err));
+        }
         ss__free(path);
         path = NULL;
     }
@@ -240,8 +256,10 @@ static ss_status write_record(const struct step *step, char hashes[][SS__SHA256_
                    step->families.found.n);
     const size_t first = step->options->matrix ? 0 : 1;
     for (size_t i = first; i < N_OUTPUTS; i++) {
-        ss__buf_printf(&record, "%s\n        \"%s\": \"%s\"", i == first ? "" : ",",
-                       outputs[i].name, hashes[i]);
+        if (hashes[i][0] != '\0') {
+            ss__buf_printf(&record, "%s\n        \"%s\": \"%s\"", i == first ? "" : ",",
+                           outputs[i].name, hashes[i]);
+        }
     }
     ss__buf_add_text(&record, "\n      }\n    }");
     if (ss__buf_text(&record) == NULL) {

@@ -390,7 +390,7 @@ static ss_status move(struct ss_run_folder *folder, size_t i, ss_err *err)
         return ss__fail_file(err, folder->path, SS_E_IO, "cannot move %s into place: %s", name,
                              strerrordesc_np(errno));
     }
-    folder->placed |= 1u << i;
+    folder->placed |= UINT64_C(1) << i;
     return SS_OK;
 }
 
@@ -420,7 +420,7 @@ ss_status ss_run_folder_commit(struct ss_run_folder *folder, ss_err *err)
     return SS_OK;
 }
 
-static void remove_files(const struct ss_run_folder *folder, int in, unsigned which)
+static void remove_files(const struct ss_run_folder *folder, int in, uint64_t which)
 {
     for (size_t i = 0; folder->files[i] != NULL; i++) {
         if ((which >> i & 1) != 0) {
@@ -433,7 +433,7 @@ static void remove_files(const struct ss_run_folder *folder, int in, unsigned wh
 void ss_run_folder_abort(struct ss_run_folder *folder)
 {
     if (folder->staging_descriptor > 0) {
-        remove_files(folder, folder->staging_descriptor - 1, ~0u);
+        remove_files(folder, folder->staging_descriptor - 1, UINT64_MAX);
         remove_subfolders(folder, folder->staging_descriptor - 1);
         close(folder->staging_descriptor - 1);
         unlinkat(folder->descriptor - 1, ss__path_name(folder->staging), AT_REMOVEDIR);

@@ -10,6 +10,7 @@
 #define SS_RUN_FOLDER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -19,13 +20,13 @@ struct ss_run_folder {
     const char *const *files;                 /* borrowed */
     int descriptor, staging_descriptor, lock; /* each + 1; 0: none */
     size_t n_made;                            /* folders of `path` that did not exist before */
-    unsigned placed;                          /* bits of `files` that were moved into place */
+    uint64_t placed;                          /* bits of `files` that were moved into place */
 };
 
 /* Refuse a folder that holds something, unless `force`, and a path that is no folder; make it
  * and the staging folder.
  *
- * files    names that such a run may have, at most 31, NULL at the end; the last of them makes
+ * files    names that such a run may have, at most 63, NULL at the end; the last of them makes
  *          the folder complete. One may be in a folder of the folder, "evidence/texts.arrow",
  *          which is made for it and goes when it is empty. Borrowed until the end
  * Errors   SS_E_EXISTS (something is there, or another program writes into it), SS_E_IO */

@@ -85,20 +85,14 @@ static int by_phi(const void *a, const void *b)
                                     : (x->partner > y->partner) - (x->partner < y->partner);
 }
 
-static double cosine_of(const struct ss_graph_table *table, const struct side *side)
-{
-    const double squares = (double)table->features[side->pair->a].square *
-                           (double)table->features[side->pair->b].square;
-    return squares > 0 ? (double)table->products[side->pair->index] / sqrt(squares) : 0;
-}
-
 static ss_status write_side(struct ss_arrow_output *output, const struct ss_graph_table *table,
                             const struct side *side, uint32_t rank, ss_err *err)
 {
     const struct ss_graph_significant_pair *pair = side->pair;
     const struct ss_graph_measures measures = ss_graph_measure(counts_of(table, pair));
     const uint32_t feature = pair->a == side->partner ? pair->b : pair->a;
-    const double cosine = cosine_of(table, side), q = exp(pair->log_q);
+    const double cosine = ss_graph_cosine(table, SS_GRAPH_ALL, pair->a, pair->b, pair->index);
+    const double q = exp(pair->log_q);
     const void *values[SS_RUN_N_PAIR_COLUMNS] = {[SS_RUN_PAIR_FEATURE] = &feature,
                                                  [SS_RUN_PAIR_PARTNER] = &side->partner,
                                                  [SS_RUN_PAIR_RANK] = &rank,

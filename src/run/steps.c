@@ -77,7 +77,7 @@ static ss_status make_map(const struct ss_run_steps *steps, ss_err *err)
 
 static const struct {
     const char *name;
-    const char *files[8]; /* NULL at the end */
+    const char *files[16]; /* NULL at the end */
     /* What stands in the way, in words; NULL: nothing does. */
     const char *(*lacks)(const struct ss_run_steps *steps);
     ss_status (*run)(const struct ss_run_steps *steps, ss_err *err);

@@ -60,6 +60,11 @@ SS_MUST_USE ss_status ss_sae_open_decoder(const char *path,
                                           const float **decoder, size_t *width_out,
                                           ss_err *err);
 
+/* The decoder's directions of an SAE in a folder or file: *out [n_features, width], gives
+ * (ss__free). Errors: as ss_sae_open; SS_E_UNSUPPORTED (its format has no decoder). */
+SS_MUST_USE ss_status ss_sae_read_decoder(const char *path, float **out, size_t *n_features,
+                                          size_t *width, ss_err *err);
+
 /* ---- pre-activations (sae_pre_activations.c) ---- */
 
 /* Whether the rule compares a number of each feature with a threshold or with others'. */

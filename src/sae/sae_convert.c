@@ -45,6 +45,25 @@ ss_status ss_sae_write(const ss_sae *sae, const char *folder,
     return SS_OK;
 }
 
+ss_status ss_sae_read_decoder(const char *path, float **out, size_t *n_features, size_t *width,
+                              ss_err *err)
+{
+    ss_sae *sae = NULL;
+    *out = NULL;
+    SS_RETURN_IF_ERROR(ss_sae_open_with_weights(path, NULL, true, &sae, err));
+    struct ss_sae_parameters *parameters = &sae->parameters;
+    *out = parameters->decoder;
+    *n_features = parameters->n_features;
+    *width = parameters->width_out;
+    parameters->decoder = NULL;
+    const ss_status status =
+        *out != NULL ? SS_OK
+                     : ss__fail_file(err, path, SS_E_UNSUPPORTED,
+                                     "it has no decoder whose directions there are");
+    ss_sae_free(sae);
+    return status;
+}
+
 ss_status ss_sae_convert_folder(const char *path, const char *folder,
                                 struct ss_sae_conversion *conversion, ss_err *err)
 {

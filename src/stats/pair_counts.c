@@ -80,7 +80,7 @@ static void add_to_triangle(struct ss_stats_pairs *pairs, const uint32_t *featur
             const size_t a = features[i] < features[j] ? features[i] : features[j];
             const size_t b = features[i] < features[j] ? features[j] : features[i];
             struct ss_stats_cell *cell = &pairs->triangle[row_of(pairs, a) + b];
-            add_up(&cell->product, product_of(values[i], values[j]));
+            add_up(&cell->products[half], product_of(values[i], values[j]));
             cell->counts[half]++;
         }
     }
@@ -93,8 +93,8 @@ static ss_status add_to_runs(struct ss_stats_pairs *pairs, const uint32_t *featu
         for (size_t j = i + 1; j < n; j++) {
             const uint64_t a = features[i] < features[j] ? features[i] : features[j];
             const uint64_t b = features[i] < features[j] ? features[j] : features[i];
-            struct ss_stats_run_entry entry = {a * pairs->n_features + b,
-                                               {product_of(values[i], values[j]), {0, 0}}};
+            struct ss_stats_run_entry entry = {.key = a * pairs->n_features + b};
+            entry.cell.products[half] = product_of(values[i], values[j]);
             entry.cell.counts[half] = 1;
             SS_RETURN_IF_ERROR(ss_stats_runs_add(&pairs->runs, &entry, err));
         }
@@ -126,7 +126,7 @@ ss_status ss_stats_pairs_add(struct ss_stats_pairs *pairs, const struct ss_spars
             struct ss_stats_pair_feature *feature = &pairs->features[features[i]];
             feature->counts[halves[r]]++;
             feature->partners += n - 1;
-            add_up(&feature->square, product_of(values[i], values[i]));
+            add_up(&feature->squares[halves[r]], product_of(values[i], values[i]));
         }
         if (pairs->triangle != NULL) {
             add_to_triangle(pairs, features, values, n, halves[r]);
@@ -142,7 +142,7 @@ ss_status ss_stats_pairs_put(struct ss_stats_pairs *pairs, const struct ss_stats
 {
     const struct ss_stats_run_entry entry = {
         (uint64_t)pair->a * pairs->n_features + pair->b,
-        {pair->product, {pair->counts[0], pair->counts[1]}}};
+        {{pair->products[0], pair->products[1]}, {pair->counts[0], pair->counts[1]}}};
     if (pairs->triangle == NULL) {
         return ss_stats_runs_add(&pairs->runs, &entry, err);
     }
@@ -168,7 +168,8 @@ ss_status ss_stats_pairs_merge(struct ss_stats_pairs *pairs, const struct ss_sta
         pairs->features[f].counts[0] += other->features[f].counts[0];
         pairs->features[f].counts[1] += other->features[f].counts[1];
         pairs->features[f].partners += other->features[f].partners;
-        add_up(&pairs->features[f].square, other->features[f].square);
+        add_up(&pairs->features[f].squares[0], other->features[f].squares[0]);
+        add_up(&pairs->features[f].squares[1], other->features[f].squares[1]);
     }
     SS_TRY(ss_stats_pairs_begin(other, &walk, err));
     for (;;) {
@@ -243,7 +244,8 @@ ss_status ss_stats_pairs_begin(const struct ss_stats_pairs *pairs,
 static void set_pair(struct ss_stats_pair *pair, uint32_t a, uint32_t b,
                      const struct ss_stats_cell *cell)
 {
-    *pair = (struct ss_stats_pair){a, b, {cell->counts[0], cell->counts[1]}, cell->product};
+    *pair = (struct ss_stats_pair){
+        a, b, {cell->counts[0], cell->counts[1]}, {cell->products[0], cell->products[1]}};
 }
 
 ss_status ss_stats_pairs_next(struct ss_stats_pairs_walk *walk, struct ss_stats_pair *pair,

@@ -17,16 +17,16 @@
 
 /* Features that fire together in a row or more. */
 struct ss_stats_pair {
-    uint32_t a, b;                      /* a < b */
-    uint32_t counts[SS_STATS_N_HALVES]; /* rows in which both fire */
-    uint64_t product;                   /* sum of both activations' product, in units */
+    uint32_t a, b;                        /* a < b */
+    uint32_t counts[SS_STATS_N_HALVES];   /* rows in which both fire */
+    uint64_t products[SS_STATS_N_HALVES]; /* sum of both activations' product, in units */
 };
 
 /* What is counted of a feature alone. */
 struct ss_stats_pair_feature {
-    uint64_t counts[SS_STATS_N_HALVES]; /* rows in which it fires */
-    uint64_t partners;                  /* sum over those of the other features that fire */
-    uint64_t square;                    /* sum of its activation's square, in units */
+    uint64_t counts[SS_STATS_N_HALVES];  /* rows in which it fires */
+    uint64_t partners;                   /* sum over those of the other features that fire */
+    uint64_t squares[SS_STATS_N_HALVES]; /* sum of its activation's square, in units */
 };
 
 struct ss_stats_pairs;

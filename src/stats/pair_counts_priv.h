@@ -8,7 +8,7 @@
 
 /* A cell of the triangle. */
 struct ss_stats_cell {
-    uint64_t product;
+    uint64_t products[SS_STATS_N_HALVES];
     uint32_t counts[SS_STATS_N_HALVES];
 };
 
@@ -18,7 +18,7 @@ struct ss_stats_run_entry {
     struct ss_stats_cell cell;
 };
 
-enum { SS_STATS_RUN_FAN = 16, SS_STATS_RUN_LEVELS = 12, SS_STATS_ENTRY_BYTES = 40 };
+enum { SS_STATS_RUN_FAN = 16, SS_STATS_RUN_LEVELS = 12, SS_STATS_ENTRY_BYTES = 48 };
 
 /* Runs of a level, one behind the other in a file without a name. */
 struct ss_stats_run_level {
@@ -57,13 +57,16 @@ void ss_stats_cursor_free(struct ss_stats_pair_cursor *cursor);
 static inline void ss_stats_cell_add(struct ss_stats_cell *cell,
                                      const struct ss_stats_cell *term)
 {
-    cell->product =
-        cell->product > UINT64_MAX - term->product ? UINT64_MAX : cell->product + term->product;
-    cell->counts[0] += term->counts[0];
-    cell->counts[1] += term->counts[1];
+    for (int half = 0; half < SS_STATS_N_HALVES; half++) {
+        const uint64_t product = term->products[half];
+        cell->products[half] = cell->products[half] > UINT64_MAX - product
+                                   ? UINT64_MAX
+                                   : cell->products[half] + product;
+        cell->counts[half] += term->counts[half];
+    }
 }
 
-/* An entry as bytes: the difference of its key from the one before, its counts and its product,
+/* An entry as bytes: the difference of its key from the one before, its counts and its products,
  * seven bits a byte. Returns how many, at most SS_STATS_ENTRY_BYTES. */
 size_t ss_stats_entry_put(uint8_t *to, const struct ss_stats_run_entry *entry, uint64_t before);
 /* The entry behind `before`, from n bytes; 0: they do not hold one, else how many it took. */

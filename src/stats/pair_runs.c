@@ -72,15 +72,16 @@ size_t ss_stats_entry_put(uint8_t *to, const struct ss_stats_run_entry *entry, u
     size_t n = put_number(to, entry->key - before);
     n += put_number(to + n, entry->cell.counts[0]);
     n += put_number(to + n, entry->cell.counts[1]);
-    return n + put_number(to + n, entry->cell.product);
+    n += put_number(to + n, entry->cell.products[0]);
+    return n + put_number(to + n, entry->cell.products[1]);
 }
 
 size_t ss_stats_entry_get(const uint8_t *from, size_t n, uint64_t before,
                           struct ss_stats_run_entry *entry)
 {
-    uint64_t values[4] = {0};
+    uint64_t values[5] = {0};
     size_t at = 0;
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 5; i++) {
         const size_t n_number = get_number(from + at, n - at, &values[i]);
         if (n_number == 0) {
             return 0;
@@ -91,7 +92,8 @@ size_t ss_stats_entry_get(const uint8_t *from, size_t n, uint64_t before,
         values[1] > UINT32_MAX || values[2] > UINT32_MAX) {
         return 0;
     }
-    entry->cell = (struct ss_stats_cell){values[3], {(uint32_t)values[1], (uint32_t)values[2]}};
+    entry->cell = (struct ss_stats_cell){{values[3], values[4]},
+                                         {(uint32_t)values[1], (uint32_t)values[2]}};
     return at;
 }
 

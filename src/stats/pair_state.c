@@ -1,9 +1,9 @@
 /* The state of pairs, as bytes: what a part of a run hands on. Little-endian.
  *
  *   "SSPAIR01", u64 features F, u64 [2] rows of each half, u64 pairs
- *   u64 [F, 4]   rows of each half in which a feature fires, partners, square
+ *   u64 [F, 5]   rows of each half in which a feature fires, partners, squares of each half
  *   of every pair, by rising a, then b: the difference of its key a F + b + 1 from that of the pair
- *   before (0), its two counts and its product, as numbers of seven bits a byte, the lowest first,
+ *   before (0), its two counts and its two products, as numbers of seven bits a byte, the lowest first,
  *   the eighth bit set where more follow, each in its shortest form
  *
  * Reading trusts nothing: sizes are checked against the bytes that are there. */
@@ -48,7 +48,7 @@ static ss_status save_pairs(const struct ss_stats_pairs *pairs, struct saving *s
         }
         const struct ss_stats_run_entry entry = {
             (uint64_t)pair.a * pairs->n_features + pair.b + 1,
-            {pair.product, {pair.counts[0], pair.counts[1]}}};
+            {{pair.products[0], pair.products[1]}, {pair.counts[0], pair.counts[1]}}};
         saving->n += ss_stats_entry_put(saving->block + saving->n, &entry, before);
         before = entry.key;
     }
@@ -134,7 +134,7 @@ static ss_status load_pairs(struct loading *loading, ss_err *err)
         const struct ss_stats_pair pair = {(uint32_t)((entry.key - 1) / pairs->n_features),
                                            (uint32_t)((entry.key - 1) % pairs->n_features),
                                            {entry.cell.counts[0], entry.cell.counts[1]},
-                                           entry.cell.product};
+                                           {entry.cell.products[0], entry.cell.products[1]}};
         if (!can_be(pairs, &pair)) {
             return fail_state(loading, "a pair cannot be", err);
         }

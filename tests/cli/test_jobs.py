@@ -99,8 +99,8 @@ def test_analyze_writes_what_numpy_and_json_would(run, model, sae, dataset, tmp_
     done = run("analyze", "--model", model, "--sae", sae, "--dataset", dataset, "--out", out)
     assert done.code == 0, done.err
     assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*")) == [
-        "centroids.npz", "coactivation.npz", "density.png", "density.svg", "evidence", "evidence/embeddings.npy", "evidence/samples.arrow", "evidence/texts.arrow",
-        "families.json", "feature_families.json", "features.csv", "fire_rate.npy", "histograms.npz", "pairs.arrow", "run.json", "top_activations.json"]
+        "centroids.npz", "coactivation.npz", "coactivation.png", "coactivation.svg", "density.png", "density.svg", "evidence", "evidence/embeddings.npy", "evidence/samples.arrow", "evidence/texts.arrow",
+        "families.json", "families.png", "families.svg", "family_maps.png", "family_maps.svg", "feature_families.json", "features.csv", "fire_rate.npy", "histograms.npz", "neighbours.arrow", "pairs.arrow", "run.json", "top_activations.json"]
     rate = np.load(out / "fire_rate.npy")
     copy = io.BytesIO()
     np.save(copy, rate)
@@ -163,7 +163,7 @@ def test_rows_from_parquet_give_the_same_bytes(run, model, sae, tmp_path, name):
         done = run("analyze", "-m", model, "-s", sae, "-d", path, "-o", tmp_path / ending, "-q", "--title", "same", "--text-column", "text")
         assert done.code == 0, done.err
         outs.append(outputs(tmp_path / ending))
-    assert outs[0] == outs[1] and len(outs[0]) == 22
+    assert outs[0] == outs[1] and len(outs[0]) == 29
 
 
 def test_summary_and_json(run, model, sae, dataset, tmp_path):

@@ -11,6 +11,7 @@ import pytest
 
 from arrow_reader import read_arrow
 from conftest import ROOT, SHARED
+from helpers import write_safetensors
 
 DATA = ROOT / "tests/data/evidence"
 ORACLE = SHARED / "oracle/families"
@@ -96,7 +97,10 @@ def test_counts_of_halves_and_products(run, tmp_path, sae):
     assert (z["features"][:, :2].T == [fires[half == 0].sum(0), fires[half == 1].sum(0)]).all()
     wide = a.astype(np.float64)
     units = sum(np.floor(np.outer(row, row) * 2.0**32).astype(np.uint64) for row in wide)
-    assert (product == np.triu(units, 1)).all() and (z["features"][:, 3] == np.diag(units)).all()
+    assert (product == np.triu(units, 1)).all() and (z["features"][:, 3:].sum(1) == np.diag(units)).all()
+    there = sum(np.floor(np.outer(row, row) * 2.0**32).astype(np.uint64) for row in wide[half == 1])
+    upper = [(i, j) for i, (begin, end) in enumerate(zip(z["indptr"], z["indptr"][1:])) for j in z["indices"][begin:end]]
+    assert z["score_product"].tolist() == [int(there[i, j]) for i, j in upper] and (z["features"][:, 4] == np.diag(there)).all()
     centroids = np.load(tmp_path / "run/centroids.npz")
     embeddings = np.load(DATA / "embeddings.npy").astype(np.float64)
     expected = wide.T @ embeddings / np.maximum(wide.sum(0), 1e-300)[:, None] - embeddings.mean(0)
@@ -147,9 +151,30 @@ def families(run, out, rule, *words):
     return json.loads((out / "families.json").read_text()), json.loads((out / "feature_families.json").read_text())
 
 
+@pytest.mark.parametrize("score", ["cosine", "npmi", "conditional"])
+def test_parents_by_other_scores(run, small_run, score):
+    """The best of the candidates, by numpy."""
+    a = np.load(SMALL / "embeddings.npy").astype(np.float64)
+    fires, n = (a > 0).sum(0), len(a)
+    best = {}
+    for i, j, _, _ in json.loads((SMALL / "expected.json").read_text())["significant"]:
+        p, child = (i, j) if fires[i] >= fires[j] else (j, i)
+        both = ((a[:, i] > 0) & (a[:, j] > 0)).sum()
+        lift, share = both * n / (fires[i] * fires[j]), both / fires[child]
+        if both >= 5 and lift >= 2:
+            z = 1.959963984540054
+            value = {"cosine": np.log(lift) * (a[:, i] @ a[:, j]) / np.sqrt((a[:, i] @ a[:, i]) * (a[:, j] @ a[:, j])),
+                     "npmi": np.log(lift) / -np.log(both / n),
+                     "conditional": (share + z * z / (2 * fires[child]) - z * np.sqrt(share * (1 - share) / fires[child] + (z / (2 * fires[child])) ** 2))
+                     / (1 + z * z / fires[child])}[score]
+            best[child] = max(best.get(child, (-9,)), (value, both, -p))
+    found, _ = families(run, small_run, "parents", "--score", score)
+    assert [[p["child"], p["parent"]] for p in found["parents"]] == [[c, -b[2]] for c, b in sorted(best.items())] and len(best) > 8
+
+
 def test_small_families_by_parents(run, small_run):
     expected = json.loads((SMALL / "expected.json").read_text())
-    found, lists = families(run, small_run, "parents")
+    found, lists = families(run, small_run, "parents", "--score", "phi")
     assert [[p["child"], p["parent"]] for p in found["parents"]] == [e[:2] for e in expected["parents"]]
     assert max(abs(p["phi"] - e[2]) for p, e in zip(found["parents"], expected["parents"])) < 1e-12
     assert [[f["round"], *f["members"]] for f in found["families"]] == expected["trees"]
@@ -214,6 +239,78 @@ def test_held_out_figures(run, small_run):
     assert abs(held_out["lift"] - held_out["rows"] / held_out["expected"]) < 1e-12 and n == 300 - (half == 0).sum()
 
 
+def test_show_prints_the_family(run, small_run):
+    assert run("show", small_run, 6, "--family").code == 66
+    families(run, small_run, "parents")
+    done = run("show", small_run, 6, "--family")
+    assert done.code == 0 and "parent" in done.out and "in the family of 1" in done.out and "its own family: 6, 3 features" in done.out
+    shown = json.loads(run("show", small_run, 6, 20, "--family", "--json").out)["features"]
+    assert shown[0]["family"]["parent"]["feature"] == 1 and shown[0]["family"]["families"] == [{"parent": 1, "size": 5}, {"parent": 6, "size": 3}]
+    assert shown[1]["family"] == {"rule": "parents", "parent": None, "families": []}
+    assert run("show", small_run, "--family").code == 64
+    families(run, small_run, "seed")
+    assert "by the rule seed" in run("show", small_run, 6, "--family").out
+
+
+def test_damaged_families_are_refused(run, small_run):
+    families(run, small_run, "parents")
+    whole = json.loads((small_run / "families.json").read_text())
+    for change in ({"families": 3}, {"features": 25}, {"parents": whole["parents"] * 2}, {"families": [{"members": [99]}]}, {"rule": None},
+                   {"parents": [{"child": 1, "parent": 2, "rows": 5}, {"child": 2, "parent": 1, "rows": 5}]}, {"families": [{"members": []}]}):
+        (small_run / "families.json").write_text(json.dumps(whole | change))
+        done = run("show", small_run, 6, "--family")
+        assert done.code == 65 and "families.json" in done.err, (change, done.err)
+
+
+def test_pictures_have_the_same_bytes_and_say_n(run, small_run):
+    names = [f"{name}.{ending}" for name in ("families", "family_maps", "coactivation") for ending in ("svg", "png")]
+    families(run, small_run, "parents", "--threads", 1)
+    first = [(small_run / name).read_bytes() for name in names]
+    families(run, small_run, "parents", "--threads", 2)
+    assert first == [(small_run / name).read_bytes() for name in names]
+    for name in names:
+        if name.endswith("svg"):
+            assert "300 rows, 26 features, 5 families" in (small_run / name).read_text("utf8")
+    for rule in RULES:
+        families(run, small_run, rule)
+        assert all((small_run / name).stat().st_size > 1000 for name in names)
+
+
+def test_neighbours_of_directions(run, tmp_path):
+    """By numpy; with a copy of a direction, one of zeros, and without the SAE."""
+    a = np.load(SMALL / "embeddings.npy")
+    decoder = np.random.default_rng(4).standard_normal((26, 12)).astype(np.float32)
+    decoder[22], decoder[9] = 2 * decoder[6], 0  # 22 fires as 6 does
+    weights = {"W_enc": np.eye(26, dtype=np.float32), "W_dec": decoder, "b_enc": np.zeros(26, np.float32), "b_dec": np.zeros(12, np.float32)}
+    cfg = json.loads((SMALL / "sae/cfg.json").read_text())
+    (tmp_path / "sae").mkdir()
+    write_safetensors(tmp_path / "sae/sae_weights.safetensors", weights)
+    (tmp_path / "sae/cfg.json").write_text(json.dumps(cfg))
+    done = run("analyze", "--embeddings", SMALL / "embeddings.npy", "-s", tmp_path / "sae", "-q", "-o", tmp_path / "run")
+    if done.code != 0:  # a decoder of another width: a transcoder, which this format does not have
+        decoder = np.random.default_rng(4).standard_normal((26, 26)).astype(np.float32)
+        decoder[22], decoder[9] = 2 * decoder[6], 0
+        write_safetensors(tmp_path / "sae/sae_weights.safetensors", weights | {"W_dec": decoder, "b_dec": np.zeros(26, np.float32)})
+        analyze(run, tmp_path / "run", SMALL / "embeddings.npy", tmp_path / "sae")
+    table, notes = read_arrow(tmp_path / "run/neighbours.arrow")
+    unit = decoder.astype(np.float64) / np.maximum(np.linalg.norm(decoder.astype(np.float64), axis=1, keepdims=True), 1e-300)
+    both = (a > 0).astype(np.int64).T @ (a > 0)
+    for f in range(26):
+        at = [i for i, g in enumerate(table["feature"]) if g == f]
+        if f == 9:
+            assert not at
+            continue
+        expected = [g for g in np.lexsort((np.arange(26), -np.round(unit @ unit[f], 12))) if g not in (f, 9)][:10]
+        assert [table["neighbour"][i] for i in at] == expected and [table["rank"][i] for i in at] == list(range(10))
+        assert max(abs(table["cosine"][i] - unit[f] @ unit[table["neighbour"][i]]) for i in at) < 1e-12
+        assert all(table["rows"][i] == both[f, table["neighbour"][i]] for i in at)
+    kinds = {(f, n): k for f, n, k in zip(table["feature"], table["neighbour"], table["kind"])}
+    assert kinds[6, 22] == kinds[22, 6] == "duplicate"
+    (tmp_path / "sae/sae_weights.safetensors").rename(tmp_path / "elsewhere")
+    done = run("families", tmp_path / "run")
+    assert done.code == 0 and "no neighbours.arrow" in done.err and not (tmp_path / "run/neighbours.arrow").exists()
+
+
 def test_matrix_is_the_workflows(run, small_run):
     a = (np.load(SMALL / "embeddings.npy") > 0).astype(np.int64)
     families(run, small_run, "seed", "--matrix")
@@ -227,7 +324,7 @@ def test_families_equal_the_reference(run, shared_runs, sae):
     out = shared_runs[sae]
     (out / "feature_keywords.json").write_bytes((ORACLE / sae / "keywords.json").read_bytes())
     read = lambda name: json.loads((ORACLE / sae / f"families_{name}.json").read_text())  # noqa: E731
-    found, _ = families(run, out, "parents")
+    found, _ = families(run, out, "parents", "--score", "phi")
     expected = read("parents")
     assert [[p["child"], p["parent"]] for p in found["parents"]] == [e[:2] for e in expected["parents"]]
     assert [f["members"] for f in found["families"] if f["round"] == 0] == [e["members"] for e in expected["families"]]

@@ -1,0 +1,16 @@
+/* Pictures of a run's families: trees of the largest, heat maps of the pairs inside them, and
+ * one of all that have a family. */
+#ifndef SS_RUN_FAMILIES_PICTURES_H
+#define SS_RUN_FAMILIES_PICTURES_H
+
+#include "run/families_file.h"
+
+/* The format follows the name. Errors: SS_E_IO, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_run_family_trees_draw(const struct ss_run_families *families,
+                                               const char *path, ss_err *err);
+SS_MUST_USE ss_status ss_run_family_maps_draw(const struct ss_run_families *families,
+                                              const char *path, ss_err *err);
+SS_MUST_USE ss_status ss_run_coactivation_map_draw(const struct ss_run_families *families,
+                                                   const char *path, ss_err *err);
+
+#endif

@@ -1,0 +1,251 @@
+/* neighbours.arrow: for every feature the nearest decoder directions, and how much they fire
+ * together. */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "arrow/arrow.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "graph/nearest.h"
+#include "run/families_file.h"
+#include "run/results.h"
+#include "sae/sae.h"
+
+#define DUPLICATE_COSINE 0.9
+#define DUPLICATE_PHI 0.9
+#define SPLIT_PHI 0.3
+#define CHANCE 0.05
+enum { N_NEIGHBOURS = 10, MOST_FEATURES = 16384, BISECTIONS = 60 };
+
+enum { FEATURE, NEIGHBOUR, RANK, COSINE, ROWS, PHI, LIFT, KIND, N_COLUMNS };
+static const struct ss_arrow_output_column columns[N_COLUMNS] = {
+    [FEATURE] = {.name = "feature", .value = SS_ARROW_VALUE_U32},
+    [NEIGHBOUR] = {.name = "neighbour", .value = SS_ARROW_VALUE_U32},
+    [RANK] = {.name = "rank", .value = SS_ARROW_VALUE_U32},
+    [COSINE] = {.name = "cosine", .value = SS_ARROW_VALUE_F64},
+    [ROWS] = {.name = "rows", .value = SS_ARROW_VALUE_U32},
+    [PHI] = {.name = "phi", .value = SS_ARROW_VALUE_F64},
+    [LIFT] = {.name = "lift", .value = SS_ARROW_VALUE_F64},
+    [KIND] = {.name = "kind", .value = SS_ARROW_VALUE_UTF8},
+};
+
+/* The cosine that the nearest of n random directions in `width` dimensions exceeds in one case of
+ * twenty: a cosine of two random directions is nearly normal, with the variance 1 / width. */
+static double chance_level(size_t n, size_t width)
+{
+    const double each = -expm1(log1p(-CHANCE) / (double)(n > 1 ? n : 1));
+    double low = 0, high = 1;
+    for (int i = 0; i < BISECTIONS; i++) {
+        const double middle = (low + high) / 2;
+        if (erfc(middle * sqrt((double)width / 2)) / 2 > each) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return high;
+}
+
+/* ---- the decoder ---- */
+
+struct directions {
+    double *x; /* [n, width] of length 1, of the features in `features` */
+    uint32_t *features;
+    size_t n, width;
+};
+
+/* Whether the files of the SAE are those that the run was made with, as far as their hashes were
+ * recorded. */
+static ss_status check_files(const char *file, const struct ss__json *sae, ss_err *err)
+{
+    const struct ss__json *item = NULL;
+    size_t i = 0;
+    SS_JSON_EACH (ss__json_get(sae, "files"), i, item) {
+        const char *path = ss__json_string(ss__json_get(item, "path"));
+        const char *recorded = ss__json_string(ss__json_get(item, "sha256"));
+        char hex[SS__SHA256_HEX_BYTES];
+        if (path == NULL || recorded == NULL) {
+            continue;
+        }
+        SS_RETURN_IF_ERROR(ss__sha256_file(path, NULL, hex, err));
+        if (strcmp(hex, recorded) != 0) {
+            return ss__fail_file(err, path, SS_E_DATA,
+                                 "not the SAE of %s, which has another sha256 for this file",
+                                 file);
+        }
+    }
+    return SS_OK;
+}
+
+/* Unit directions of the features that have one. */
+static ss_status take_directions(const float *decoder, size_t n, size_t width,
+                                 struct directions *out, ss_err *err)
+{
+    size_t n_numbers = 0;
+    if (!ss__mul(n, width, &n_numbers)) {
+        return ss__fail_nomem(err, "directions");
+    }
+    SS_ALLOC_OR_RETURN(out->x, n_numbers);
+    SS_ALLOC_OR_RETURN(out->features, n);
+    out->width = width;
+    for (size_t f = 0; f < n; f++) {
+        double *row = out->x + out->n * width;
+        bool is_zero = true;
+        for (size_t i = 0; i < width; i++) {
+            row[i] = (double)decoder[f * width + i];
+            is_zero = is_zero && row[i] == 0;
+            if (!isfinite(row[i])) {
+                return ss__fail(err, SS_E_NONFINITE,
+                                "the decoder's direction of feature %zu is not finite", f);
+            }
+        }
+        if (!is_zero) {
+            out->features[out->n++] = (uint32_t)f;
+        }
+    }
+    ss_graph_unit(out->x, out->n, width);
+    return SS_OK;
+}
+
+static ss_status read_directions(const char *dir, size_t n_features, struct directions *out,
+                                 ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss__json *root = NULL;
+    float *decoder = NULL;
+    size_t n = 0, width = 0;
+    char *file = ss__path_join(dir, SS_RUN_FILE_MANIFEST);
+    if (file == NULL) {
+        return ss__fail_nomem(err, "a path");
+    }
+    SS_TRY(ss__json_load(file, &root, err));
+    const struct ss__json *sae = ss__json_get(root, "sae");
+    const char *path = ss__json_string(ss__json_get(sae, "path"));
+    if (path == NULL || ss__path_stat(path) == SS__PATH_NONE) {
+        SS_FAIL_FILE(file, SS_E_NOINPUT, "the SAE is no longer at %s",
+                     path == NULL ? "the place that it names" : path);
+    }
+    SS_TRY(check_files(file, sae, err));
+    SS_TRY(ss_sae_read_decoder(path, &decoder, &n, &width, err));
+    if (n != n_features) {
+        SS_FAIL_FILE(path, SS_E_DATA, "it has %zu features, the run %zu", n, n_features);
+    }
+    SS_TRY(take_directions(decoder, n, width, out, err));
+out:
+    ss__free(decoder);
+    ss__json_free(root);
+    ss__free(file);
+    return status;
+}
+
+/* ---- the file ---- */
+
+struct writing {
+    const struct ss_graph_table *table;
+    const struct directions *directions;
+    struct ss_graph_neighbours nearest;
+    struct ss_arrow_output *output;
+    double chance;
+};
+
+static const char *kind_of(const struct writing *writing, double cosine, double phi)
+{
+    return cosine >= DUPLICATE_COSINE && phi >= DUPLICATE_PHI ? "duplicate"
+           : cosine > writing->chance && phi >= SPLIT_PHI     ? "split"
+                                                              : "";
+}
+
+static ss_status write_row(struct writing *writing, size_t i, uint32_t rank, ss_err *err)
+{
+    const struct ss_graph_table *table = writing->table;
+    const size_t at = i * writing->nearest.k + rank;
+    const uint32_t feature = writing->directions->features[i];
+    const uint32_t neighbour = writing->directions->features[writing->nearest.ids[at]];
+    const uint64_t pair = ss_graph_find(table, feature, neighbour);
+    const struct ss_graph_counts counts = {ss_graph_n_rows(table, SS_GRAPH_ALL),
+                                           ss_graph_fires(table, SS_GRAPH_ALL, feature),
+                                           ss_graph_fires(table, SS_GRAPH_ALL, neighbour),
+                                           pair == UINT64_MAX ? 0 : table->counts[pair]};
+    const uint32_t rows = (uint32_t)counts.n_both;
+    const double cosine = 1 - writing->nearest.distances2[at] / 2;
+    const double phi = ss_graph_phi(counts), lift = ss_graph_lift(counts);
+    const char *kind = kind_of(writing, cosine, phi);
+    const void *values[N_COLUMNS] = {&feature, &neighbour, &rank, &cosine,
+                                     &rows,    &phi,       &lift, kind};
+    for (size_t column = 0; column < N_COLUMNS; column++) {
+        SS_RETURN_IF_ERROR(ss_arrow_output_add(writing->output, column, values[column],
+                                               column == KIND ? strlen(kind) : 1, err));
+    }
+    return ss_arrow_output_end_row(writing->output, err);
+}
+
+static ss_status write_rows(struct writing *writing, ss_err *err)
+{
+    for (size_t i = 0; i < writing->directions->n; i++) {
+        for (uint32_t rank = 0; rank < writing->nearest.k; rank++) {
+            if (writing->nearest.ids[i * writing->nearest.k + rank] != SS_GRAPH_NONE) {
+                SS_RETURN_IF_ERROR(write_row(writing, i, rank, err));
+            }
+        }
+    }
+    return ss_arrow_output_finish(writing->output, err);
+}
+
+static ss_status write_file(const struct ss_run_families *families,
+                            const struct directions *directions, const char *path, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct writing writing = {.table = families->table, .directions = directions};
+    struct ss__out out = SS__OUT_CLOSED;
+    char chance[SS__DOUBLE_TEXT_BYTES] = "";
+    const struct ss_graph_points points = {directions->n, directions->width, directions->x};
+    writing.chance = chance_level(directions->n - (directions->n > 0), directions->width);
+    chance[ss__format_double(writing.chance, chance)] = '\0';
+    const struct ss_arrow_note notes[] = {{"chance_cosine", chance}};
+    const struct ss_arrow_output_options options = {
+        .columns = columns, .n_columns = N_COLUMNS, .notes = notes, .n_notes = 1};
+    SS_TRY(ss_graph_nearest(families->work, &points, N_NEIGHBOURS, &writing.nearest, err));
+    SS_TRY(ss__out_open(path, &out, err));
+    SS_TRY(ss_arrow_output_new(&out, &options, &writing.output, err));
+    SS_TRY(write_rows(&writing, err));
+    SS_TRY(ss__out_commit(&out, err));
+out:
+    ss_graph_neighbours_release(&writing.nearest);
+    ss_arrow_output_free(writing.output);
+    ss__out_abort(&out);
+    return status;
+}
+
+ss_status ss_run_neighbours_write(const struct ss_run_families *families, const char *path,
+                                  ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct directions directions = {.x = NULL};
+    ss_err why;
+    const size_t n = families->table->n_features;
+    if (n > MOST_FEATURES) {
+        ss__log(families->log, SS_LEVEL_NOTICE,
+                "no neighbours.arrow: every direction would be compared with every other one, "
+                "which is done for up to %d features",
+                MOST_FEATURES);
+        return SS_OK;
+    }
+    /* A run stands without its SAE; so does what else is made of it here. */
+    const ss_status found = read_directions(families->dir, n, &directions, &why);
+    if (found == SS_E_NOMEM || found == SS_E_STOPPED) {
+        SS_TRY(found);
+    }
+    if (found != SS_OK) {
+        ss__log(families->log, SS_LEVEL_NOTICE, "no neighbours.arrow: %s", why.message);
+    } else {
+        SS_TRY(write_file(families, &directions, path, err));
+    }
+out:
+    ss__free(directions.x);
+    ss__free(directions.features);
+    return status;
+}
