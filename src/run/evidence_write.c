@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "run/evidence_files.h"
 #include "run/evidence_gather.h"
 #include "run/npy.h"
@@ -53,11 +54,13 @@ void ss_run_evidence_put_sizes(struct ss__json_writer *writer, const char *name,
 struct table {
     struct ss__out out;
     struct ss_arrow_output *output;
+    struct ss__buf name; /* of the file of a row */
 };
 
 static void table_close(struct table *table)
 {
     ss_arrow_output_free(table->output);
+    ss__buf_release(&table->name);
     ss__out_abort(&table->out);
 }
 
@@ -124,11 +127,20 @@ static const char *file_name(const struct ss_dataset_info *dataset, uint32_t fil
     return file < dataset->n_files ? dataset->files[file] : "";
 }
 
+/* A path may hold any bytes; what is no UTF-8 is shown as U+FFFD, as in run.json. */
+static ss_status put_file(struct table *table, const char *file, ss_err *err)
+{
+    table->name.n_bytes = 0;
+    ss__utf8_repair(file, strlen(file), &table->name);
+    SS_RETURN_IF_ERROR(ss__buf_check(&table->name, err));
+    const struct ss_text name = {table->name.data, table->name.n_bytes};
+    return put_string(table, SS_RUN_TEXT_FILE, &name, err);
+}
+
 static ss_status put_text(struct table *table, const struct ss_stats_evidence_text *text,
                           const char *file, bool has_texts, int64_t position, ss_err *err)
 {
     const uint8_t half = (uint8_t)ss_stats_key_half(text->key);
-    const struct ss_text name = {file, strlen(file)};
     SS_RETURN_IF_ERROR(put(table, SS_RUN_TEXT_KEY, &text->key.key, err));
     SS_RETURN_IF_ERROR(put(table, SS_RUN_TEXT_HALF, &half, err));
     SS_RETURN_IF_ERROR(put(table, SS_RUN_TEXT_IN_POOL, &text->is_in_pool, err));
@@ -136,7 +148,7 @@ static ss_status put_text(struct table *table, const struct ss_stats_evidence_te
                            ? ss_arrow_output_add_null(table->output, SS_RUN_TEXT_COUNT, err)
                            : put(table, SS_RUN_TEXT_COUNT, &text->count, err));
     SS_RETURN_IF_ERROR(put(table, SS_RUN_TEXT_POSITION, &position, err));
-    SS_RETURN_IF_ERROR(put_string(table, SS_RUN_TEXT_FILE, &name, err));
+    SS_RETURN_IF_ERROR(put_file(table, file, err));
     SS_RETURN_IF_ERROR(
         put_string(table, SS_RUN_TEXT_TEXT, has_texts ? &text->text : NULL, err));
     SS_RETURN_IF_ERROR(

@@ -26,8 +26,7 @@ MODEL = ROOT / "tests/data/encoder/mpnet-mean"
 PARQUET = ROOT / "tests/data/parquet/gzip-dict-v2.parquet"
 WIDTH, N_FEATURES = 16, 6
 RUN_FILES = {"fire_rate.npy", "top_activations.json", "features.csv", "density.svg", "density.png", "run.json",
-             "histograms.npz", "centroids.npz", "coactivation.npz", "families.json", "feature_families.json", "pairs.arrow", "neighbours.arrow", "families.svg", "families.png",
-             "family_maps.svg", "family_maps.png", "coactivation.svg", "coactivation.png", "evidence/texts.arrow", "evidence/embeddings.npy", "evidence/samples.arrow"}
+             "histograms.npz", "centroids.npz", "coactivation.npz", "evidence/texts.arrow", "evidence/embeddings.npy", "evidence/samples.arrow"}
 EXPECTED = {"analyze": RUN_FILES, "embed": {"x.npy"}, "encode": {"x.npz"},
             "convert": {"sae_weights.safetensors", "cfg.json"}, "plot": {"x.svg"}}
 LAST = {"analyze": "run/run.json", "embed": "x.npy", "encode": "x.npz", "convert": "run/cfg.json", "plot": "x.svg"}
@@ -59,7 +58,8 @@ def place(tmp_path_factory, program):
 def words(program, place, name, folder, texts="texts", more=()):
     """The command, writing into `folder`: itself for analyze and convert, else a file in it."""
     return [program, *map(str, {
-        "analyze": ["analyze", "-m", MODEL, "-s", place / "sae", "-d", place / f"{texts}.jsonl", "-o", folder / "run", "--title", "t", "-q"],
+        "analyze": ["analyze", "-m", MODEL, "-s", place / "sae", "-d", place / f"{texts}.jsonl", "-o", folder / "run", "--title", "t", "--steps", "none",
+                    "-q"],
         "embed": ["embed", "-m", MODEL, "-d", place / f"{texts}.jsonl", "-o", folder / "x.npy", "-q"],
         "encode": ["encode", "-m", MODEL, "-s", place / "sae", "-d", place / f"{texts}.jsonl", "-o", folder / "x.npz", "-q"],
         "convert": ["convert", "--sae", place / "sae", "--to", "saelens", "-o", folder / "run", "-q"],
