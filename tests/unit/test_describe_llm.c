@@ -315,7 +315,8 @@ static void answers_come_back_as_they_were(void **state)
         assert_int_equal(a->finish, b->finish);
         assert_true(a->n_in == b->n_in && a->n_out == b->n_out);
     }
-    assert_null(ss_describe_llm_answers_find(again, "x"));
+    assert_null(ss_describe_llm_answers_find(
+        again, "00000000000000000000000000000000000000000000000000000000000000ff"));
     ss_describe_llm_answers_free(answers);
     ss_describe_llm_answers_free(again);
     ss__buf_release(&lines);
