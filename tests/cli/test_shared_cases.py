@@ -8,7 +8,7 @@ import pytest
 from conftest import SHARED
 
 CASES = SHARED / "cases"
-# It counts the files of a run as they are without evidence.
+# It counts the files of a run as they are without what is kept for later steps, and without these.
 WITHOUT_EVIDENCE = {"faults/02-entries-left-out"}
 CHECKS = sorted(CASES.rglob("check.sh")) if CASES.is_dir() else []
 
@@ -24,7 +24,7 @@ def test_a_case(program, tmp_path, check):
         path.chmod(path.stat().st_mode | 0o200)
     if check.parent.relative_to(CASES).as_posix() in WITHOUT_EVIDENCE:
         wrapper = tmp_path / "without-evidence"
-        wrapper.write_text(f'#!/bin/sh\ncase $1 in analyze) exec "{program}" "$@" --evidence none ;; *) exec "{program}" "$@" ;; esac\n', encoding="utf8")
+        wrapper.write_text(f'#!/bin/sh\ncase $1 in analyze) exec "{program}" "$@" --evidence none --no-pairs --steps none ;; *) exec "{program}" "$@" ;; esac\n', encoding="utf8")
         wrapper.chmod(0o755)
         program = wrapper
     env = {name: value for name, value in os.environ.items() if not name.startswith("SAESCOPE")}

@@ -6,6 +6,8 @@
 #include "base/hash.h"
 #include "train/train.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
     static const struct ss_train_config config = {.kind = SS_TRAIN_JUMPRELU,

@@ -67,10 +67,10 @@ def test_statistics_equal_numpys(results):
     n = len(acts)
     counts = (acts > 0).sum(0)
     lines = (out / "features.csv").read_text().splitlines()
-    assert lines[0] == "feature,n_fires,rate_pct,rate_low_pct,rate_high_pct,max_activation,mean_activation,dead"
+    assert lines[0] == "feature,n_fires,rate_pct,rate_low_pct,rate_high_pct,max_activation,mean_activation,dead,label,verdict"
     assert len(lines) == acts.shape[1] + 1 and (counts == 0).sum() >= 2
     for f, line in enumerate(lines[1:]):
-        feature, fires, rate, low, high, largest, mean, dead = line.split(",")
+        feature, fires, rate, low, high, largest, mean, dead = line.split(",")[:8]  # label and verdict are of tests/cli/test_describe.py
         assert (int(feature), int(fires), dead) == (f, counts[f], "true" if counts[f] == 0 else "false")
         assert float(rate) == np.float32(100 * counts[f] / n)
         assert np.allclose((float(low), float(high)), wilson(int(counts[f]), n), atol=1e-9)

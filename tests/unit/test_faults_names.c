@@ -101,7 +101,7 @@ static void make_folders(void)
                                           "cache/models--org--mini/refs",
                                           "cache/models--org--mini/blobs",
                                           "cache/models--org--mini/snapshots",
-                                          "cache/models--org--mini/snapshots/" COMMIT,
+                                          ("cache/models--org--mini/snapshots/" COMMIT),
                                           "parts"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         assert_int_equal(mkdir(at(folders[i]), 0700), 0);
