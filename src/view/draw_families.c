@@ -190,7 +190,8 @@ ss_status ss_view_draw_heat_maps(const char *path,
     put_fitting(&canvas, picture->title, TITLE_SIZE, grid.width - 2 * MARGIN,
                 (double[2]){MARGIN, MARGIN + TITLE_SIZE});
     for (size_t i = 0; i < picture->n_maps; i++) {
-        const double column = (double)(i % grid.n_columns), row = (double)(i / grid.n_columns);
+        const size_t i_row = i / grid.n_columns;
+        const double column = (double)(i % grid.n_columns), row = (double)i_row;
         draw_map(&canvas, &picture->maps[i], grid.side,
                  (double[2]){MARGIN + column * (grid.side + GAP),
                              grid.top + SMALL_SIZE + row * (grid.side + GAP + SMALL_SIZE)});

@@ -299,7 +299,8 @@ static void draw_entry(struct map_drawing *drawing, size_t i, const char *text)
     struct ss_view_canvas *canvas = &drawing->canvas;
     const size_t n_lines = legend_lines(drawing);
     const double column = (canvas->width - 2 * MARGIN) / LEGEND_COLUMNS;
-    const double x = MARGIN + (double)(i / n_lines) * column;
+    const size_t i_column = i / n_lines;
+    const double x = MARGIN + (double)i_column * column;
     const double y =
         drawing->area.bottom + MARGIN / 2 + ((double)(i % n_lines) + 0.7) * LEGEND_LINE;
     const bool is_text = i == drawing->n_named + 1;
