@@ -130,5 +130,6 @@ def analyze(
     name: str = "memory", num_examples: int | None = None, keep_duplicates: bool | None = None, threads: int | None = None,
     batch_tokens: int | None = None, title: str | None = None, save_embeddings: str | os.PathLike[str] | None = None,
     evidence: str | None = None, evidence_bytes: int | None = None, sample_rows: int | None = None,
-    sample_seed: int | None = None, force: bool | None = None, **file_options: Any,
+    sample_seed: int | None = None, force: bool | None = None, steps: str | None = None, pairs_bytes: int | None = None,
+    no_pairs: bool | None = None, **file_options: Any,
 ) -> Run: ...

@@ -43,6 +43,9 @@ static const struct core_option analyze_table[] = {
     OPTION("evidence_bytes", CORE_U64, evidence_bytes, NULL),
     OPTION("sample_rows", CORE_U64, sample_rows, NULL),
     OPTION("sample_seed", CORE_U64, sample_seed, NULL),
+    OPTION("steps", CORE_TEXT, steps, NULL),
+    OPTION("pairs_bytes", CORE_U64, pairs_bytes, NULL),
+    OPTION("no_pairs", CORE_BOOL, no_pairs, NULL),
 };
 #undef OPTION
 enum { N_ANALYZE = sizeof analyze_table / sizeof analyze_table[0] };

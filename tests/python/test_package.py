@@ -202,6 +202,14 @@ def test_descriptions(encoder, sae, tmp_path):
         saescope.analyze(RECORDS, encoder, sae).describe(encoder)
 
 
+def test_steps(encoder, sae, tmp_path):
+    run = saescope.analyze(RECORDS, encoder, sae, out=tmp_path / "run", steps="labels")
+    assert (tmp_path / "run/descriptions.json").exists() and not (tmp_path / "run/families.json").exists()
+    assert run[0].description["status"] in ("sharp", "topical", "weak", "chance", "too few", "no label")
+    with pytest.raises(saescope.UsageError, match="no step 'sums'"):
+        saescope.analyze(RECORDS, encoder, sae, out=tmp_path / "other", steps="sums")
+
+
 def test_embeddings_instead_of_texts(encoder, sae, tmp_path):
     texts = [text for text in TEXTS if text and text.strip()]
     x = encoder.encode(texts)
