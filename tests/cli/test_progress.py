@@ -67,7 +67,7 @@ def embed(path, tmp_path):
 @pytest.mark.parametrize("name", ["x.jsonl.bz2", "x.csv.bz2"])
 def test_a_check_has_a_bar(program, tmp_path, name):
     text = LINES if "jsonl" in name else "id,text\n" + "".join(f"{i},text {i} of some words and many more of them\n" for i in range(4 * N))
-    (tmp_path / name).write_bytes(bz2.compress(text.encode()) if "csv" in name else bz2.compress(text.encode()) * 6)
+    (tmp_path / name).write_bytes(bz2.compress(text.encode()) if "csv" in name else bz2.compress(text.encode()) * 60)
     lines = [line for line in watch(program, ["inspect", "--check", tmp_path / name], 100) if line.startswith("check:")]
     shares = [int(re.match(r"check: +(\d+)%\|.*\| [\d,]+ rows \[[\d:]+<([\d:]+|\?), .* rows/s\]$", line)[1]) for line in lines]
     assert shares == sorted(shares) and (shares or "csv" in name), lines
