@@ -65,9 +65,18 @@ static void add_place(struct ss__buf *buf, const struct ss_run_map_points *point
     }
 }
 
+static ss_status write_and_release(const char *path, struct ss__buf *buf, ss_err *err)
+{
+    ss_status status = ss__buf_check(buf, err);
+    if (status == SS_OK) {
+        status = ss__file_write(path, buf->data, buf->n_bytes, err);
+    }
+    ss__buf_release(buf);
+    return status;
+}
+
 static ss_status write_clusters_csv(const struct ss_run_map *map, const char *path, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss__buf buf = {0};
     ss__buf_add_text(&buf, "feature,cluster,probability,cluster_label\n");
     for (size_t f = 0, i = 0; f < map->run->info.n_features; f++) {
@@ -83,16 +92,11 @@ static ss_status write_clusters_csv(const struct ss_run_map *map, const char *pa
         add_quoted(&buf, c < 0 ? (struct ss_text){"", 0} : map->clusters[c].label);
         ss__buf_add_byte(&buf, '\n');
     }
-    SS_TRY(ss__buf_check(&buf, err));
-    SS_TRY(ss__file_write(path, buf.data, buf.n_bytes, err));
-out:
-    ss__buf_release(&buf);
-    return status;
+    return write_and_release(path, &buf, err);
 }
 
 static ss_status write_map_csv(const struct ss_run_map *map, const char *path, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss__buf buf = {0};
     ss__buf_add_text(&buf, "kind,id,x,y,cluster,label\n");
     for (size_t i = 0; i < map->features.n; i++) {
@@ -107,16 +111,11 @@ static ss_status write_map_csv(const struct ss_run_map *map, const char *path, s
         add_quoted(&buf, snippet_of(map->evidence.texts[map->text_rows[i]]));
         ss__buf_add_byte(&buf, '\n');
     }
-    SS_TRY(ss__buf_check(&buf, err));
-    SS_TRY(ss__file_write(path, buf.data, buf.n_bytes, err));
-out:
-    ss__buf_release(&buf);
-    return status;
+    return write_and_release(path, &buf, err);
 }
 
 static ss_status write_placed_csv(const struct ss_run_map *map, const char *path, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss__buf buf = {0};
     ss__buf_add_text(&buf, "row,x,y,cluster,text\n");
     for (size_t i = 0; i < map->placed.n; i++) {
@@ -125,11 +124,7 @@ static ss_status write_placed_csv(const struct ss_run_map *map, const char *path
         add_quoted(&buf, snippet_of(map->placed_texts[i].text));
         ss__buf_add_byte(&buf, '\n');
     }
-    SS_TRY(ss__buf_check(&buf, err));
-    SS_TRY(ss__file_write(path, buf.data, buf.n_bytes, err));
-out:
-    ss__buf_release(&buf);
-    return status;
+    return write_and_release(path, &buf, err);
 }
 
 /* ---- clusters.json ---- */
@@ -214,7 +209,6 @@ static void add_facts(struct ss__buf *buf, const struct ss_run_map *map, const c
 static ss_status write_clusters_json(const struct ss_run_map *map, const char *path,
                                      ss_err *err)
 {
-    ss_status status = SS_OK;
     struct ss__buf buf = {0};
     ss__buf_add_text(&buf, "{");
     add_facts(&buf, map, "\n  ");
@@ -224,11 +218,7 @@ static ss_status write_clusters_json(const struct ss_run_map *map, const char *p
         add_cluster(&buf, map, c);
     }
     ss__buf_add_text(&buf, map->n_clusters == 0 ? "]\n}\n" : "\n  ]\n}\n");
-    SS_TRY(ss__buf_check(&buf, err));
-    SS_TRY(ss__file_write(path, buf.data, buf.n_bytes, err));
-out:
-    ss__buf_release(&buf);
-    return status;
+    return write_and_release(path, &buf, err);
 }
 
 /* ---- pictures ---- */
