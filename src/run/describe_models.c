@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "encoder/encoder.h"
 #include "run/describe_inputs.h"
+#include "run/run_models.h"
 #include "sae/sae.h"
 
 /* ---- hashes ---- */
@@ -65,39 +66,18 @@ static ss_status check_file(const struct compared *compared, const char *path, s
 
 /* ---- the encoder ---- */
 
-/* As the run had it: with its prompt, precision, and the width that it was cut to. */
 static ss_status open_encoder(struct ss_run_describe_inputs *inputs, const char *file,
                               const struct ss__json *root, ss_err *err)
 {
-    const struct ss__json *model = ss__json_get(root, "model");
-    const char *path = ss__json_string(ss__json_get(model, "path"));
-    const char *precision = ss__json_string(ss__json_get(root, "precision"));
-    const int64_t max_tokens = ss__json_integer(ss__json_get(model, "max_tokens"));
-    const int64_t width = ss__json_integer(ss__json_get(model, "width"));
-    struct ss_encoder_info info = {.struct_size = sizeof info};
-    struct ss_encoder_options options = {
-        .struct_size = sizeof options,
-        .prompt = ss__json_string(ss__json_get(model, "prompt")),
-        .max_tokens = max_tokens < 0 ? 0 : (size_t)max_tokens,
-        .work = inputs->work,
-        .progress = inputs->stop,
-    };
+    const char *path = ss__json_string(ss__json_get(ss__json_get(root, "model"), "path"));
     if (path == NULL || ss__path_stat(path) == SS__PATH_NONE) {
         return ss__fail_file(err, file, SS_E_NOINPUT,
                              "the encoder of this run is no longer at %s; name its folder with "
                              "`model`",
                              path == NULL ? "the place that it names" : path);
     }
-    (void)(precision != NULL && ss_precision_parse(precision, &options.precision));
-    SS_RETURN_IF_ERROR(ss_encoder_open(path, &options, &inputs->own_encoder, err));
-    ss_encoder_describe(inputs->own_encoder, &info);
-    if (width <= 0 || (size_t)width >= info.width) {
-        return SS_OK;
-    }
-    ss_encoder_free(inputs->own_encoder);
-    inputs->own_encoder = NULL;
-    options.truncate_dim = (size_t)width;
-    return ss_encoder_open(path, &options, &inputs->own_encoder, err);
+    return ss_run_open_recorded_encoder(path, root, inputs->work, inputs->stop,
+                                        &inputs->own_encoder, err);
 }
 
 static ss_status check_encoder(const struct ss_run_describe_inputs *inputs, const char *file,

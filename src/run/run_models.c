@@ -62,35 +62,43 @@ static ss_status find_path(const struct opening *opening, const char *part, cons
     return SS_OK;
 }
 
-static ss_status open_encoder(struct opening *opening, ss_err *err)
+ss_status ss_run_open_recorded_encoder(const char *path, const struct ss__json *root,
+                                       ss_work *work, struct ss_progress_callback stop,
+                                       ss_encoder **out, ss_err *err)
 {
-    const struct ss__json *model = ss__json_get(opening->root, "model");
+    const struct ss__json *model = ss__json_get(root, "model");
     const int64_t max_tokens = ss__json_integer(ss__json_get(model, "max_tokens"));
     const int64_t width = ss__json_integer(ss__json_get(model, "width"));
-    const char *name = text_of(model, "name"), *path = NULL;
-    const char *precision = text_of(opening->root, "precision");
+    const char *precision = text_of(root, "precision");
     struct ss_encoder_info info = {.struct_size = sizeof info};
     struct ss_encoder_options options = {.struct_size = sizeof options,
                                          .prompt = text_of(model, "prompt"),
                                          .max_tokens = max_tokens < 0 ? 0 : (size_t)max_tokens,
-                                         .work = opening->out->work,
-                                         .progress = opening->asking.stop};
+                                         .work = work,
+                                         .progress = stop};
+    (void)(precision != NULL && ss_precision_parse(precision, &options.precision));
+    SS_RETURN_IF_ERROR(ss_encoder_open(path, &options, out, err));
+    ss_encoder_describe(*out, &info);
+    if (width <= 0 || (size_t)width >= info.width) {
+        return SS_OK;
+    }
+    ss_encoder_free(*out);
+    *out = NULL;
+    options.truncate_dim = (size_t)width;
+    return ss_encoder_open(path, &options, out, err);
+}
+
+static ss_status open_encoder(struct opening *opening, ss_err *err)
+{
+    const char *name = text_of(ss__json_get(opening->root, "model"), "name"), *path = NULL;
     if (name != NULL && strcmp(name, SS_RUN_NAME_EMBEDDINGS) == 0) {
         return ss__fail_file(err, opening->file, SS_E_NOINPUT,
                              "the run was made from embeddings and names no encoder");
     }
     SS_RETURN_IF_ERROR(find_path(opening, "model", &path, err));
     SS_RETURN_IF_ERROR(check_files(opening, "model", err));
-    (void)(precision != NULL && ss_precision_parse(precision, &options.precision));
-    SS_RETURN_IF_ERROR(ss_encoder_open(path, &options, &opening->out->encoder, err));
-    ss_encoder_describe(opening->out->encoder, &info);
-    if (width > 0 && (size_t)width < info.width) {
-        ss_encoder_free(opening->out->encoder);
-        opening->out->encoder = NULL;
-        options.truncate_dim = (size_t)width;
-        return ss_encoder_open(path, &options, &opening->out->encoder, err);
-    }
-    return SS_OK;
+    return ss_run_open_recorded_encoder(path, opening->root, opening->out->work,
+                                        opening->asking.stop, &opening->out->encoder, err);
 }
 
 static ss_status open_sae(struct opening *opening, ss_err *err)

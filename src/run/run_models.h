@@ -3,6 +3,7 @@
 #ifndef SS_RUN_MODELS_H
 #define SS_RUN_MODELS_H
 
+#include "base/json.h"
 #include "base/stop.h"
 
 struct ss_run_models {
@@ -20,6 +21,14 @@ struct ss_run_models {
 SS_MUST_USE ss_status ss_run_models_open(const char *folder, size_t n_threads,
                                          struct ss_progress_callback stop,
                                          struct ss_run_models *out, ss_err *err);
+/* Open the encoder in the folder `path` as run.json (`root`) says that it was used: prompt, limit
+ * of tokens, precision, and the width that embeddings were cut to. Gives *out (ss_encoder_free).
+ * Errors: as ss_encoder_open. */
+SS_MUST_USE ss_status ss_run_open_recorded_encoder(const char *path,
+                                                   const struct ss__json *root, ss_work *work,
+                                                   struct ss_progress_callback stop,
+                                                   ss_encoder **out, ss_err *err);
+
 void ss_run_models_close(struct ss_run_models *models);
 
 #endif
