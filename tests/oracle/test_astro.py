@@ -53,7 +53,8 @@ def test_embeddings_equal_the_reference(run, minilm, tmp_path):
 
 @pytest.mark.parametrize("name", ["jumprelu-1536", "topk-768", "vanilla-768"])
 def test_fires_and_top_texts_equal_the_reference(run, minilm, tmp_path, name):
-    done = run("analyze", "-m", minilm, "-s", SHARED / "oracle/sae" / name, "-d", TEXTS, "-n", "2000", "-o", tmp_path / "run", "-q")
+    done = run("analyze", "-m", minilm, "-s", SHARED / "oracle/sae" / name, "-d", TEXTS, "-n", "2000", "-o", tmp_path / "run", "-q",
+               "--steps", "none")
     assert done.code == 0, done.err
     expected = np.load(ORACLE / name / "counts.npy")
     rate = np.load(tmp_path / "run/fire_rate.npy")
@@ -73,7 +74,7 @@ def test_fires_and_top_texts_equal_the_reference(run, minilm, tmp_path, name):
 
 
 def test_batchtopk_is_refused_until_a_rule_is_chosen(run, minilm, tmp_path):
-    words = ["analyze", "-m", minilm, "-s", SHARED / "oracle/sae/batchtopk-768", "-d", TEXTS, "-n", "300", "-q"]
+    words = ["analyze", "-m", minilm, "-s", SHARED / "oracle/sae/batchtopk-768", "-d", TEXTS, "-n", "300", "-q", "--steps", "none"]
     refused = run(*words, "-o", tmp_path / "a")
     assert refused.code == 65 and all(rule in refused.err for rule in ("threshold", "row-topk", "batch"))
     for rule in ("threshold", "row-topk", "batch"):
@@ -86,7 +87,7 @@ def test_batchtopk_is_refused_until_a_rule_is_chosen(run, minilm, tmp_path):
 
 def peak_mb(program, minilm, rows, out):
     words = [program, "analyze", "-m", minilm, "-s", SHARED / "oracle/sae/jumprelu-1536", "-d", TEXTS, "-o", out, "-q",
-             "--max-tokens", "32", "--batch-tokens", "1024", "--threads", "2"] + (["-n", str(rows)] if rows else [])
+             "--max-tokens", "32", "--batch-tokens", "1024", "--threads", "2", "--steps", "none"] + (["-n", str(rows)] if rows else [])
     child = subprocess.Popen(words)
     _, status, usage = os.wait4(child.pid, 0)
     assert status == 0
@@ -94,7 +95,8 @@ def peak_mb(program, minilm, rows, out):
 
 
 def test_memory_does_not_grow_with_rows(program, minilm, tmp_path):
-    """Texts cut to 32 tokens keep this quick; the batches then hold as many rows as whole texts give by default."""
+    """Of the pass: the steps after it see the evidence, which is bounded by itself. Texts cut to 32 tokens keep this quick;
+    the batches then hold as many rows as whole texts give by default."""
     few, all_rows = peak_mb(program, minilm, 2000, tmp_path / "a"), peak_mb(program, minilm, 0, tmp_path / "b")
     print(f"peak resident memory: {few:.0f} MB for 2,000 rows, {all_rows:.0f} MB for 15,292")
     assert all_rows <= 250 and all_rows - few <= 16
