@@ -1,10 +1,18 @@
-/* Opening an SAE of any format, its facts, and its release. */
+/* Opening an SAE of any format, its facts, and its release.
+ *
+ * Which format a checkpoint has is found in this order: the name that the user gave
+ * (`sae_format`); the documents beside the weights; the tensors of the file. Every format is
+ * asked each time, also those that are known and refused (sae_refused.c), so that a checkpoint
+ * which two formats would read by different rules is an error and not the choice of whichever
+ * comes first in the table. The rules of detection: docs/spec/sae-formats.md, §4. */
 #include <string.h>
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "sae/sae_format.h"
 
+/* Formats that are read. The order says nothing about detection, only how messages list them;
+ * the first names the files that a folder is expected to have. */
 static const struct ss_sae_format *const formats[] = {
     &ss_sae_seed_format,     &ss_sae_saelens_format, &ss_sae_gemma_format,
     &ss_sae_sparsify_format, &ss_sae_latent_format,  &ss_sae_dictionary_format,
@@ -21,6 +29,8 @@ static const struct ss_sae_format *format_at(size_t index)
     return index < N_FORMATS ? formats[index] : &ss_sae_refused_formats[index - N_FORMATS];
 }
 
+/* Weights are opened only when no format claims the documents, so their being open tells which
+ * of the two questions is asked. */
 static bool claims(const struct ss_sae_format *format, const struct ss_sae_checkpoint *from)
 {
     return from->weights == NULL
@@ -28,7 +38,8 @@ static bool claims(const struct ss_sae_format *format, const struct ss_sae_check
                : format->claims_tensors != NULL && format->claims_tensors(from);
 }
 
-/* The format that claims the from, NULL if none; more than one is an error. */
+/* The format that claims a checkpoint, NULL if none does; more than one is an error
+ * (SS_E_DATA), since each would read the same numbers by another rule. */
 static ss_status find_claim(const struct ss_sae_checkpoint *from,
                             const struct ss_sae_format **found, ss_err *err)
 {
@@ -49,6 +60,8 @@ static ss_status find_claim(const struct ss_sae_checkpoint *from,
     return SS_OK;
 }
 
+/* "saes-for-sbert, saelens, … and sentence-transformers", for messages. A failed allocation
+ * stays noted in the buffer, which the callers check. */
 static void list_names(struct ss__buf *buf)
 {
     for (size_t i = 0; i < N_FORMATS; i++) {
@@ -79,14 +92,18 @@ out:
     return status;
 }
 
-/* A model's folder is not opened in search of an SAE. */
+/* A model's folder is not opened in search of an SAE: its weights file may be large, and its
+ * tensors may have names that a format of SAEs has as well (encoder.weight). */
 static bool is_model(const struct ss_sae_checkpoint *from)
 {
     return ss__json_get(from->config, "model_type") != NULL ||
            ss_sae_checkpoint_has_file(from, "modules.json");
 }
 
-/* Tensors that several formats have, whose rule stands in a document beside them. */
+/* Tensors that several formats have, whose rule stands in a document beside them. A guess would
+ * be silent and wrong: W_enc and W_dec alone may be a jumprelu that subtracts nothing or a
+ * top-k that subtracts b_dec. So the message says which formats it may be, and which document
+ * would tell. */
 static ss_status refuse_without_config(const struct ss_sae_checkpoint *from, ss_err *err)
 {
     static const struct {
@@ -112,6 +129,9 @@ static ss_status refuse_without_config(const struct ss_sae_checkpoint *from, ss_
     return SS_OK;
 }
 
+/* Why nothing claims a checkpoint, the most useful reason first: it is another kind of model,
+ * its SAEs lie in folders below, its tensors are known but their rule is not, or nothing is
+ * known. */
 static ss_status refuse_unknown(const struct ss_sae_checkpoint *from, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -142,7 +162,9 @@ out:
     return status;
 }
 
-/* By the documents; else by the tensors of the file that was named, or of the only one. */
+/* By the name that was given; else by the documents; else by the tensors of the file that was
+ * named, or of the only one in the folder, which is opened for it and stays open for the
+ * reader. */
 static ss_status find_format(struct ss_sae_checkpoint *from, const struct ss_sae_format **found,
                              ss_err *err)
 {
@@ -167,7 +189,8 @@ out:
     return status;
 }
 
-/* Weights whose name claims an SAE, whatever is wrong with the documents beside them. */
+/* Weights whose name claims an SAE, whatever is wrong with the documents beside them: for such
+ * a folder the error of opening it says more than that it is no SAE. */
 static bool has_named_weights(const struct ss_sae_checkpoint *from)
 {
     static const char *const names[] = {"sae.pt", "sae.safetensors", "sae_weights.safetensors",
@@ -180,6 +203,7 @@ static bool has_named_weights(const struct ss_sae_checkpoint *from)
     return false;
 }
 
+/* A claim by two formats counts as an SAE, too: opening it then says what is unclear. */
 bool ss_sae_is_at(const char *path)
 {
     struct ss_sae_checkpoint from = {0};
@@ -210,6 +234,9 @@ const char *ss_sae_format_of(struct ss_weights *weights)
 
 /* ---- opening ---- */
 
+/* Warnings are given only once all has been read: an SAE that is refused needs none. At the end
+ * the file is asked whether it changed while it was mapped, and so whether the numbers are of
+ * one state (base/map.h); an error names the weights file unless it is about another. */
 static ss_status read_checkpoint(struct ss_sae_parts *sae, struct ss_sae_checkpoint *from,
                                  ss_err *err)
 {
@@ -285,6 +312,7 @@ ss_status ss_sae_open_with_weights(const char *path, const struct ss_sae_options
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
     SS_TRY(read_checkpoint(&parts, &from, err));
+    /* Options of the user, not of the checkpoint: they are resolved when the rule is bound. */
     parts.rule.batchtopk = from.options->batchtopk_rule;
     parts.rule.batchtopk_threshold = from.options->batchtopk_threshold;
     parts.rule.calibration_rows = from.options->calibration_rows;

@@ -1,6 +1,13 @@
 /* A threshold for a batch-top-k SAE: between the (k N)-th largest activation of the first N
  * rows and the next, so that these rows fire k features each on average. The SAE is not
- * changed: the result is an activation rule beside its own, for whoever calibrated. */
+ * changed: the result is an activation rule beside its own, for whoever calibrated.
+ *
+ * The k N + 1 largest values of all rows are kept in one top-k buffer while rows are encoded
+ * in small parts, so memory is that of the buffer and not of N L activations. Which rows
+ * came together does not show: the values are those of each row alone, and the largest of a
+ * set have no order. Derivation of the midpoint and its rounding: docs/numerics.md, "SAEs".
+ * Where embeddings are not exact, sae_margin.c finds the rows that have to be embedded again
+ * first. */
 #include <math.h>
 #include <string.h>
 
@@ -11,6 +18,8 @@
 
 enum { ROWS_AT_ONCE = 64 };
 
+/* Tells in the manifest which rows a threshold comes from: two runs with the same hash had the
+ * same embeddings, bit for bit. */
 static ss_status hash_rows(const float *x, size_t n, char hex[SS__SHA256_HEX_BYTES],
                            ss_err *err)
 {
@@ -42,15 +51,18 @@ static struct lowest find_lowest(const float *values, size_t n)
     return lowest;
 }
 
-/* A float t with last > t >= next where there is one. */
+/* The middle, or `next` where rounding would reach `last`: a float t with last > t >= next
+ * where there is one, so that `last` still fires by the strict comparison and `next` does
+ * not. */
 static float between(float last, float next)
 {
     const float middle = (float)(((double)last + (double)next) / 2);
     return middle < last ? middle : next;
 }
 
-/* Of more than k values the k largest fire, of k or fewer all that are positive; the buffer
- * holds k + 1. */
+/* The buffer was given k N + 1: if it is full, its least value is the first that does not fire.
+ * With exactly k N positive values all of them fire, and the next is 0; with fewer, the
+ * threshold is 0, because nothing else could be reached. */
 static float threshold_below(struct ss_sae_topk *topk)
 {
     ss_sae_topk_cut(topk);
@@ -80,6 +92,7 @@ ss_status ss_sae_find_batchtopk_threshold(const struct ss_sae *sae, ss_work *wor
         SS_FAIL(SS_E_LIMIT, "%zu features of %zu rows are too many to calibrate on",
                 rule->top_k, n);
     }
+    /* one more than fire, for the value on the other side of the threshold */
     topk.k++;
     topk.capacity = ss_sae_topk_capacity(topk.k);
     SS_ALLOC(topk.values, topk.capacity);
@@ -90,6 +103,7 @@ ss_status ss_sae_find_batchtopk_threshold(const struct ss_sae *sae, ss_work *wor
         SS_TRY(ss_sae_sparse_start(&rows, part.n, err));
         SS_TRY(ss_sae_encode_part(p, rule, work, &part, &rows, err));
         for (size_t i = 0; i < rows.offsets[rows.n_rows]; i++) {
+            /* only values matter, so every id is 0 */
             ss_sae_topk_offer(&topk, rows.values + i, 1, 0);
         }
     }

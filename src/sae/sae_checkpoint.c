@@ -1,4 +1,10 @@
-/* A checkpoint on disk: the folder, the documents in it and its weights file. */
+/* A checkpoint on disk: the folder, the documents in it and its weights file.
+ *
+ * A user points at a folder, at a file of weights in it, at a document, or at a
+ * sentence-transformers model that has an SAE as a module. All four become one thing: a
+ * folder, the two documents that formats know (config.json, cfg.json), and, if it was named,
+ * the file. Weights are opened late, by the format that claims the checkpoint, since they
+ * may be large. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +14,8 @@
 #include "base/sized.h"
 #include "sae/sae_format.h"
 
+/* Containers that weights/open.c reads; other files of a folder do not count when the only
+ * weights file is searched for. */
 static const char *const weights_extensions[] = {".pt",  ".pth",  ".safetensors",
                                                  ".npz", ".ckpt", ".bin"};
 
@@ -34,7 +42,8 @@ bool ss_sae_checkpoint_has_file(const struct ss_sae_checkpoint *from, const char
 
 /* ---- documents ---- */
 
-/* FOLDER/NAME as a tree; absent is no fault. */
+/* FOLDER/NAME as a tree; absent is no fault, and *path is set all the same, for messages that
+ * say what is missing. Gives *document and *path. */
 static ss_status load_document(const char *folder, const char *name, struct ss__json **document,
                                char **path, ss_err *err)
 {
@@ -50,7 +59,8 @@ static ss_status load_document(const char *folder, const char *name, struct ss__
     return SS_OK;
 }
 
-/* Checkpoints of a training lie one folder below its config.json. */
+/* The folder's config.json; for dictionary_learning's checkpoints, which lie in a folder of
+ * that name one level below it, the one above. */
 static ss_status load_config(struct ss_sae_checkpoint *from, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -94,6 +104,7 @@ static ss_status enter_module(struct ss_sae_checkpoint *from, ss_err *err)
     SS_TRY(ss__json_load_optional(path, &modules, err));
     SS_JSON_EACH (modules, index, module) {
         const char *name = ss__json_string(ss__json_get(module, "path"));
+        /* a path out of the model's folder is not followed */
         if (is_sae_module(module) && name != NULL && ss__path_is_inside(name)) {
             char *folder = ss__path_join(from->folder, name);
             if (folder == NULL) {
@@ -115,6 +126,8 @@ out:
 
 /* ---- the path ---- */
 
+/* A document stands for its folder. What is neither file nor folder is taken as a folder: the
+ * caller has checked that something is there. */
 static ss_status split_path(struct ss_sae_checkpoint *from, ss_err *err)
 {
     const char *name = ss__path_name(from->path);
@@ -193,6 +206,7 @@ out:
     return status;
 }
 
+/* The first of `names` that is there; *path stays NULL where none is. */
 static ss_status find_named(const struct ss_sae_checkpoint *from, const char *const *names,
                             char **path, ss_err *err)
 {
@@ -227,6 +241,7 @@ ss_status ss_sae_checkpoint_open_weights(struct ss_sae_checkpoint *from,
         SS_FAIL_FILE(from->path, SS_E_NOINPUT, "no weights in this folder: expected %s",
                      expected);
     }
+    /* the file may be large: opening asks whether to stop */
     SS_TRY(ss_weights_open(path, &from->asking, &from->weights, err));
     SS_TRY(ss_sae_find_prefix(from, err));
 out:

@@ -45,6 +45,8 @@ ss_status ss_sae_write(const ss_sae *sae, const char *folder,
     return SS_OK;
 }
 
+/* The decoder moves out of the SAE, which is then freed without it: a copy would double the
+ * memory. */
 ss_status ss_sae_read_decoder(const char *path, float **out, size_t *n_features, size_t *width,
                               ss_err *err)
 {
@@ -64,6 +66,7 @@ ss_status ss_sae_read_decoder(const char *path, float **out, size_t *n_features,
     return status;
 }
 
+/* The target is looked up first: a misspelt one is told before a large file is read. */
 ss_status ss_sae_convert_folder(const char *path, const char *folder,
                                 struct ss_sae_conversion *conversion, ss_err *err)
 {

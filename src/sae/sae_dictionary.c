@@ -76,6 +76,8 @@ static const char *const topk_tensors[] = {LAYERS, "encoder.bias", "b_dec", BUFF
 static const char *const group_tensors[] = {"W_enc", "W_dec",       "b_enc",         "b_dec",
                                             BUFFERS, "group_sizes", "group_indices", NULL};
 
+/* A row for each class: its tensors, its rule in the canonical form, and what tells it where
+ * there is no config. The rules are those of docs/spec/sae-formats.md, §2. */
 static const struct dict_class {
     struct ss_sae_form form;
     const char *const *tensors;
@@ -148,11 +150,13 @@ static const struct dict_class {
 };
 enum { N_CLASSES = sizeof classes / sizeof classes[0] };
 
+/* `buffer` tells how activations were gathered for the training. */
 static const char *const top_keys[] = {"trainer", "buffer", NULL};
 static const struct ss_sae_keys config_keys = {.read = top_keys};
 
 static const char *const read_keys[] = {"dict_class", "activation_dim", "dict_size",
                                         "k",          "lm_name",        NULL};
+/* Schedules and losses of the training, which say nothing about activations. */
 static const char *const unused_keys[] = {"trainer_class",
                                           "layer",
                                           "submodule_name",
@@ -186,6 +190,7 @@ static const char *const unused_keys[] = {"trainer_class",
                                           "n_sparsity_updates",
                                           "norm_factor",
                                           NULL};
+/* A fork of the project has this key; with it the rule is another one. */
 static const struct ss_sae_off_key off_keys[] = {
     {"apply_b_dec_to_input", "which this project's classes do not do"}, {NULL, NULL}};
 static const struct ss_sae_keys trainer_keys = {
@@ -207,6 +212,7 @@ static bool claims_tensors(const struct ss_sae_checkpoint *from)
     const bool is_linear =
         ss_sae_has_tensor(from, "encoder.weight") && ss_sae_has_tensor(from, "decoder.weight");
     const struct ss_weights_tensor *threshold = ss_sae_tensor(from, "threshold");
+    /* Gemma Scope has the same names in arrays of numpy */
     if (strcmp(ss_weights_format(from->weights), "npz") == 0) {
         return false;
     }
@@ -248,6 +254,7 @@ out:
     return status;
 }
 
+/* Groups are told by either of two tensors, by the version that wrote them. */
 static bool has_marker(const struct ss_sae_checkpoint *from, const struct dict_class *class)
 {
     const char *marker = class->marker;
@@ -256,8 +263,9 @@ static bool has_marker(const struct ss_sae_checkpoint *from, const struct dict_c
             (strcmp(marker, "group_sizes") == 0 && ss_sae_has_tensor(from, "group_indices")));
 }
 
-/* The names of AutoEncoderNew are those of any two linear layers, and what other projects do
- * with theirs differs; and whoever has a tensor more does something with it. */
+/* Whether a class that was told by its tensors is sure. The names of AutoEncoderNew are those
+ * of any two linear layers, and what other projects do with theirs differs; and whoever has a
+ * tensor more does something with it. Saying the format takes the guess as it is. */
 static ss_status check_guess(const struct ss_sae_checkpoint *from,
                              const struct dict_class *class, ss_err *err)
 {
@@ -285,6 +293,8 @@ static ss_status check_guess(const struct ss_sae_checkpoint *from,
     return SS_OK;
 }
 
+/* The one class whose marker is among the tensors. Top-k and batch-top-k store the same ones
+ * and differ in their rule, so neither has a marker: they need a config. */
 static ss_status find_by_tensors(const struct ss_sae_checkpoint *from,
                                  const struct dict_class **found, ss_err *err)
 {
@@ -313,7 +323,8 @@ static ss_status find_by_tensors(const struct ss_sae_checkpoint *from,
 
 /* ---- reading ---- */
 
-/* The k of the weights, which the config must not contradict, or that of the config. */
+/* The k of the weights, as a tensor or as a plain value of a torch file, which the config must
+ * not contradict; or that of the config, of files older than the buffer. */
 static ss_status read_k(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                         ss_err *err)
 {
@@ -323,6 +334,7 @@ static ss_status read_k(struct ss_sae_parts *sae, const struct ss_sae_checkpoint
     SS_TRY(ss__json_size(from->config_path, trainer_of(from), "k", &named, err));
     if (ss_sae_has_tensor(from, "k")) {
         SS_TRY(ss_sae_need_scalar(from, "k", &k, err));
+        /* 0 is refused below, with the range */
         sae->rule.top_k = k >= 1 && k <= INT32_MAX ? (size_t)k : 0;
     } else if (ss_sae_has_value(from, "k")) {
         SS_TRY(ss_sae_value_size(from, "k", &sae->rule.top_k, err));
@@ -367,6 +379,9 @@ out:
     return status;
 }
 
+/* Groups matter to training alone: at inference all features compete together. They are
+ * checked, since sizes that do not make the number of features mean that the file is not what
+ * it says. */
 static ss_status check_groups(const struct ss_sae_parts *sae,
                               const struct ss_sae_checkpoint *from, ss_err *err)
 {
@@ -392,6 +407,8 @@ out:
     return status;
 }
 
+/* Sizes are those of the encoder's matrix, overridden by the config: where the two differ,
+ * reading the tensors refuses by the shape that the config demands. */
 static ss_status read_shape(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                             const struct ss_sae_form *form, ss_err *err)
 {
@@ -437,6 +454,8 @@ static struct ss_sae_form form_of(const struct dict_class *class,
     return form;
 }
 
+/* The config's class decides if there is one, so that a misnamed class is told before the
+ * weights are opened; what the config must not contradict is read from the weights. */
 static ss_status dictionary_read(struct ss_sae_parts *sae, struct ss_sae_checkpoint *from,
                                  ss_err *err)
 {

@@ -1,6 +1,15 @@
 /* Embeddings to sparse activations: a call is cut into parts, whose activations
  * (sae_selector.c) are put together row by row. No dense result, and no allocation in a call
- * that is like one before. */
+ * that is like one before.
+ *
+ * A part is a block of rows times a group of features, cut as the product is best cut. Tasks
+ * run in any order on any thread and write into lists of their own; only then is the size of
+ * every row known (a prefix sum over `counts`), and each block copies its entries to where they
+ * belong. The result is therefore the same whatever the number of threads, the cut or the
+ * batch: a row's entries stand by rising feature, because groups are gathered in that order.
+ *
+ * Non-finite numbers are found by the tasks, noted as the lowest row per thread and told at the
+ * end, so that the message names the same row however the call was cut. */
 #include <float.h>
 #include <string.h>
 
@@ -26,6 +35,8 @@ struct job {
     struct ss_sparse *out;
 };
 
+/* With several groups the same rows are multiplied by several tasks: they are normalised once,
+ * before, instead of by each. */
 static bool shares_rows(const struct job *job)
 {
     return job->cut.n_groups > 1;
@@ -36,6 +47,7 @@ static size_t n_rows_of(const struct job *job, size_t block)
     return ss__min_size(job->cut.block_rows, job->rows->n - block * job->cut.block_rows);
 }
 
+/* Minimum; SS_NOWHERE, the largest number, is none. */
 static void lower_row(uint64_t *first, uint64_t row)
 {
     *first = row < *first ? row : *first;
@@ -113,7 +125,8 @@ static void select_all(struct job *job, ss_work *work)
 
 /* ---- putting the entries together ---- */
 
-/* Where the next entry of a row goes moves through offsets[row]; see gather. */
+/* Where the next entry of a row goes moves through offsets[row]; see gather. Blocks own
+ * disjoint rows, so no two threads write the same offset. */
 static void gather_block(void *context, size_t block, size_t worker)
 {
     const struct job *job = context;
@@ -133,6 +146,9 @@ static void gather_block(void *context, size_t block, size_t worker)
     }
 }
 
+/* Append the rows of all parts to the result: offsets by a prefix sum of the counts, then the
+ * entries, block by block. `room` stands for the capacity of two arrays that grow together, so
+ * it is taken over only after both have. */
 static ss_status gather(struct job *job, ss_work *work, ss_err *err)
 {
     struct ss_sparse *out = job->out;
@@ -187,7 +203,9 @@ static ss_status fail_input(const struct job *job, uint64_t index, ss_err *err)
     return status;
 }
 
-/* What the threads noted, together; or the error among it. */
+/* What the threads noted, together; or the error among it. A bad embedding comes before a lack
+ * of memory, and both before a bad activation, so that the same input gives the same error on
+ * every machine. */
 static ss_status check_tallies(const struct job *job, size_t n_threads,
                                struct ss_sae_tally *all, ss_err *err)
 {
@@ -212,7 +230,8 @@ static ss_status check_tallies(const struct job *job, size_t n_threads,
     return SS_OK;
 }
 
-/* As a product is best cut, or in parts of whole rows. */
+/* As a product is best cut; or, for selections that need all features of a row, in blocks of
+ * whole rows: no more than the selector has scratch for, and about one for each thread. */
 static struct ss_tensor_partition choose_cut(const struct job *job, size_t n_threads)
 {
     const struct ss_sae_parameters *p = job->parameters;
@@ -229,7 +248,8 @@ static struct ss_tensor_partition choose_cut(const struct job *job, size_t n_thr
     return cut;
 }
 
-/* Cut the job and give it its memory. */
+/* Cut the job and lay out its memory, one block of the work's that is used again by the next
+ * call like this one: nothing here has to be freed. */
 static ss_status job_init(struct job *job, ss_work *work, ss_err *err)
 {
     const size_t n_threads = ss_work_n_threads(work);
@@ -280,6 +300,7 @@ ss_status ss_sae_encode_part(const struct ss_sae_parameters *parameters,
     SS_GROW(out->offsets, out->n_rows_room, out->n_rows + rows->n + 1);
     SS_TRY(job_init(&job, work, err));
     select_all(&job, work);
+    /* A task that was stopped, or could not start, left its part undone. */
     SS_TRY(ss_tensor_work_check(work, err));
     SS_TRY(check_tallies(&job, n_threads, &all, err));
     SS_TRY(gather(&job, work, err));

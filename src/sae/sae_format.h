@@ -1,6 +1,11 @@
 /* Formats of SAE checkpoints: where one lies, the table of formats, and what their readers
- * share. A format is one file with one row: it says whether a checkpoint is its own and
- * fills the canonical form. */
+ * share. A format is one file with one row: it says whether a checkpoint is its own and fills
+ * the canonical form (sae_priv.h). How to add one: docs/extending.md.
+ *
+ * A reader does four things, in this order: it refuses keys that would change the rule and
+ * notes those it does not know; reads sizes and k; opens the weights; and has the tensors of
+ * its form read and checked (ss_sae_read_form). Messages name the file, and the key or tensor
+ * in it. All functions here are called by one thread, while an SAE is opened. */
 #ifndef SS_SAE_FORMAT_H
 #define SS_SAE_FORMAT_H
 
@@ -11,7 +16,8 @@
 
 enum { SS_SAE_PREFIX_BYTES = 256, SS_SAE_NAME_BYTES = 512 };
 
-/* What a user pointed at: a folder, or a file in it, with the small documents beside it. */
+/* What a user pointed at: a folder, or a file in it, with the small documents beside it. Owned
+ * but for what is said to be borrowed (ss_sae_checkpoint_release). */
 struct ss_sae_checkpoint {
     const char *path; /* as given, borrowed */
     char *folder;
@@ -29,16 +35,21 @@ struct ss_sae_checkpoint {
 };
 
 /* Look at a path and read the documents beside it. The folder of a sentence-transformers model
- * stands for its SparseAutoEncoder module. Release after success and failure. */
+ * stands for its SparseAutoEncoder module. `path` is borrowed until the release, `options`
+ * (NULL: the defaults) for the call. Release after success and failure. Errors: SS_E_DATA for a
+ * document that is no JSON object, SS_E_IO, SS_E_USAGE for options of another version,
+ * SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_sae_checkpoint_find(const char *path,
                                              const struct ss_sae_options *options,
                                              struct ss_sae_checkpoint *from, ss_err *err);
 void ss_sae_checkpoint_release(struct ss_sae_checkpoint *from);
+/* Whether the checkpoint's folder has a file of that name (no folder, no dangling link). */
 bool ss_sae_checkpoint_has_file(const struct ss_sae_checkpoint *from, const char *name);
 
-/* Open the named file, or the first of `names` (NULL-terminated, as `expected` tells in words)
- * that is in the folder; without names, the only weights file of the folder. Does nothing when
- * weights are open. */
+/* Open the file that was named, or the first of `names` (NULL-terminated, as `expected` tells
+ * in words) that is in the folder; without names, the only weights file of the folder. Does
+ * nothing when weights are open. Errors: SS_E_NOINPUT (none is there), SS_E_DATA (several, or
+ * no weights), and those of ss_weights_open. */
 SS_MUST_USE ss_status ss_sae_checkpoint_open_weights(struct ss_sae_checkpoint *from,
                                                      const char *const *names,
                                                      const char *expected, ss_err *err);
@@ -48,10 +59,11 @@ SS_MUST_USE ss_status ss_sae_checkpoint_open_weights(struct ss_sae_checkpoint *f
 SS_MUST_USE ss_status ss_sae_refuse_parent_folder(const struct ss_sae_checkpoint *from,
                                                   ss_err *err);
 
-/* Set the prefix: checkpoints wrap a state dict, and wrapped modules its names. Done by
- * opening. Errors: SS_E_DATA where the tensors of several SAEs are in the file. */
+/* Set the prefix of names: checkpoints wrap a state dict, and wrapped modules its names. Done
+ * by opening, so that readers name tensors as their project does. Errors: SS_E_DATA where the
+ * tensors of several SAEs are in the file. */
 SS_MUST_USE ss_status ss_sae_find_prefix(struct ss_sae_checkpoint *from, ss_err *err);
-/* A tensor by its name without the prefix, or NULL. */
+/* A tensor by its name without the prefix, or NULL; borrowed from the open weights. */
 const struct ss_weights_tensor *ss_sae_tensor(const struct ss_sae_checkpoint *from,
                                               const char *name);
 static inline bool ss_sae_has_tensor(const struct ss_sae_checkpoint *from, const char *name)
@@ -62,18 +74,22 @@ static inline bool ss_sae_has_tensor(const struct ss_sae_checkpoint *from, const
 const char *ss_sae_unprefixed_name(const struct ss_sae_checkpoint *from,
                                    const struct ss_weights_tensor *tensor);
 
-/* A plain value of a torch file, in one of the dictionaries around the tensors. */
+/* A plain value of a torch file, in one of the dictionaries around the tensors. The texts are
+ * borrowed from the open weights. */
 struct ss_sae_value {
     char key[SS_SAE_NAME_BYTES];
     const char *text;       /* NULL if it cannot be read; */
     const char *unreadable; /* then this says what it is */
 };
+/* The value of that name in the innermost dictionary that has it, from the one that holds the
+ * tensors outwards. false, and an empty *out, if none has. */
 bool ss_sae_find_value(const struct ss_sae_checkpoint *from, const char *name,
                        struct ss_sae_value *out);
 bool ss_sae_has_value(const struct ss_sae_checkpoint *from, const char *name);
-/* A value of a kind; what is there and is not of it, or cannot be read, is refused by name.
- * Where it is absent, text is NULL, is_there false, a bool stays as it is, and a size (from 1
- * to INT32_MAX) is an error. */
+/* A value of a kind; what is there and is not of it (SS_E_DATA), or cannot be read
+ * (SS_E_UNSUPPORTED), is refused by name. Where it is absent, text is NULL, is_there false, a
+ * bool stays as it is, and a size (from 1 to INT32_MAX) is an error. Texts are borrowed from
+ * the open weights. */
 SS_MUST_USE ss_status ss_sae_value_text(const struct ss_sae_checkpoint *from, const char *name,
                                         const char **out, ss_err *err);
 SS_MUST_USE ss_status ss_sae_value_number(const struct ss_sae_checkpoint *from,
@@ -86,6 +102,7 @@ SS_MUST_USE ss_status ss_sae_value_bool(const struct ss_sae_checkpoint *from, co
 
 /* ---- the table ---- */
 
+/* A row of the table of formats: how one is recognised, and read or refused. */
 struct ss_sae_format {
     const char *name;
     const char *files; /* in words, for messages */
@@ -106,10 +123,12 @@ extern const struct ss_sae_format ss_sae_seed_format, ss_sae_saelens_format,
 extern const struct ss_sae_format ss_sae_refused_formats[];
 extern const size_t ss_sae_n_refused_formats;
 
-/* Note a file that was read, for the manifest. */
+/* Note a file that was read, with its size and hash, for the manifest. Copies `path`. Errors:
+ * SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_sae_add_file(struct ss_sae_provenance *provenance, const char *path,
                                       ss_err *err);
-/* Note the weights file and a document (nullable), which becomes the config. */
+/* Note the weights file and a document (nullable), which becomes the config: it is shared, not
+ * copied. The hash of the weights is that of the mapping that was read. Errors: SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_sae_add_files(struct ss_sae_provenance *provenance,
                                        const struct ss_sae_checkpoint *from,
                                        const char *document_path, struct ss__json *document,
@@ -128,19 +147,23 @@ struct ss_sae_keys {
     const char *const *unused; /* and these say nothing about activations */
     const struct ss_sae_off_key *off;
 };
-/* Refuse what must be off (SS_E_UNSUPPORTED), and warn of what is not known, once the SAE is
- * read. */
+/* Refuse what must be off (SS_E_UNSUPPORTED, by name and reason), and note what is not known,
+ * to be warned of once the SAE is read. `object` may be NULL, which has no keys. Nothing of a
+ * config is passed over in silence: a key is read, known to say nothing about activations,
+ * refused, or warned of. */
 SS_MUST_USE ss_status ss_sae_check_keys(struct ss_sae_checkpoint *from, const char *file,
                                         const struct ss__json *object,
                                         const struct ss_sae_keys *keys, ss_err *err);
-/* Warn of values in a dictionary of a torch file ("config/") that are not known. */
+/* The same of values in a dictionary of a torch file ("config/"), of which none must be off. */
 SS_MUST_USE ss_status ss_sae_check_values(struct ss_sae_checkpoint *from, const char *folder,
                                           const struct ss_sae_keys *keys, ss_err *err);
 /* The name of the next of the SAE's tensors, from *index on, that is not known, or NULL. */
 const char *ss_sae_unknown_tensor(const struct ss_sae_checkpoint *from,
                                   const char *const *known, size_t *index);
+/* Give the warnings that were noted, one message each. Errors: SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_sae_log_warnings(struct ss_sae_checkpoint *from, ss_err *err);
-/* Warn of them. */
+/* Warn of tensors that are not known: what a newer version stores beside the rest may change
+ * the rule. */
 SS_MUST_USE ss_status ss_sae_check_tensors(struct ss_sae_checkpoint *from,
                                            const char *const *known, ss_err *err);
 
@@ -165,8 +188,8 @@ SS_MUST_USE ss_status ss_sae_check_input(const struct ss_sae_parts *sae, const c
 SS_MUST_USE ss_status ss_sae_read_expansion(struct ss_sae_parts *sae,
                                             const struct ss_sae_checkpoint *from, ss_err *err);
 /* The factor in SAELens' activation_scaler.json beside cfg.json, which a training multiplies
- * inputs by until it takes it into the weights; 0 if there is none. Errors: SS_E_UNSUPPORTED
- * for a whitening, SS_E_DATA. */
+ * inputs by until it takes it into the weights; 0 if there is none. The file is noted for the
+ * manifest. Errors: SS_E_UNSUPPORTED for a whitening, SS_E_DATA. */
 SS_MUST_USE ss_status ss_sae_read_scaler(struct ss_sae_parts *sae,
                                          struct ss_sae_checkpoint *from, double *factor,
                                          ss_err *err);
@@ -176,7 +199,7 @@ void ss_sae_compare_dtype(const struct ss_sae_parts *sae, const struct ss_sae_ch
 
 /* ---- tensors ---- */
 
-/* The names and layouts of the parts of one form. */
+/* The names and layouts of the parts of one form, without the prefix. All texts are static. */
 struct ss_sae_names {
     const char *encoder;
     ss_tensor_layout encoder_layout;
@@ -194,7 +217,8 @@ typedef enum ss_sae_threshold_form {
     SS_SAE_THRESHOLD_ALL       /* [] */
 } ss_sae_threshold_form;
 
-/* What one kind of SAE of a format stores and does. */
+/* What one kind of SAE of a format stores and does: a value, which readers copy and
+ * complete. */
 struct ss_sae_form {
     const char *variant; /* as the config calls it */
     ss_sae_kind kind;
@@ -208,28 +232,39 @@ struct ss_sae_form {
     double input_factor;   /* inputs are multiplied by it first; 0: they are not */
 };
 
-/* Set kind, labels and variant, and read all tensors of a form; sae->parameters.width,
- * n_features and, for transcoders, width_out are known. Every tensor is checked, also those
- * that are not used. */
+/* Set kind, labels and variant, and read all tensors of a form into the canonical SAE. Every
+ * tensor is checked, also those that are not used: a file of which a part is broken is not
+ * trusted with the rest.
+ *
+ * sae      parameters.width, n_features and, for transcoders, width_out are known; owns what is
+ * read,
+ *          also on error (ss_sae_parts_release)
+ * from     its weights are open
+ * Errors   SS_E_DATA (a tensor is missing), SS_E_SHAPE, SS_E_NONFINITE, SS_E_UNSUPPORTED (a dtype),
+ *          SS_E_NOMEM; all name the tensor */
 SS_MUST_USE ss_status ss_sae_read_form(struct ss_sae_parts *sae,
                                        const struct ss_sae_checkpoint *from,
                                        const struct ss_sae_form *form, ss_err *err);
 
-/* Parts of that, for forms of their own. Gives *out (ss__free). */
+/* Parts of that, for forms of their own: a vector [n], and a number that is stored as [] or
+ * [1]. Numbers are widened to f32 and have to be finite. Gives *out (ss__free). */
 SS_MUST_USE ss_status ss_sae_need_vector(const struct ss_sae_checkpoint *from, const char *name,
                                          size_t n, float **out, ss_err *err);
 SS_MUST_USE ss_status ss_sae_need_scalar(const struct ss_sae_checkpoint *from, const char *name,
                                          double *out, ss_err *err);
-/* A matrix as rows [size[0], size[1]]; with SS_TENSOR_IN_BY_OUT it stands the other way round.
- */
+/* A matrix as rows [size[0], size[1]]; with SS_TENSOR_IN_BY_OUT the file has it the other way
+ * round, [size[1], size[0]]. Gives *out (ss__free). */
 SS_MUST_USE ss_status ss_sae_need_rows(const struct ss_sae_checkpoint *from, const char *name,
                                        ss_tensor_layout layout, const size_t size[2],
                                        float **out, ss_err *err);
-/* sae->parameters.log_gains from a tensor [L], and sae->parameters.gains, their exp. */
+/* sae->parameters.log_gains from a tensor [L], and sae->parameters.gains, their exp. Errors:
+ * SS_E_NONFINITE where exp leaves the range of float32. */
 SS_MUST_USE ss_status ss_sae_read_gains(struct ss_sae_parts *sae,
                                         const struct ss_sae_checkpoint *from, const char *name,
                                         ss_err *err);
-/* Width and number of features from the shape of the encoder's matrix. */
+/* Width and number of features from the shape of the encoder's matrix, for formats whose config
+ * does not say them. Errors: SS_E_DATA (no such tensor), SS_E_SHAPE (no matrix, or a side of 0
+ * or beyond INT32_MAX). */
 SS_MUST_USE ss_status ss_sae_set_shape(struct ss_sae_parts *sae,
                                        const struct ss_sae_checkpoint *from, const char *name,
                                        ss_tensor_layout layout, ss_err *err);

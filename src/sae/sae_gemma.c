@@ -44,6 +44,8 @@ static bool gemma_claims(const struct ss_sae_checkpoint *from)
            (ss_sae_has_tensor(from, "w_enc") || (is_npz && ss_sae_has_tensor(from, "W_enc")));
 }
 
+/* Gemma Scope 2 has a config; the files before it had none, and what lies beside them is not
+ * theirs. */
 static ss_status check_config(struct ss_sae_checkpoint *from, ss_err *err)
 {
     const char *architecture = "jump_relu";
@@ -60,7 +62,7 @@ static ss_status check_config(struct ss_sae_checkpoint *from, ss_err *err)
     return ss_sae_check_keys(from, from->config_path, from->config, &keys, err);
 }
 
-/* The original refuses a factor that is not 1. */
+/* The original refuses a factor that is not 1, within the tolerance of torch.allclose. */
 static ss_status check_scaling(const struct ss_sae_parts *sae,
                                const struct ss_sae_checkpoint *from, ss_err *err)
 {
@@ -82,6 +84,8 @@ out:
     return status;
 }
 
+/* Nothing in the files of the embedding layer tells that they count in other inputs; their path
+ * does. */
 static ss_status check_layer(const struct ss_sae_checkpoint *from, ss_err *err)
 {
     return strstr(ss_weights_path(from->weights), "/embedding/width_") == NULL
@@ -109,6 +113,7 @@ static ss_status gemma_read(struct ss_sae_parts *sae, struct ss_sae_checkpoint *
     SS_RETURN_IF_ERROR(check_layer(from, err));
     SS_RETURN_IF_ERROR(
         ss_sae_set_shape(sae, from, form.names->encoder, SS_TENSOR_IN_BY_OUT, err));
+    /* a decoder that is no matrix is refused when it is read */
     const struct ss_weights_tensor *decoder = ss_sae_tensor(from, form.names->decoder);
     if (decoder != NULL && decoder->n_dims == 2 && decoder->shape[1] <= INT32_MAX) {
         sae->parameters.width_out = (size_t)decoder->shape[1];

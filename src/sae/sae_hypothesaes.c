@@ -37,6 +37,9 @@ static const struct ss_sae_form forms[] = {
      .threshold = "threshold"},
 };
 
+/* The config lies in the torch file, beside the state dict. Where only the state dict was
+ * saved, the names of its biases are this project's own; reading then says that the config is
+ * missing. */
 static bool claims_tensors(const struct ss_sae_checkpoint *from)
 {
     return ss_sae_has_value(from, "config/m_total_neurons") ||

@@ -1,4 +1,10 @@
-/* Normalisation of embeddings before they are multiplied. Sums are made in double, in order. */
+/* Normalisation of embeddings before they are multiplied. Sums are made in double, in order.
+ *
+ * What the original computes in float32 with sums in an order of its library's is computed here
+ * in double and rounded once, so that the result depends on neither the machine nor the group
+ * that a row came in (docs/numerics.md, "SAEs"). It is done for GROUP rows at once: eight
+ * chains of additions overlap where one would wait for itself. Whether a row is finite is noted
+ * in the same pass. */
 #include <math.h>
 #include <string.h>
 
@@ -17,7 +23,9 @@ struct scaling {
     float means[GROUP], scales[GROUP];
 };
 
-/* (x - mean) / (s + 1e-5), s = sqrt(sum of squares / (D - 1)). */
+/* (x - mean) / (s + 1e-5), s = sqrt(sum of squares / (D - 1)): torch.std is unbiased, and the
+ * seed adds its epsilon to s and not to the variance. The mean is rounded to float32 before it
+ * is subtracted, as there. */
 INPUT_INLINE void measure_layer_norm(const float *x, size_t n_rows, size_t width,
                                      struct scaling *scaling)
 {
@@ -42,7 +50,7 @@ INPUT_INLINE void measure_layer_norm(const float *x, size_t n_rows, size_t width
 }
 
 /* x sqrt(D) / |x|. A row of zeros has no such form and becomes NaN, by which nothing fires, as
- * in the original. */
+ * in the original. Not x / (|x| / sqrt(D)), which would round differently. */
 INPUT_INLINE void measure_length(const float *x, size_t n_rows, size_t width,
                                  struct scaling *scaling)
 {
@@ -72,7 +80,8 @@ static void measure(const struct ss_sae_parameters *p, const float *x, size_t n_
     }
 }
 
-/* NaN and infinity have all bits of the exponent. */
+/* NaN and infinity have all bits of the exponent. Integers, so that a loop over a row is
+ * vectorised and no comparison with NaN is needed. */
 INPUT_INLINE uint32_t is_infinite(float x)
 {
     const uint32_t exponent = 0x7f800000U;
@@ -133,6 +142,7 @@ static bool is_zero_row(const float *x, size_t width)
     return true;
 }
 
+/* For messages: was the embedding bad, or what was made of it? */
 bool ss_sae_is_finite_row(const struct ss_sae_parameters *p, const float *x)
 {
     return is_finite_row(x, p->width);
@@ -143,6 +153,7 @@ bool ss_sae_changes_input(const struct ss_sae_parameters *p)
     return p->input != SS_SAE_INPUT_PLAIN || p->subtracted != NULL;
 }
 
+/* Rows that do not change are only looked through, so that out may be NULL. */
 size_t ss_sae_prepare_rows(const struct ss_sae_parameters *p, const float *x, size_t n_rows,
                            float *out)
 {
@@ -168,7 +179,8 @@ size_t ss_sae_prepare_rows(const struct ss_sae_parameters *p, const float *x, si
 }
 
 /* |du| is at most this times the relative error of x: a plain u is off as x is; a norm divides
- * what is off and takes away the part of it that lies along u, so that it never grows. */
+ * what is off and takes away the part of it that lies along u, so that it never grows. Derived
+ * in docs/numerics.md, "Fire sets at high" (the error of h). */
 double ss_sae_input_sensitivity(const struct ss_sae_parameters *p, const float *x)
 {
     double sum = 0, squares = 0, spread = 0;

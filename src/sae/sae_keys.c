@@ -28,6 +28,7 @@ static const struct ss_sae_off_key *find_off(const struct ss_sae_keys *keys, con
     return NULL;
 }
 
+/* Every way in which configs write that something is not used; projects differ in it. */
 static bool is_off(const struct ss__json *value)
 {
     const char *text = ss__json_string(value);
@@ -46,6 +47,7 @@ struct unknown {
     size_t n;
 };
 
+/* All are counted, a few are named: a hostile file may have a million keys. */
 static void add_unknown(struct unknown *unknown, const char *name)
 {
     if (unknown->n < MAX_NAMED) {
@@ -55,7 +57,8 @@ static void add_unknown(struct unknown *unknown, const char *name)
     unknown->n++;
 }
 
-/* Keep a warning for when the SAE is read, if there is any, and release. */
+/* Keep a warning for when the SAE is read, if there is any, and release. Warnings end with a
+ * NUL each, since one may hold any other byte of a name. */
 static ss_status add_warning(struct unknown *unknown, struct ss_sae_checkpoint *from,
                              const char *file, const char *what, ss_err *err)
 {
@@ -127,6 +130,7 @@ ss_status ss_sae_check_values(struct ss_sae_checkpoint *from, const char *folder
         const char *key = ss_weights_key(from->weights, i);
         const char *found = strstr(key, folder);
         const char *name = found == NULL ? NULL : found + strlen(folder);
+        /* keys right below a folder of that name, not those of folders in it */
         if (found == NULL || (found != key && found[-1] != '/') || name[0] == '\0' ||
             strchr(name, '/') != NULL || is_among(keys->read, name) ||
             is_among(keys->unused, name)) {
@@ -147,6 +151,7 @@ const char *ss_sae_unknown_tensor(const struct ss_sae_checkpoint *from,
 {
     for (; *index < ss_weights_n(from->weights); (*index)++) {
         const char *name = ss_sae_unprefixed_name(from, ss_weights_at(from->weights, *index));
+        /* a name with '/' is of a dictionary beside the SAE's */
         if (name != NULL && strchr(name, '/') == NULL && !is_among(known, name)) {
             (*index)++;
             return name;

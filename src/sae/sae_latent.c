@@ -102,6 +102,7 @@ static const struct ss_sae_off_key off_keys[] = {
 static const struct ss_sae_keys keys = {
     .read = read_keys, .unused = unused_keys, .off = off_keys};
 
+/* sparsify has the same file and keys, without these two; SAELens has d_sae. */
 static bool claims_config(const struct ss_sae_checkpoint *from)
 {
     return ss__json_get(from->cfg, "d_in") != NULL &&
@@ -180,6 +181,8 @@ static ss_status read_levels(struct ss_sae_parts *sae, const struct ss_sae_check
 
 /* ---- others ---- */
 
+/* Defaults are those of the project's config class. Bounds keep a hostile file from taking
+ * forever or from making infinities. */
 static ss_status read_lista(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                             ss_err *err)
 {
@@ -201,6 +204,7 @@ static ss_status read_lista(struct ss_sae_parts *sae, const struct ss_sae_checkp
     return SS_OK;
 }
 
+/* The second encoder of a gated SAE, by which what the gates choose gets its size. */
 static ss_status read_magnitudes(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                                  ss_err *err)
 {

@@ -24,6 +24,9 @@ static const double SPREAD = 6;
 
 /* ---- making margins ---- */
 
+/* The margin per |du| of every feature: the norm of its weights times the share of du that can
+ * lie along them (the head of this file); the largest of all bounds what a feature that was not
+ * kept could have been. */
 static ss_status measure(struct ss_sae_margins *m, ss_err *err)
 {
     const struct ss_sae_parameters *p = &m->sae->parameters;
@@ -106,7 +109,10 @@ static ss_status bound_errors(struct ss_sae_margins *m, const float *x, size_t n
 }
 
 /* A rule that keeps whatever `rule` could keep of rows that are off by up to max_du: it borrows
- * the margins' thresholds. Pairs that are counted as borderline pass as well. */
+ * the margins' thresholds. Pairs that are counted as borderline pass as well. Gains are left
+ * out, so that values are h and can be compared with thresholds; the filter applies them. The
+ * thresholds are those for the worst row of the call: one row's need not be found again for
+ * every tile. */
 static struct ss_sae_rule widen(struct ss_sae_margins *m, const struct ss_sae_rule *rule,
                                 double max_du)
 {
@@ -126,6 +132,8 @@ static struct ss_sae_rule widen(struct ss_sae_margins *m, const struct ss_sae_ru
 
 /* ---- encoding ---- */
 
+/* Encode by a wider rule and filter. MORE_THAN_K values beyond k show, where k decides, how
+ * near the next ones come; a row with more than that many in doubt is ambiguous anyway. */
 static ss_status encode_wide(struct ss_sae_margins *m, const struct ss_sae_rule *rule,
                              ss_work *work, const struct ss_sae_batch *batch,
                              struct ss_sparse *out, ss_err *err)
@@ -150,6 +158,7 @@ static ss_status encode_wide(struct ss_sae_margins *m, const struct ss_sae_rule 
     return SS_OK;
 }
 
+/* Rules over whole rows follow the error through their own steps (sae_row_rules.c). */
 static ss_status encode_by_row(struct ss_sae_margins *m, const struct ss_sae_rule *rule,
                                ss_work *work, const struct ss_sae_batch *batch,
                                struct ss_sparse *out, ss_err *err)
@@ -187,7 +196,7 @@ out:
 /* ---- the rows that a threshold comes from ---- */
 
 /* The order statistics beside a threshold, which decide it: the least value above it and the
- * largest that is not. */
+ * largest that is not. max_margin is the largest by which any value of any row may be off. */
 struct neighbours {
     double threshold, above, below;
     double max_margin;
@@ -204,6 +213,8 @@ static ss_status encode_positive(struct ss_sae_margins *m, ss_work *work,
     return ss_sae_encode_part(&m->sae->parameters, &wide, work, rows, &m->part, err);
 }
 
+/* First pass: the two values beside the threshold, over all rows. It marks nothing, but has the
+ * form of the second pass. */
 static void find_neighbours(const struct ss_sae_margins *m, const struct ss_sae_rows *rows,
                             bool *is_ambiguous, struct neighbours *neighbours)
 {
@@ -221,7 +232,8 @@ static void find_neighbours(const struct ss_sae_margins *m, const struct ss_sae_
     }
 }
 
-/* A row is ambiguous that has a value which might be one of the two. */
+/* Second pass. A row is ambiguous that has a value which might be one of the two, were it
+ * exact: its own margin counts, and that of the neighbours, which may be off as well. */
 static void mark_near_threshold(const struct ss_sae_margins *m, const struct ss_sae_rows *rows,
                                 bool *is_ambiguous, struct neighbours *neighbours)
 {
@@ -285,7 +297,8 @@ static ss_status append_rows(struct ss_sparse *out, const struct ss_sparse *from
     return SS_OK;
 }
 
-/* How many rows from `first` on are marked, or are not, as it is. */
+/* How many rows from `first` on are marked, or are not, as it is: runs of either are handled at
+ * once. */
 static size_t run_from(const struct ss_sae_batch *batch, size_t first)
 {
     size_t end = first + 1;
@@ -295,6 +308,9 @@ static size_t run_from(const struct ss_sae_batch *batch, size_t first)
     return end - first;
 }
 
+/* The rows in order, the marked ones encoded and the others copied, into a buffer that then
+ * changes places with the result. Rows have different numbers of features before and after, so
+ * that they cannot be replaced where they are. */
 static ss_status encode_marked(struct ss_sae_margins *m, const struct ss_sae_rule *rule,
                                ss_work *work, const struct ss_sae_batch *batch,
                                const struct ss_sparse *old, ss_err *err)
@@ -325,6 +341,7 @@ ss_status ss_sae_reencode_marked(struct ss_sae_margins *margins,
         return ss_sae_encode_batch(margins->sae, activation, work, batch, out, err);
     }
     SS_TRY(encode_marked(margins, rule, work, batch, out, err));
+    /* both keep their memory for the next call */
     const struct ss_sparse old = *out;
     *out = margins->merged;
     margins->merged = old;

@@ -5,6 +5,7 @@
 
 #include "sae/sae_priv.h"
 
+/* What an error of embeddings means for an SAE, and scratch of a call. Owns all but the SAE. */
 struct ss_sae_margins {
     const ss_sae *sae;
     double error;            /* of embeddings, relative */

@@ -1,11 +1,17 @@
 /* What was encoded with lowered thresholds (sae_margin.c), pair by pair: what fires, and which
- * rows have a pair that another embedding could change. */
+ * rows have a pair that another embedding could change.
+ *
+ * Both filters go through the entries once and write what stays over what was read (`from` is
+ * never behind `to`), so that no second array is needed. The margin of a pair, why it is what
+ * it is, and what is ambiguous under each rule: docs/numerics.md, "Fire sets at high". Tested
+ * by test_sae_margin, which moves embeddings within the error in all directions. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "sae/sae_margin.h"
 
+/* How far h of a feature may be off in a row. */
 static double margin_of(const struct ss_sae_margin_filter *s, size_t r, uint32_t f)
 {
     return s->margins->du[r] * (double)s->margins->h_per_du[f];
@@ -28,6 +34,8 @@ static float activation_of(const struct ss_sae_rule *rule, size_t f, float h)
     return h > rule->thresholds[f] && a > 0 ? a : 0;
 }
 
+/* Within 2 ulp of a threshold, as sae_selector.c counts it: the same rows have to give the same
+ * counts with and without margins. */
 static bool is_borderline(const struct ss_sae_rule *rule, size_t f, float h)
 {
     const float threshold = rule->thresholds[f];
@@ -51,6 +59,7 @@ static bool is_near_threshold(const struct ss_sae_margin_filter *s, size_t r, ui
     return margin > 0 && fabs((double)h - firing_threshold(s->rule, f)) <= margin;
 }
 
+/* A row that is ambiguous is encoded again, and its borderline pairs are counted then. */
 void ss_sae_margin_filter_above(struct ss_sae_margin_filter *s)
 {
     const struct ss_sae_rule *rule = s->rule;
@@ -96,6 +105,8 @@ static int compare_values(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
+/* Of those above their thresholds, sorted: encoding kept some below, for the margins. Where no
+ * more than k are left, all are kept and nothing competes. */
 static ss_status find_cutoff(const struct ss_sae_margin_filter *s, const struct group *group,
                              struct cutoff *cutoff, ss_err *err)
 {
@@ -130,9 +141,13 @@ static bool passes(const struct ss_sae_margin_filter *s, struct cutoff *cutoff, 
     return true;
 }
 
+/* How low what is kept might be, and how high what is not: a pair whose interval reaches into
+ * the other side's is ambiguous. Where encoding dropped values, the largest of these may be as
+ * high as the least that was kept, plus the largest margin. */
 static void bound_cutoff(const struct ss_sae_margin_filter *s, const struct group *group,
                          struct cutoff *cutoff)
 {
+    /* asking counts equal values down, and they are asked for twice */
     struct cutoff at = *cutoff;
     double least = INFINITY;
     cutoff->low = INFINITY;
@@ -177,6 +192,7 @@ static bool is_pair_ambiguous(const struct ss_sae_margin_filter *s, const struct
                                              : low <= cutoff->high && high >= cutoff->low;
 }
 
+/* A row, or a batch, of which the k largest are kept; `from` stands at its first entry. */
 static ss_status filter_group(struct ss_sae_margin_filter *s, const struct group *group,
                               ss_err *err)
 {
@@ -184,6 +200,7 @@ static ss_status filter_group(struct ss_sae_margin_filter *s, const struct group
     SS_RETURN_IF_ERROR(find_cutoff(s, group, &cutoff, err));
     bound_cutoff(s, group, &cutoff);
     for (size_t r = group->first; r < group->end; r++) {
+        /* fewer than k were above their thresholds, and what was dropped might be */
         s->is_ambiguous[r] = group->has_more && cutoff.n_kept < group->k;
         for (const size_t end = s->rows->offsets[r + 1]; s->from < end; s->from++) {
             const uint32_t f = s->rows->features[s->from];

@@ -11,10 +11,11 @@
 #include "base/number.h"
 #include "sae/sae_format.h"
 
+/* More SAEs in one file than this are refused like two are. */
 enum { MAX_PREFIXES = 64 };
 
 /* Matrices that begin a format's encoder; of those of the second list only if there is none of
- * the first. */
+ * the first, because tied SAEs store the decoder alone and others have both. */
 static const char *const encoders[] = {"W_enc", "w_enc", "encoder.weight", "W_gate.weight",
                                        "encoder_linear.weight"};
 static const char *const decoders[] = {"W_dec", "w_dec", "decoder.weight",
@@ -43,7 +44,8 @@ struct prefixes {
     size_t n;
 };
 
-/* Note a prefix, unless it is there, or another name of the same numbers is. */
+/* Note a prefix, unless it is there, or another name of the same numbers is: a training
+ * checkpoint may hold its state dict twice, by reference. */
 static void add_prefix(struct prefixes *found, const struct ss_weights_tensor *tensor,
                        size_t n_bytes)
 {
@@ -139,6 +141,8 @@ static bool lookup(const struct ss_sae_checkpoint *from, size_t n_head, const ch
     return out->text != NULL || out->unreadable != NULL;
 }
 
+/* From the innermost dictionary outwards: k may lie beside the tensors or beside their state
+ * dict. */
 bool ss_sae_find_value(const struct ss_sae_checkpoint *from, const char *name,
                        struct ss_sae_value *out)
 {
@@ -163,6 +167,8 @@ bool ss_sae_has_value(const struct ss_sae_checkpoint *from, const char *name)
     return ss_sae_find_value(from, name, &value);
 }
 
+/* A value that cannot be read (an object of some class) is another error than one of a wrong
+ * kind. */
 static ss_status refuse_value(const struct ss_sae_checkpoint *from,
                               const struct ss_sae_value *value, const char *expected,
                               ss_err *err)

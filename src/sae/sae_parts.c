@@ -1,4 +1,8 @@
-/* An SAE from its parts, their release, and its facts. */
+/* An SAE from its parts, their release, and its facts.
+ *
+ * The same way leads from a checkpoint and from a training: parts are checked for what their
+ * rule's kind reads, completed (packed encoder, gains, names), and moved into an object that
+ * does not change any more. Docs: the three parts are described in sae_priv.h. */
 #include <math.h>
 
 #include "base/file.h"
@@ -56,7 +60,8 @@ void ss_sae_free(ss_sae *sae)
 
 /* ---- making ---- */
 
-/* What parts lack that the rule's kind reads, in words; NULL: nothing. */
+/* What parts lack that the rule's kind reads, in words; NULL: nothing. Readers have checked
+ * their files already; this is what callers of ss_sae_new are told. */
 static const char *find_missing(const struct ss_sae_parameters *p,
                                 const struct ss_sae_rule *rule)
 {
@@ -104,6 +109,8 @@ static ss_status complete_parameters(struct ss_sae_parameters *p, ss_err *err)
     return SS_OK;
 }
 
+/* An SAE that was not read from a file is of the format "memory", with the names of SAELens for
+ * its parts; texts that are absent become "", so that nobody has to ask for NULL. */
 static ss_status complete_provenance(struct ss_sae_provenance *provenance,
                                      const struct ss_sae_rule *rule, ss_err *err)
 {
@@ -160,7 +167,9 @@ out:
 
 /* ---- facts ---- */
 
-/* Note a file that was read, for the manifest. */
+/* Note a file that was read, for the manifest: its facts as they were `read`, or as they are
+ * found at the path (NULL). Each array that could grow is kept, so that a failure leaks
+ * neither. */
 static ss_status add_file(struct ss_sae_provenance *provenance, const char *path,
                           const struct ss__file_facts *read, ss_err *err)
 {

@@ -1,4 +1,5 @@
-/* What a rule compares with its thresholds or ranks, of all features. */
+/* What a rule compares with its thresholds or ranks, of all features: h = u W + bias, as a
+ * dense matrix, for the few rows of which somebody asks how near a feature came to firing. */
 #include "base/mem.h"
 #include "sae/sae_priv.h"
 

@@ -69,6 +69,8 @@ static bool has_biases(const struct ss_sae_checkpoint *from)
     return ss_sae_has_tensor(from, "pre_bias") && ss_sae_has_tensor(from, "latent_bias");
 }
 
+/* saerch has the same tensors; what only openai's files hold is the class of the activation,
+ * and statistics of the training. */
 static bool is_openai(const struct ss_sae_checkpoint *from)
 {
     return has_biases(from) && (ss_sae_has_value(from, "activation") ||
@@ -83,7 +85,8 @@ static bool is_saerch(const struct ss_sae_checkpoint *from)
            !ss_sae_has_tensor(from, "stats_last_nonzero");
 }
 
-/* Two numbers K_N in a file's name, at its start or behind its first word. */
+/* Two numbers K_N in a file's name, at its start or behind its first word. At most nine digits
+ * each, so that nothing overflows. */
 static bool read_name(const char *path, size_t *k, size_t *n)
 {
     const char *name = ss__path_name(path);
@@ -97,6 +100,9 @@ static bool read_name(const char *path, size_t *k, size_t *n)
     return false;
 }
 
+/* What the user says goes before the name; a name counts only if its N is the number of
+ * features, since a renamed file must not give a k by chance. Where k came from is told with
+ * the rule. */
 static ss_status find_k(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                         ss_err *err)
 {
@@ -200,6 +206,7 @@ const struct ss_sae_format ss_sae_openai_format = {
 
 /* ---- sentence-transformers ---- */
 
+/* Three keys together: each alone is found in configs of other kinds. */
 static bool claims_csr(const struct ss_sae_checkpoint *from)
 {
     return ss__json_get(from->config, "input_dim") != NULL &&

@@ -22,6 +22,8 @@
 #include "sae/sae.h"
 #include "tensor/tensor.h"
 
+/* What an SAE was trained as. Formats map their names to these (docs/spec/sae-formats.md, §1.2
+ * and §2); what is done with a row follows from kind and rule together (sae_rule.c). */
 typedef enum ss_sae_kind {
     SS_SAE_JUMPRELU,
     SS_SAE_TOPK,
@@ -35,6 +37,8 @@ typedef enum ss_sae_kind {
     SS_SAE_N_SAE_KINDS
 } ss_sae_kind;
 
+/* Which h are kept. Kinds and the ways to use a batch-top-k SAE come down to these four, each
+ * with a selector of its own (sae_selector.c). */
 typedef enum ss_sae_selection {
     SS_SAE_SELECT_ABOVE,      /* every h above its threshold */
     SS_SAE_SELECT_ROW_TOPK,   /* of those, the k largest of a row */
@@ -133,7 +137,7 @@ struct ss_sae_provenance {
     size_t n_files;
 };
 
-/* What a reader fills. */
+/* What a reader fills, zeroed at first; it owns what it has (ss_sae_parts_release). */
 struct ss_sae_parts {
     struct ss_sae_parameters parameters;
     struct ss_sae_rule rule;
@@ -151,10 +155,13 @@ struct ss_sae {
  * encoder, and what the rule's kind reads: gains are made of log_gains. To be written in a
  * format (ss_sae_write) it needs keeps_all with encoder_rows, decoder and decoder_bias.
  *
- * parts    taken on success and failure: parameters and provenance are zeroed
+ * parts    taken on success and failure: parameters and provenance are zeroed out      gives
+ * (ss_sae_free); NULL on error
  * Errors   SS_E_USAGE, SS_E_SHAPE for parts that do not belong together; SS_E_NOMEM
+ * Threads  any
  * Source   tests/unit/test_sae_parts.c */
 SS_MUST_USE ss_status ss_sae_new(struct ss_sae_parts *parts, ss_sae **out, ss_err *err);
+/* Release what a part owns and leave it zeroed, which may be released again. */
 void ss_sae_parameters_release(struct ss_sae_parameters *parameters);
 void ss_sae_provenance_release(struct ss_sae_provenance *provenance);
 void ss_sae_parts_release(struct ss_sae_parts *parts);
@@ -168,6 +175,8 @@ struct ss_sae_written {
     uint64_t n_rounded;
 };
 
+/* A format that SAEs are written in. The files of `write` are there in their order, so that a
+ * folder with the last one is complete. */
 struct ss_sae_target {
     const char *name;
     const char *files[4]; /* NULL at the end; the last one makes a folder complete */
@@ -178,24 +187,28 @@ struct ss_sae_target {
 };
 extern const struct ss_sae_target ss_sae_seed_target, ss_sae_saelens_target;
 
-/* "…: the format TARGET cannot say this: …". */
+/* "PATH: the format TARGET cannot say what this SAE does: …" (SS_E_UNSUPPORTED); the rest is a
+ * format of printf with its arguments. */
 ss_status ss_sae_refuse_target(const struct ss_sae *sae, const char *target, ss_err *err,
                                const char *format, ...) SS_PRINTF(4, 5);
 /* The kind that a row's rule is: a batch-top-k SAE with a threshold is a jumprelu, with
- * row-topk a topk. *threshold is that of all features, NaN where each has its own or none. */
+ * row-topk a topk. *threshold is that of all features, NaN where each has its own or none.
+ * Errors: SS_E_UNSUPPORTED where the rule has something that no other format says. */
 SS_MUST_USE ss_status ss_sae_effective_kind(const struct ss_sae *sae, const char *target,
                                             ss_sae_kind *kind, double *threshold, ss_err *err);
 /* Whether n numbers are all 0; NULL is. */
 bool ss_sae_is_zero(const float *numbers, size_t n);
-/* A matrix [n, m] as [m, n]. Gives *out (ss__free). */
+/* A matrix [n, m] as [m, n], row-major both. Gives *out (ss__free). Errors: SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_sae_transpose(const float *rows, size_t n, size_t m, float **out,
                                        ss_err *err);
-/* Write a finished document as FOLDER/NAME, and release it. */
+/* Write a finished document as FOLDER/NAME, and release it, also on error. Errors: SS_E_IO,
+ * SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_sae_write_json(const char *folder, const char *name,
                                         struct ss__json_writer *document, ss_err *err);
 
 /* ---- rules ---- */
 
+/* The name of a kind (static), as outputs and messages have it. */
 const char *ss_sae_kind_name(ss_sae_kind kind);
 /* Bind a rule to parameters: resolve its options, choose its selection, set the thresholds of
  * every feature, and describe it. Both are borrowed for as long as the activation lives; the
@@ -250,13 +263,17 @@ struct ss_sae_row {
 typedef void ss_sae_row_rule_fn(const struct ss_sae_parameters *parameters,
                                 const struct ss_sae_rule *rule, struct ss_sae_row *row);
 
+/* A rule over one whole row: it reads u and h and writes the activations of `row->a`, sets
+ * is_tied, and where du is above 0 is_ambiguous. NULL for kinds that have none. Threads: any, a
+ * row each. */
 ss_sae_row_rule_fn *ss_sae_row_rule(ss_sae_kind kind);
 /* Whether the rule makes its own products, so that h is but scratch. */
 bool ss_sae_row_rule_multiplies(ss_sae_kind kind);
+/* How many features a rule by row handles at once at most: the length of row->kept. */
 size_t ss_sae_n_candidates(const struct ss_sae_parameters *parameters,
                            const struct ss_sae_rule *rule);
 
-/* h = x W + bias, whole rows of it. */
+/* h = u W + bias, whole rows of it, without the activation rule. */
 struct ss_sae_product {
     const float *x; /* [n_rows, D] */
     size_t n_rows;
@@ -265,6 +282,8 @@ struct ss_sae_product {
     size_t stride;
     float *scratch; /* ss_tensor_linear_tiles_floats */
 };
+/* By one thread, the caller's; all memory is the caller's. The sums are those that selectors
+ * see, bit for bit. */
 void ss_sae_multiply(const struct ss_sae_parameters *parameters,
                      const struct ss_sae_product *product);
 
@@ -280,7 +299,8 @@ size_t ss_sae_prepare_rows(const struct ss_sae_parameters *parameters, const flo
 
 bool ss_sae_is_finite_row(const struct ss_sae_parameters *parameters, const float *x);
 
-/* How far u may be off where x is, |du|, over the relative error of x. */
+/* How far u may be off where x [D] is, |du|, over the relative error of x (docs/numerics.md,
+ * "Fire sets at high"). */
 double ss_sae_input_sensitivity(const struct ss_sae_parameters *parameters, const float *x);
 
 /* How far the u of rows may be off, and what that does (docs/numerics.md, "Fire sets at high").
@@ -302,8 +322,13 @@ struct ss_sae_rows {
     struct ss_sae_counts *counts;             /* are added to; nullable */
 };
 
-/* Append the rows' activations by a bound rule to `out`, which is started (offsets[0] is 0). On
- * error `out` has no rows. */
+/* Append the rows' activations by a bound rule to `out`, which is started (offsets[0] is 0).
+ * The rule is any but SS_SAE_SELECT_BATCH_TOPK.
+ *
+ * out      [N] rows more, features ascending, values above 0. On error it has no rows
+ * Errors   SS_E_NONFINITE (err->row), SS_E_STOPPED, SS_E_NOMEM
+ * Threads  one call per work, which brings the threads; all else is shared
+ * Cost     2 N D L flop; no allocation in a call like one before */
 SS_MUST_USE ss_status ss_sae_encode_part(const struct ss_sae_parameters *parameters,
                                          const struct ss_sae_rule *rule, ss_work *work,
                                          const struct ss_sae_rows *rows, struct ss_sparse *out,
@@ -315,7 +340,7 @@ SS_MUST_USE ss_status ss_sae_encode_rows(const struct ss_sae_parameters *paramet
                                          const struct ss_sae_rows *rows, struct ss_sparse *out,
                                          ss_err *err);
 
-/* No rows yet, with room for the offsets of n. */
+/* No rows yet, with capacity for the offsets of n; memory of an earlier call is used again. */
 SS_MUST_USE ss_status ss_sae_sparse_start(struct ss_sparse *out, size_t n, ss_err *err);
 
 /* The threshold midway between the (k n)-th largest activation of rows x [n, D] and the next,

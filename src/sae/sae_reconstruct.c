@@ -1,11 +1,16 @@
-/* What an SAE makes of embeddings: rows as it sees them, and their reconstruction. */
+/* What an SAE makes of embeddings: rows as it sees them, and their reconstruction.
+ *
+ * Sums are made in double, in the order of features, and rounded once. A norm that was taken
+ * from the input is put back onto the output, so that both can be compared with the
+ * embeddings. */
 #include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "sae/sae_priv.h"
 
-/* Rows are seen as (x - mean) / scale, and given back as y * back + mean. */
+/* Rows are seen as (x - mean) / scale, and given back as y * back + mean. For layer norm the
+ * two differ by the epsilon, as in the seed's format. */
 struct row_scale {
     double mean, scale, back;
 };

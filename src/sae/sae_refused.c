@@ -1,10 +1,13 @@
-/* Formats that are known and not read: each is recognised, so that the sentence says what it is
- * and why, instead of guessing its rule. */
+/* Formats that are known and not read: each is recognised, so that the message says what it is
+ * and why, instead of guessing its rule. Their markers must not match a format that is read,
+ * since a claim by two is an error (sae.c). What each one stores: docs/spec/sae-formats.md, §2
+ * and §3. */
 #include <string.h>
 
 #include "sae/sae_format.h"
 
-/* An epoch, a state dict and optimiser beside each other, with the tensors of a tied SAE. */
+/* An epoch, a state dict and optimiser beside each other, with the tensors of a tied SAE.
+ * Openai's SAEs have the first three tensors as well, and one of the two that are excluded. */
 static bool is_csr_training(const struct ss_sae_checkpoint *from)
 {
     return ss_sae_has_tensor(from, "pre_bias") && ss_sae_has_tensor(from, "latent_bias") &&
@@ -19,6 +22,8 @@ static bool is_prismadb(const struct ss_sae_checkpoint *from)
                                      ss_sae_has_tensor(from, "epoch_on_count"));
 }
 
+/* Two linear layers, of which only the encoder's bias has another name than elsewhere: every
+ * name by which another format would be told is excluded. */
 static bool is_encoder_sae(const struct ss_sae_checkpoint *from)
 {
     return strncmp(from->prefix, "model_state_dict/", 17) == 0 &&

@@ -6,7 +6,11 @@
  *   lista            the 4 k largest inhibit each other by their decoders' products, then the k
  *                    largest stay
  *
- * Sums over a row are made in double, so that they need no order of their own. */
+ * Sums over a row are made in double, so that they need no order of their own. Where embeddings
+ * are not exact (row->du), each rule also finds whether an error within the bound could have
+ * led it elsewhere: it compares its own choice with the best that it did not choose, both
+ * sides' margins counted. What that means for each rule: docs/numerics.md, "Fire sets at high"
+ * (ambiguous). */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -64,7 +68,8 @@ static double margin_of(const struct ss_sae_row *row, size_t f)
 }
 
 /* Whether one of h that is not among the n chosen, in rising order, might be larger than one of
- * them; of h from `start` to `end`. */
+ * them; of h from `start` to `end`. The lowest that a chosen one can be is compared with the
+ * highest that another can be, which is enough: the pair need not be found. */
 static bool may_change_places(const struct ss_sae_row *row, const struct ss_sae_kept *chosen,
                               size_t n, size_t start, size_t end)
 {
@@ -81,6 +86,7 @@ static bool may_change_places(const struct ss_sae_row *row, const struct ss_sae_
     return low <= high;
 }
 
+/* Whether the sign is in doubt. A margin of 0 is that of weights of 0, for which nothing is. */
 static bool may_be_0(double h, double margin)
 {
     return margin > 0 && fabs(h) <= margin;
@@ -101,6 +107,7 @@ static bool is_ambiguous_group(const struct ss_sae_row *row, size_t best, size_t
 
 /* ---- products ---- */
 
+/* A tile's sums, with bias, to their places in whole rows. */
 static void copy_sums(void *context, const struct ss_tensor_tile_sums *sums)
 {
     const struct ss_sae_product *product = context;
@@ -127,6 +134,8 @@ void ss_sae_multiply(const struct ss_sae_parameters *p, const struct ss_sae_prod
 
 /* ---- the rules ---- */
 
+/* A group of which no h is above 0 fires nothing: what is not positive is left out at the end
+ * (append_positive). Equal values: the lower feature, by the strict comparison. */
 static void encode_groupmax(const struct ss_sae_parameters *p, const struct ss_sae_rule *rule,
                             struct ss_sae_row *row)
 {
@@ -142,6 +151,8 @@ static void encode_groupmax(const struct ss_sae_parameters *p, const struct ss_s
     }
 }
 
+/* Candidates are chosen by gates of either sign, so `least` is the lowest float; only for these
+ * few the second product is made. */
 static void encode_gated_topk(const struct ss_sae_parameters *p, const struct ss_sae_rule *rule,
                               struct ss_sae_row *row)
 {
@@ -158,7 +169,8 @@ static void encode_gated_topk(const struct ss_sae_parameters *p, const struct ss
         is_uncertain(row) && may_change_places(row, row->kept, n, 0, p->n_features);
 }
 
-/* The product of what is left with every feature's decoder. */
+/* The feature whose decoder lies nearest to what is left of the row; h becomes all products.
+ * The encoder of such an SAE is its decoder. */
 static size_t find_nearest(const struct ss_sae_parameters *p, struct ss_sae_row *row)
 {
     size_t best = 0;
@@ -180,13 +192,17 @@ static bool is_ambiguous_step(const struct ss_sae_parameters *p, const struct ss
            may_change_places(row, &chosen, 1, 0, p->n_features);
 }
 
-/* What is off in r goes on as (I - d dᵀ) of it. */
+/* What is off in r goes on as (I - d dᵀ) of it, which does not grow where |d| is 1, and by |1 -
+ * |d|²| where a decoder's row is longer than √2. */
 static double growth_of(const struct ss_sae_parameters *p, size_t feature)
 {
     const float *d = p->decoder + feature * p->width;
     return fmax(1, fabs(1 - dot(d, d, p->width)));
 }
 
+/* A feature that is chosen again adds to its activation. All ends may be ambiguous: which
+ * feature is nearest, whether its product is above 0, and whether what is left is below the
+ * threshold. */
 static void encode_pursuit(const struct ss_sae_parameters *p, const struct ss_sae_rule *rule,
                            struct ss_sae_row *row)
 {
@@ -243,6 +259,8 @@ static void put_kept(float *to, const struct ss_sae_kept *kept, size_t n)
     }
 }
 
+/* Rounds of inhibition among the 4 k largest, which are found anew each round, since the last
+ * one may have changed who they are; at the end the k largest that are above 0. */
 static void encode_lista(const struct ss_sae_parameters *p, const struct ss_sae_rule *rule,
                          struct ss_sae_row *row)
 {

@@ -1,5 +1,11 @@
 /* Activation rules bound to parameters: how rows are encoded for each kind of SAE and each way
- * to use a batch-top-k SAE, and the thresholds of every feature. */
+ * to use a batch-top-k SAE, and the thresholds of every feature.
+ *
+ * A rule is a value with the options of whoever chose it; binding resolves defaults, picks one
+ * of four selections, and writes out three limits per feature, so that selectors compare with
+ * arrays and know no kinds: the threshold itself, the lowest h that is worth looking at, and
+ * the highest that counts as borderline. The comparison is always a strict `>`; a rule in which
+ * the threshold itself fires has the float below it (docs/numerics.md, "SAEs"). */
 #include <float.h>
 #include <math.h>
 
@@ -35,6 +41,8 @@ static const ss_sae_selection selections[SS_SAE_N_SAE_KINDS] = {
     [SS_SAE_LISTA] = SS_SAE_SELECT_BY_ROW,
 };
 
+/* Without a choice nothing is encoded (ss_sae_check_rule); the row is there for what a
+ * calibration and the words of the rule ask. */
 static const ss_sae_selection batchtopk_selections[] = {
     [SS_BATCHTOPK_REFUSE] = SS_SAE_SELECT_BATCH_TOPK,
     [SS_BATCHTOPK_THRESHOLD] = SS_SAE_SELECT_ABOVE,
@@ -42,11 +50,13 @@ static const ss_sae_selection batchtopk_selections[] = {
     [SS_BATCHTOPK_BATCH] = SS_SAE_SELECT_BATCH_TOPK,
 };
 
+/* Then a threshold of 0 is a result, and not the default of an option. */
 static bool is_calibrated(const struct ss_sae_rule *rule)
 {
     return rule->calibration_hash[0] != '\0';
 }
 
+/* 0 stands for the default in options; NaN, inside, for a threshold that is not known. */
 static ss_status resolve_options(struct ss_sae_rule *rule, ss_err *err)
 {
     if ((unsigned)rule->batchtopk > SS_BATCHTOPK_BATCH) {
@@ -90,7 +100,9 @@ static float shared_threshold(const struct ss_sae_rule *rule)
     return rule->has_stored_threshold ? (float)rule->stored_threshold : 0;
 }
 
-/* What h has to be above. A threshold that fires itself is one float higher than this. */
+/* What h has to be above. A threshold that fires itself is one float higher than this. Negative
+ * thresholds and NaN become 0, because a feature fires above 0 only; gates alone compare below
+ * it. */
 static float strict_threshold(const struct ss_sae_parameters *parameters,
                               const struct ss_sae_rule *rule, size_t feature, float shared)
 {
@@ -114,7 +126,8 @@ static float step(float x, size_t n, float towards)
     return x;
 }
 
-/* Pairs near a threshold of 0 are not counted as borderline, nor those of the k largest. */
+/* The three limits per feature. Pairs near a threshold of 0 are not counted as borderline, nor
+ * those of the k largest: there what decides is not the threshold. */
 static void set_thresholds(struct ss_sae_activation *self,
                            const struct ss_sae_parameters *parameters)
 {
@@ -169,6 +182,8 @@ void ss_sae_activation_free(struct ss_sae_activation *activation)
 
 /* ---- whether rows can be encoded ---- */
 
+/* The message is the way out: what the rule means, what may be chosen, and what to begin
+ * with. */
 ss_status ss_sae_check_rule(const struct ss_sae *sae, const struct ss_sae_rule *rule,
                             ss_err *err)
 {

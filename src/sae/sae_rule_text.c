@@ -1,5 +1,9 @@
 /* An activation rule in words, as every output tells it: how activations are made of h and h of
- * an embedding, and what is and is not done with the biases. */
+ * an embedding, and what is and is not done with the biases.
+ *
+ * The words are part of the results (run.json, inspect), by which somebody checks a run against
+ * the original's code: so they use the checkpoint's own names of tensors (labels), and say what
+ * is not done as well, since formats differ most in that. A change here changes outputs. */
 #include <math.h>
 #include <stdio.h>
 
@@ -214,6 +218,7 @@ static void describe_refused(const struct description *d)
 
 /* ---- which ---- */
 
+/* How a rule is told: its words, and whether h is told as relu(…), linear or not at all. */
 struct form {
     void (*describe)(const struct description *d);
     enum { H_RELU, H_LINEAR, NO_H } h; /* how h enters the description */

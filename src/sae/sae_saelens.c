@@ -65,6 +65,9 @@ static const struct ss_sae_labels tied_labels = {
 
 #define PLAIN .names = &plain_names, .labels = &plain_labels, .adds_bias = true
 
+/* A row for each architecture of the project; `form` is completed from the config
+ * (read_config). Matryoshka SAEs are batch-top-k ones at inference, transcoders the SAE of
+ * their encoder. */
 static const struct architecture {
     struct ss_sae_form form;
     bool has_k, is_transcoder;
@@ -140,6 +143,7 @@ static const char *const tensors[] = {"W_enc",
                                       "finetuning_scaling_factor",
                                       NULL};
 
+/* Keys of versions 3 to 6; which of them count is for is_new to say. */
 static const char *const read_keys[] = {"architecture",
                                         "d_in",
                                         "d_sae",
@@ -269,12 +273,15 @@ static const struct ss_sae_keys keys = {.read = read_keys, .unused = unused_keys
 
 static const char *const kwargs_read[] = {"k", NULL};
 static const char *const kwargs_unused[] = {"use_sparse_activations", NULL};
+/* Of a top-k activation that keeps values by their size. */
 static const struct ss_sae_off_key kwargs_off[] = {
     {"signed", "which keeps activations of either sign, and a feature here fires above 0"},
     {NULL, NULL}};
 static const struct ss_sae_keys kwargs_keys = {
     .read = kwargs_read, .unused = kwargs_unused, .off = kwargs_off};
 
+/* Weights of this project without the document beside them are its own, too, so that the
+ * message says which document is missing. */
 static bool claims_config(const struct ss_sae_checkpoint *from)
 {
     return ss__json_get(from->cfg, "d_sae") != NULL ||
@@ -284,6 +291,7 @@ static bool claims_config(const struct ss_sae_checkpoint *from)
 
 /* ---- config ---- */
 
+/* A key that is null is absent, as Python's get makes it for the project's own reader. */
 static const struct ss__json *cfg_get(const struct ss_sae_checkpoint *from, const char *key)
 {
     const struct ss__json *value = ss__json_get(from->cfg, key);
@@ -406,6 +414,7 @@ static ss_status read_input(struct ss_sae_parts *sae, const struct ss_sae_checkp
     const char *key = "normalize_activations";
     const char *name = "none";
     const struct ss__json *value = cfg_get(from, key);
+    /* before version 3, true meant the only normalisation that there was */
     if (ss__json_is_boolean(value)) {
         name = ss__json_is_true(value) ? "expected_average_only_in" : "none";
     } else {
@@ -473,6 +482,8 @@ static ss_status check_reshape(const struct ss_sae_checkpoint *from, ss_err *err
     return SS_OK;
 }
 
+/* Defaults are those of the project's config class; max_iterations is the width unless it is
+ * there. */
 static ss_status read_pursuit(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                               ss_err *err)
 {

@@ -22,6 +22,7 @@ static ss_status read_document(struct ss_sae_checkpoint *from, const char *path,
                                const struct ss__json *document, double *factor, ss_err *err)
 {
     ss_status status = SS_OK;
+    /* absent, as in the original: the file beside it decides */
     bool has_whitening = true;
     SS_TRY(ss__json_number(path, document, "scaling_factor", factor, err));
     SS_TRY(ss__json_bool(path, document, "has_whitening", &has_whitening, err));

@@ -62,6 +62,7 @@ static const char *const tensors[] = {
 static const char *const read_keys[] = {"sae_type",        "act_size", "dict_size",
                                         "input_unit_norm", "top_k",    "model_name",
                                         "num_examples",    "dtype",    NULL};
+/* Keys of the training's config class, and of the metadata that the project adds. */
 static const char *const unused_keys[] = {"seed",
                                           "batch_size",
                                           "lr",
@@ -92,7 +93,8 @@ static const char *const unused_keys[] = {"seed",
                                           NULL};
 static const struct ss_sae_keys keys = {.read = read_keys, .unused = unused_keys};
 
-/* A folder with this project's weights alone lacks its config.json. */
+/* A folder with this project's weights alone lacks its config.json; claiming it makes the
+ * message say so. */
 static bool lacks_config(const struct ss_sae_checkpoint *from)
 {
     return from->file == NULL && from->cfg == NULL &&
@@ -142,6 +144,7 @@ static ss_status read_config(struct ss_sae_parts *sae, const struct ss_sae_check
         SS_RETURN_IF_ERROR(ss_sae_need_size(file, config, "top_k", &sae->rule.top_k, err));
         SS_RETURN_IF_ERROR(ss_sae_check_top_k(sae, file, "top_k", err));
     }
+    /* layer norm, whatever the key's name says */
     SS_RETURN_IF_ERROR(ss__json_bool(file, config, "input_unit_norm", &normalizes, err));
     sae->parameters.input = normalizes ? SS_SAE_INPUT_LAYER_NORM : SS_SAE_INPUT_PLAIN;
     SS_RETURN_IF_ERROR(ss_sae_check_input(sae, file, "input_unit_norm (act_size is 1)", err));

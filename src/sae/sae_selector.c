@@ -3,8 +3,13 @@
  * few, so the rest is done one by one.
  *
  * Above thresholds, what passes is appended at once. For the k largest of a row, every row has
- * a top-k buffer, and its cutoff so far is the lower limit for the next tiles. A rule by row
- * gets whole rows of the product. */
+ * a top-k buffer, and its cutoff so far is the lower limit for the next tiles: once a row has k
+ * good values, most tiles leave no candidate at all. A rule by row gets whole rows of the
+ * product.
+ *
+ * Tiles of one row come by rising output, so entries stand by rising feature without a sort.
+ * Sums are those of ss_tensor_linear, bit for bit, and are compared after the bias is added in
+ * the same rounding. */
 #include <math.h>
 #include <string.h>
 
@@ -16,7 +21,8 @@ enum {
     MAX_TOPK_ENTRIES = 1 << 18 /* of the buffers of one part */
 };
 
-/* Have capacity for n more entries. */
+/* Have capacity for n more entries; NULL, and noted in the tally, where there is no memory: a
+ * task has no way to fail, so the call is told at its end. */
 static struct ss_sae_entry *reserve_entries(struct ss_sae_part *part, size_t n)
 {
     struct ss_tensor_list *list = part->list;
@@ -43,6 +49,8 @@ static void find_candidates(const struct ss_sae_part *part,
         .masks = masks});
 }
 
+/* Run the part's product tile by tile and hand each tile of sums to `look` while it is in the
+ * first cache: the [n, L] matrix is never written. */
 static void visit(const struct ss_sae_part *part, float *scratch,
                   void (*look)(void *context, const struct ss_tensor_tile_sums *sums),
                   void *context)
@@ -57,6 +65,7 @@ static void visit(const struct ss_sae_part *part, float *scratch,
                                                              .context = context});
 }
 
+/* Scratch of the product alone, before that of the selection. */
 static size_t product_bytes(const struct ss_sae_parameters *p, size_t n_rows)
 {
     return ss_tensor_linear_tiles_floats(&p->encoder, n_rows) * sizeof(float);
@@ -64,7 +73,9 @@ static size_t product_bytes(const struct ss_sae_parameters *p, size_t n_rows)
 
 /* ---- above a threshold ---- */
 
-/* Append a candidate of `row` if it is kept. */
+/* Append a candidate of `row` if it is kept. Candidates begin a few ulp below the threshold
+ * (candidate_min), so that borderline pairs on both sides of it can be counted; a gated SAE
+ * fires by the threshold but has the value of another line, which may not be positive. */
 static void append_if_above(struct ss_sae_part *part, size_t row, size_t feature, float value)
 {
     const struct ss_sae_rule *rule = part->rule;
@@ -89,6 +100,7 @@ static void on_tile_above(void *context, const struct ss_tensor_tile_sums *sums)
     for (size_t r = 0; r < sums->n_rows; r++) {
         const float *values = sums->at + r * sums->stride;
         const size_t before = part->n_entries;
+        /* one turn for each bit that is set; most masks are 0 */
         for (uint32_t left = masks[r]; left != 0; left &= left - 1) {
             const size_t j = (size_t)__builtin_ctz(left);
             append_if_above(part, sums->row + r, sums->output + j, values[j]);
@@ -121,6 +133,8 @@ struct topk_layout {
     size_t product, rows, least, values, ids, total;
 };
 
+/* Where things lie in a part's scratch. Asked for the size and for the offsets, so that the two
+ * cannot differ. */
 static struct topk_layout lay_out_topk(const struct ss_sae_parameters *p,
                                        const struct ss_sae_rule *rule, size_t n_rows)
 {
@@ -136,6 +150,7 @@ static struct topk_layout lay_out_topk(const struct ss_sae_parameters *p,
     return l;
 }
 
+/* Large k make large buffers: fewer rows at once bound the scratch of a thread. */
 static size_t max_rows_of_topk(const struct ss_sae_parameters *p,
                                const struct ss_sae_rule *rule)
 {

@@ -54,6 +54,7 @@ static const struct ss_sae_off_key off_keys[] = {
 static const struct ss_sae_keys keys = {
     .read = read_keys, .unused = unused_keys, .off = off_keys};
 
+/* latent-sae and SAELens have d_in as well, and a key of their own beside it. */
 static bool claims_config(const struct ss_sae_checkpoint *from)
 {
     static const char *const others[] = {"d_sae", "sae_type", "matryoshka_sizes"};
@@ -140,6 +141,7 @@ static ss_status sparsify_read(struct ss_sae_parts *sae, struct ss_sae_checkpoin
     SS_RETURN_IF_ERROR(ss_sae_check_keys(from, from->cfg_path, from->cfg, &keys, err));
     SS_RETURN_IF_ERROR(ss_sae_read_expansion(sae, from, err));
     SS_RETURN_IF_ERROR(ss__json_bool(from->cfg_path, from->cfg, "transcode", &transcodes, err));
+    /* as SparseCoder.encode does: b_dec is taken from inputs of an autoencoder only */
     form.subtracts_bias = !transcodes;
     sae->parameters.is_transcoder = transcodes;
     SS_RETURN_IF_ERROR(ss__json_bool(from->cfg_path, from->cfg, "skip_connection",

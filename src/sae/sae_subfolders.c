@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "sae/sae_format.h"
 
+/* Bounds for a folder that is no repository of SAEs at all, such as a home directory. */
 enum { MAX_LEVELS = 5, MAX_VISITED = 20000, MAX_NAMED = 6 };
 
 static const char *const weights_names[] = {"sae.pt",     "sae.safetensors",
@@ -29,6 +30,7 @@ static bool is_weights(const char *name)
     return false;
 }
 
+/* A folder of an SAE is not searched for others below it. */
 static bool holds_weights(char *const *names, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -107,6 +109,7 @@ void ss_sae_list_release(struct ss_sae_list *list)
     *list = (struct ss_sae_list){0};
 }
 
+/* The message ends with a whole path, to be copied. */
 ss_status ss_sae_refuse_parent_folder(const struct ss_sae_checkpoint *from, ss_err *err)
 {
     ss_status status = SS_OK;

@@ -1,5 +1,11 @@
 /* Reading the tensors of a form into the canonical SAE. Shapes follow from width and number of
- * features; what a kind does not use is checked all the same. */
+ * features; what a kind does not use is checked all the same.
+ *
+ * Weights of large SAEs are read once and not kept twice: where nothing needs the floats,
+ * the encoder goes from the mapped file into the packed matrix, and its pages are let go.
+ * Floats are kept only for a conversion, a rule that multiplies with the decoder, or norms
+ * and factors that are taken into the weights. f16 and bf16 are widened to f32
+ * (docs/numerics.md, "SAEs"). */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +20,7 @@ struct full_name {
     char text[SS_SAE_NAME_BYTES];
 };
 
+/* The name as it stands in the file. A struct, so that it can be used in an expression. */
 static struct full_name full_name(const struct ss_sae_checkpoint *from, const char *name)
 {
     struct full_name full;
@@ -158,6 +165,8 @@ static ss_status read_vector(const struct ss_sae_checkpoint *from, const char *n
 
 /* ---- thresholds ---- */
 
+/* One threshold of all features may be a tensor or a plain value. One that is not above 0 is
+ * what a file has before training set it; one that is not finite is none. */
 static ss_status read_threshold(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                                 const struct ss_sae_form *form, ss_err *err)
 {
@@ -211,6 +220,8 @@ ss_status ss_sae_read_gains(struct ss_sae_parts *sae, const struct ss_sae_checkp
     return SS_OK;
 }
 
+/* A gated SAE fires by one line of h and has its value by another: gate_bias is that of the
+ * first, gains and shifts those of the second (sae_priv.h). */
 static ss_status read_gates(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                             const struct ss_sae_form *form, ss_err *err)
 {
@@ -259,6 +270,7 @@ out:
     return status;
 }
 
+/* Rules that multiply with it, and whoever asked for all weights. */
 static bool keeps_decoder(const struct ss_sae_parts *sae)
 {
     return sae->parameters.keeps_all || sae->rule.kind == SS_SAE_PURSUIT ||
@@ -286,12 +298,14 @@ static ss_status read_decoder(struct ss_sae_parts *sae, const struct ss_sae_chec
     float *owned = NULL;
     SS_TRY(ss_weights_view_f32(from->weights, full_name(from, names->decoder).text, 2, shape,
                                &values, &owned, err));
+    /* only its shape and numbers were checked */
     ss_weights_release_pages(from->weights, ss_sae_tensor(from, names->decoder));
 out:
     ss__free(owned);
     return status;
 }
 
+/* A sum in double, rounded once (docs/numerics.md, "SAEs"). */
 static float norm_of(const float *row, size_t n)
 {
     double squares = 0;
@@ -315,7 +329,8 @@ static bool has_unit_norms(const struct ss_sae_parts *sae)
 }
 
 /* Take the decoder's norms into the encoder: h counts in their units, and the rows of the
- * decoder become of length 1. */
+ * decoder become of length 1. A feature whose decoder is 0 has an encoder of 0 then, and never
+ * fires. */
 static void fold_norms(struct ss_sae_parts *sae)
 {
     for (size_t f = 0; f < sae->parameters.n_features; f++) {
@@ -418,7 +433,8 @@ static ss_status read_skip(struct ss_sae_parts *sae, const struct ss_sae_checkpo
                : SS_OK;
 }
 
-/* A tied decoder is the encoder again. */
+/* A tied decoder is the encoder again, which writers and reconstruction expect as an array of
+ * its own. */
 static ss_status copy_tied(struct ss_sae_parts *sae, ss_err *err)
 {
     if (sae->parameters.keeps_all && sae->parameters.decoder == NULL) {
@@ -430,6 +446,8 @@ static ss_status copy_tied(struct ss_sae_parts *sae, ss_err *err)
     return SS_OK;
 }
 
+/* The decoder's bias is read in any case: what is subtracted from inputs is a copy of it, which
+ * stays, and the bias itself stays for writers only. */
 static ss_status read_biases(struct ss_sae_parts *sae, const struct ss_sae_checkpoint *from,
                              const struct ss_sae_form *form, ss_err *err)
 {

@@ -1,4 +1,8 @@
-/* Writing an SAE as SAELens saves it: cfg.json and sae_weights.safetensors (sae_saelens.c). */
+/* Writing an SAE as SAELens saves it: cfg.json and sae_weights.safetensors (sae_saelens.c).
+ *
+ * Nothing is rounded: thresholds are stored as they are, and each convention (what is
+ * subtracted, which norm) is a key of the config. What the target has no architecture for is
+ * refused by name. */
 #include <math.h>
 #include <string.h>
 
@@ -47,6 +51,8 @@ static const char *transcoder_architecture(ss_sae_kind kind, bool has_skip)
     return NULL;
 }
 
+/* The target's name for the kind; a skip connection or an output of another width makes it one
+ * of the transcoders. */
 static ss_status find_architecture(struct writer *self, ss_err *err)
 {
     const struct ss_sae *sae = self->sae;
@@ -97,6 +103,8 @@ static ss_status make_thresholds(struct writer *self, ss_err *err)
     return SS_OK;
 }
 
+/* Arrays are borrowed from the SAE but for what has to be made: the encoder the other way
+ * round, and zeros for a bias that the target always has. */
 static ss_status make_tensors(struct writer *self, ss_err *err)
 {
     const struct ss_sae_parameters *p = &self->sae->parameters;

@@ -53,6 +53,7 @@ static bool may_subtract(const struct ss_sae_parameters *p)
     return p->subtracted != NULL || ss_sae_is_zero(p->decoder_bias, p->width_out);
 }
 
+/* The target's topk and batchtopk have no b_enc and always subtract b_dec. */
 static ss_status check_topk(const struct ss_sae *sae, const char *kind, ss_err *err)
 {
     if (!ss_sae_is_zero(sae->parameters.bias, sae->parameters.n_features)) {
@@ -78,6 +79,8 @@ static ss_status check_jumprelu(const struct ss_sae *sae, ss_err *err)
                                       sae->provenance.labels->subtracted);
 }
 
+/* The kind of the target that does the same; a relu that subtracts nothing is said as a
+ * jumprelu. */
 static ss_status find_kind(struct writer *self, ss_err *err)
 {
     const struct ss_sae *sae = self->sae;
@@ -110,7 +113,8 @@ static float exp_of(float log)
     return (float)exp((double)log);
 }
 
-/* The float whose exp is nearest to a threshold. */
+/* The float whose exp is nearest to a threshold: exp and log are rounded, so that the
+ * logarithm's neighbours may come nearer. */
 static float log_of(float threshold)
 {
     if (!(threshold > 0)) {
@@ -136,6 +140,8 @@ static float threshold_of(const struct writer *self, size_t feature)
                                      : self->sae->parameters.thresholds[feature];
 }
 
+/* Thresholds that come back changed are counted, and refused unless rounding is allowed:
+ * activations between the two would differ from the source's. */
 static ss_status make_logs(struct writer *self, bool allows_rounding, ss_err *err)
 {
     size_t first = SIZE_MAX;

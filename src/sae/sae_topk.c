@@ -1,7 +1,10 @@
 /* The k largest of some numbers; of equal ones the earlier are taken.
  *
  * Where they end is found by halving the range of floats, in the order of their bits, and
- * counting what reaches the middle: at most 32 counts, each by 16 lanes. */
+ * counting what reaches the middle: at most 32 counts, each by 16 lanes. Against a heap or a
+ * partial sort this has no branch that depends on the data, and leaves the numbers in the order
+ * in which they came, which is the order of features: the lower feature wins a tie without a
+ * comparison of its own (docs/numerics.md, "SAEs"). */
 #include <float.h>
 #include <string.h>
 
@@ -11,7 +14,9 @@
 
 enum { LEAST_SPARE = 64 };
 
-/* Bits in the order of the floats, and back. */
+/* Bits in the order of the floats, and back: of negative numbers all bits are turned over, of
+ * others the sign alone, so that unsigned integers compare as the floats do. -0 comes right
+ * before 0. */
 static uint32_t rank_of(float x)
 {
     uint32_t bits = 0;
@@ -19,6 +24,7 @@ static uint32_t rank_of(float x)
     return (bits >> 31) != 0 ? ~bits : bits | 0x80000000U;
 }
 
+/* The float of a rank. */
 static float of_rank(uint32_t rank)
 {
     const uint32_t bits = (rank >> 31) != 0 ? rank & 0x7fffffffU : ~rank;
@@ -59,6 +65,8 @@ size_t ss_sae_topk_capacity(size_t k)
     return k + ss__max_size(k, LEAST_SPARE);
 }
 
+/* Compacts in place, without a branch: every value is written, and only those that pass move
+ * the end. */
 void ss_sae_topk_cut(struct ss_sae_topk *self)
 {
     float *values = self->values;
@@ -80,6 +88,7 @@ void ss_sae_topk_cut(struct ss_sae_topk *self)
     self->n = n;
 }
 
+/* `least` rises with every cut, so most of what comes late is refused by one comparison. */
 void ss_sae_topk_offer(struct ss_sae_topk *self, const float *values, uint32_t bits,
                        uint32_t first)
 {
@@ -101,6 +110,8 @@ void ss_sae_topk_offer(struct ss_sae_topk *self, const float *values, uint32_t b
     self->n = n;
 }
 
+/* Values that are not above 0 never count (FLT_TRUE_MIN): a batch with fewer than k positive
+ * ones keeps these. */
 void ss_sae_topk_of_rows(struct ss_sparse *rows, size_t first_row, size_t k)
 {
     const size_t start = rows->offsets[first_row];

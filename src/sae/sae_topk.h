@@ -1,12 +1,14 @@
 /* The k largest of some numbers: of an array, of a stream, of the rows of a batch. Of equal
- * ones the earlier are taken. */
+ * ones the earlier are taken, which in rows of features means the lower feature. Nothing here
+ * allocates; threads: any, for different objects. */
 #ifndef SS_SAE_TOPK_H
 #define SS_SAE_TOPK_H
 
 #include "base/error.h"
 
-/* Where the k largest of some numbers end: at `value`. is_tied: more equal it than there is
- * room for; the first n_equal of them are kept. */
+/* Where the k largest of some numbers end: at `value`. is_tied: more equal it than may be kept;
+ * the first n_equal of them are. The struct is used up by asking (ss_sae_topk_passes counts
+ * n_equal down). */
 struct ss_sae_topk_cutoff {
     float value;
     bool is_tied;
@@ -37,11 +39,14 @@ struct ss_sae_topk {
     float least;     /* lower values need not be offered; -INFINITY at first */
     bool is_tied;    /* of equal values some are kept and some are not, after a cut */
 };
+/* Length of both arrays for a k: k and as many again (at least 64), so that a cut, whose cost
+ * is that of the whole buffer, is paid by at least k offers. */
 size_t ss_sae_topk_capacity(size_t k);
 /* Offer values[j] with the id first + j for every bit j of `bits`. */
 void ss_sae_topk_offer(struct ss_sae_topk *self, const float *values, uint32_t bits,
                        uint32_t first);
-/* Drop all but the k largest. */
+/* Drop all but the k largest, in the order in which they came. To be called once more after the
+ * last offer. */
 void ss_sae_topk_cut(struct ss_sae_topk *self);
 
 /* Keep only the `k` largest of all values of rows from `first_row` on, which are the last;

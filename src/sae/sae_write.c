@@ -1,5 +1,6 @@
 /* What writers of other formats share: which kind an SAE is once its rule is chosen, messages
- * of refusal, documents. */
+ * of refusal, documents. A writer says only what its target can say exactly; anything else is
+ * refused, since a file that quietly computes other activations is worse than none. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
