@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """A run folder of random features, as large or as hostile as pages have to bear.
 
-    make_page_run.py OUT [--features 65536] [--tops 10] [--texts 15292] [--hostile]
+    make_page_run.py OUT [--features 65536] [--tops 10] [--texts 15292] [--map-texts N] [--hostile]
 
 Files are those of docs/formats.md, written from its words: run.json, features.csv, fire_rate.npy,
 top_activations.json, descriptions.json. Activations of a feature fall; a hundredth of the features
 is dead. With --hostile, texts, labels, keywords, names and settings are markup, scripts and odd
-bytes of tests/web/hostile.txt instead of words. Needs numpy.
+bytes of tests/web/hostile.txt instead of words. --map-texts adds map.csv and clusters.json with so many
+texts. Needs numpy.
 """
 import argparse
 import json
@@ -93,21 +94,37 @@ def write_run(out, n_features, n_tops, texts, labels, name, rng, n_rows=100000):
     (out / "run.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf8")
 
 
+def write_map(out, n_features, n_texts, labels, rng):
+    """Thirty clouds of features, and of texts."""
+    centres = rng.normal(0, 8, (30, 2))
+    with open(out / "map.csv", "w", encoding="utf8") as f:
+        f.write("kind,id,x,y,cluster,label\n")
+        for kind, n in (("feature", n_features), ("text", n_texts)):
+            cluster = rng.integers(0, 30, n)
+            places = centres[cluster] + rng.normal(0, 1, (n, 2))
+            f.write("".join(f'{kind},{i},{x:.6g},{y:.6g},{c},""\n' for i, ((x, y), c) in enumerate(zip(places.tolist(), cluster.tolist()))))
+    (out / "clusters.json").write_text(json.dumps({"clusters": [{"cluster": c, "label": labels[c % len(labels)] or None} for c in range(30)]}), encoding="utf8")
+
+
 def main(argv):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--features", type=int, default=65536)
     parser.add_argument("--tops", type=int, default=10)
     parser.add_argument("--texts", type=int, default=15292)
+    parser.add_argument("--map-texts", type=int)
     parser.add_argument("--hostile", action="store_true")
     given = parser.parse_args(argv)
     rng = np.random.default_rng(11)
     if given.hostile:
         texts = hostile_strings()
-        write_run(given.out, given.features, given.tops, texts, [text.replace("\0", " ") for text in texts], texts[0], rng)
+        labels = [text.replace("\0", " ") for text in texts]
+        write_run(given.out, given.features, given.tops, texts, labels, texts[0], rng)
     else:
         labels = [", ".join(rng.choice(WORDS, 3, replace=False)) for _ in range(4999)] + [""]
         write_run(given.out, given.features, given.tops, make_texts(given.texts, rng), labels, "synthetic", rng)
+    if given.map_texts is not None:
+        write_map(given.out, given.features, given.map_texts, labels, rng)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,6 @@ static ss_status put_parts(const struct ss_web_source *source, const struct ss_w
         SS_RETURN_IF_ERROR(ss_web_labels_put(source, zip, err));
     }
     SS_RETURN_IF_ERROR(ss_web_pairs_put(source, zip, err));
-    SS_RETURN_IF_ERROR(ss_web_map_put(source, zip, err));
     if (source->has_evidence && level->has_histograms) {
         SS_RETURN_IF_ERROR(ss_web_histograms_put(source, zip, err));
     }
@@ -96,21 +95,29 @@ ss_status ss_web_pages_build(const struct ss_web_source *source,
     ss_status status = SS_OK;
     struct ss_web_texts texts = {0};
     struct ss_web_lists *lists = NULL;
+    struct ss_web_random *random = NULL;
+    struct ss_web_map *map = NULL;
     struct ss__arena names = {0};
     *zip = (struct ss_web_zip){0};
     SS_TRY(ss_web_lists_new(source, level, &texts, &names, &lists, err));
+    SS_TRY(ss_web_random_new(source, level, &texts, &random, err));
+    SS_TRY(ss_web_map_new(source, level, &texts, &map, err));
     *counts = count_texts(&texts, level->n_chars);
     if (n_most > 0 && !level->no_texts && counts->n_raw / MOST_DEFLATED > n_most) {
         goto out;
     }
     SS_TRY(put_parts(source, level, counts, zip, err));
+    SS_TRY(ss_web_map_put(map, zip, err));
     SS_TRY(ss_web_lists_put(lists, zip, err));
+    SS_TRY(ss_web_random_put(random, zip, err));
     SS_TRY(ss_web_texts_put(&texts, level->n_chars, level->no_texts, zip, err));
     SS_TRY(ss_web_zip_finish(zip, err));
 out:
     if (status != SS_OK) {
         ss_web_zip_release(zip);
     }
+    ss_web_map_free(map);
+    ss_web_random_free(random);
     ss_web_lists_free(lists);
     ss_web_texts_release(&texts);
     ss__arena_release(&names);

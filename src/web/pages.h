@@ -30,6 +30,7 @@ struct ss_web_level {
     size_t n_chars; /* code points of a text; 0: all */
     size_t n_tops;  /* texts of each kind for a feature */
     size_t n_samples;
+    size_t n_map_texts; /* of the map, beside those of features */
     bool has_histograms;
     bool no_texts; /* no word of the texts, nor of columns that were kept */
 };

@@ -55,16 +55,6 @@ static ss_status add(const struct building *building, int kind, const struct ss_
     return SS_OK;
 }
 
-/* What the evidence knows of one of its texts. */
-static struct ss_web_text of_evidence(const struct ss_run_evidence *evidence, size_t row)
-{
-    return (struct ss_web_text){.text = evidence->texts[row],
-                                .row = evidence->positions[row],
-                                .count = evidence->counts[row],
-                                .kept = evidence->kept[row],
-                                .file = evidence->files[row]};
-}
-
 static ss_status add_tops(const struct building *building, size_t feature, size_t n_most,
                           ss_err *err)
 {
@@ -79,7 +69,8 @@ static ss_status add_tops(const struct building *building, size_t feature, size_
         const struct ss_top_text *top = &run->tops[run->top_offsets[feature] + i];
         struct ss_web_text text = {.row = top->row};
         if (i < samples.n && source->evidence.has_texts) {
-            const struct ss_web_text known = of_evidence(&source->evidence, samples.texts[i]);
+            const struct ss_web_text known =
+                ss_web_text_of_evidence(&source->evidence, samples.texts[i]);
             if (known.text.n_bytes == top->text.n_bytes &&
                 memcmp(known.text.data, top->text.data, top->text.n_bytes) == 0) {
                 text = known;
@@ -98,7 +89,7 @@ static ss_status add_samples(const struct building *building, size_t feature, in
     const struct ss_run_samples samples =
         ss_run_evidence_samples(evidence, feature, sample_kinds[kind]);
     for (size_t i = 0; i < samples.n && i < n_most; i++) {
-        struct ss_web_text text = of_evidence(evidence, samples.texts[i]);
+        struct ss_web_text text = ss_web_text_of_evidence(evidence, samples.texts[i]);
         if (!evidence->has_texts) {
             const char *name =
                 ss__arena_printf(building->arena, "row %llu", (unsigned long long)text.row);

@@ -26,7 +26,12 @@ struct ss_web_texts {
 SS_MUST_USE ss_status ss_web_texts_add(struct ss_web_texts *texts,
                                        const struct ss_web_text *text, uint32_t *number,
                                        ss_err *err);
+/* Whether a text is there, and its number. */
+bool ss_web_texts_find(const struct ss_web_texts *texts, struct ss_text text, uint32_t *number);
 void ss_web_texts_release(struct ss_web_texts *texts);
+
+/* What the evidence knows of one of its texts. */
+struct ss_web_text ss_web_text_of_evidence(const struct ss_run_evidence *evidence, size_t row);
 
 /* Bytes of the first n_chars code points of valid UTF-8; 0: of all. */
 size_t ss_web_excerpt_bytes(struct ss_text text, size_t n_chars);
@@ -52,8 +57,28 @@ SS_MUST_USE ss_status ss_web_columns_put(const struct ss_web_source *source,
                                          struct ss_web_zip *zip, ss_err *err);
 SS_MUST_USE ss_status ss_web_histograms_put(const struct ss_web_source *source,
                                             struct ss_web_zip *zip, ss_err *err);
-SS_MUST_USE ss_status ss_web_map_put(const struct ss_web_source *source, struct ss_web_zip *zip,
+
+/* Read the map of a run, where it has one, with its texts, of which level->n_map_texts are added
+ * to those of the pages; and its arrays. Errors: SS_E_DATA (damaged), SS_E_NOMEM. */
+struct ss_web_map;
+SS_MUST_USE ss_status ss_web_map_new(const struct ss_web_source *source,
+                                     const struct ss_web_level *level,
+                                     struct ss_web_texts *texts, struct ss_web_map **out,
                                      ss_err *err);
+void ss_web_map_free(struct ss_web_map *map);
+SS_MUST_USE ss_status ss_web_map_put(const struct ss_web_map *map, struct ss_web_zip *zip,
+                                     ss_err *err);
+
+/* Texts drawn at random, and what fires in them (pages_random.c). */
+struct ss_web_random;
+SS_MUST_USE ss_status ss_web_random_new(const struct ss_web_source *source,
+                                        const struct ss_web_level *level,
+                                        struct ss_web_texts *texts, struct ss_web_random **out,
+                                        ss_err *err);
+void ss_web_random_free(struct ss_web_random *random);
+SS_MUST_USE ss_status ss_web_random_put(const struct ss_web_random *random,
+                                        struct ss_web_zip *zip, ss_err *err);
+
 SS_MUST_USE ss_status ss_web_pairs_put(const struct ss_web_source *source,
                                        struct ss_web_zip *zip, ss_err *err);
 SS_MUST_USE ss_status ss_web_labels_put(const struct ss_web_source *source,

@@ -50,30 +50,54 @@ static void learn(struct ss_web_text *known, const struct ss_web_text *text)
     }
 }
 
+struct ss_web_text ss_web_text_of_evidence(const struct ss_run_evidence *evidence, size_t row)
+{
+    return (struct ss_web_text){.text = evidence->texts[row],
+                                .row = evidence->positions[row],
+                                .count = evidence->counts[row],
+                                .kept = evidence->kept[row],
+                                .file = evidence->files[row]};
+}
+
+/* The slot of a text, or the empty one where it would be. */
+static size_t slot_of(const struct ss_web_texts *texts, struct ss_text text)
+{
+    size_t at = ss__hash64(text.data, text.n_bytes) & (texts->n_slots - 1);
+    for (; texts->slots[at] != 0; at = (at + 1) & (texts->n_slots - 1)) {
+        const struct ss_text known = texts->items[texts->slots[at] - 1].text;
+        if (known.n_bytes == text.n_bytes && memcmp(known.data, text.data, text.n_bytes) == 0) {
+            break;
+        }
+    }
+    return at;
+}
+
+bool ss_web_texts_find(const struct ss_web_texts *texts, struct ss_text text, uint32_t *number)
+{
+    const size_t at = texts->n_slots == 0 ? 0 : slot_of(texts, text);
+    if (texts->n_slots == 0 || texts->slots[at] == 0) {
+        return false;
+    }
+    *number = texts->slots[at] - 1;
+    return true;
+}
+
 ss_status ss_web_texts_add(struct ss_web_texts *texts, const struct ss_web_text *text,
                            uint32_t *number, ss_err *err)
 {
-    void *items = texts->items;
     if (texts->n_slots / 2 <= texts->n) {
         SS_RETURN_IF_ERROR(grow_slots(texts, err));
     }
-    size_t at = ss__hash64(text->text.data, text->text.n_bytes) & (texts->n_slots - 1);
-    for (; texts->slots[at] != 0; at = (at + 1) & (texts->n_slots - 1)) {
-        struct ss_web_text *known = &texts->items[texts->slots[at] - 1];
-        if (known->text.n_bytes == text->text.n_bytes &&
-            memcmp(known->text.data, text->text.data, text->text.n_bytes) == 0) {
-            learn(known, text);
-            *number = texts->slots[at] - 1;
-            return SS_OK;
-        }
+    const size_t at = slot_of(texts, text->text);
+    if (texts->slots[at] != 0) {
+        *number = texts->slots[at] - 1;
+        learn(&texts->items[*number], text);
+        return SS_OK;
     }
     if (texts->n >= INT32_MAX) {
         return ss__fail(err, SS_E_LIMIT, "more than 2^31 texts");
     }
-    if (!ss__grow(&items, &texts->capacity, texts->n + 1, sizeof *texts->items)) {
-        return ss__fail_nomem(err, "texts");
-    }
-    texts->items = items;
+    SS_GROW_OR_RETURN(texts->items, texts->capacity, texts->n + 1);
     texts->items[texts->n] = *text;
     *number = (uint32_t)texts->n;
     texts->slots[at] = (uint32_t)++texts->n;

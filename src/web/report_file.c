@@ -25,10 +25,12 @@ enum { DEFAULT_BUDGET = 10000000 };
 /* What is left out first where the budget is small: first ends of texts, then samples, then
  * what is below the best texts. */
 static const struct ss_web_level levels[] = {
-    {0, ALL, 10, true, false},  {1000, ALL, 10, true, false}, {500, ALL, 10, true, false},
-    {500, ALL, 5, true, false}, {240, ALL, 5, true, false},   {240, ALL, 3, true, false},
-    {240, ALL, 0, true, false}, {160, ALL, 0, true, false},   {160, 5, 0, true, false},
-    {160, 3, 0, false, false},  {120, 1, 0, false, false},
+    {0, ALL, 10, 2000, true, false},   {1000, ALL, 10, 2000, true, false},
+    {500, ALL, 10, 1000, true, false}, {500, ALL, 5, 1000, true, false},
+    {240, ALL, 5, 1000, true, false},  {240, ALL, 3, 0, true, false},
+    {240, ALL, 0, 0, true, false},     {160, ALL, 0, 0, true, false},
+    {160, 5, 0, 0, true, false},       {160, 3, 0, 0, false, false},
+    {120, 1, 0, 0, false, false},
 };
 enum { N_LEVELS = sizeof levels / sizeof levels[0] };
 

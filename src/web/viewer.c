@@ -18,7 +18,13 @@
 #include "web/server.h"
 #include "web/viewer_api.h"
 
-enum { N_SAMPLES = 20, TOKEN_BYTES = 32, ETAG_BYTES = 20, URL_BYTES = 128 };
+enum {
+    N_SAMPLES = 20,
+    N_MAP_TEXTS = 20000,
+    TOKEN_BYTES = 32,
+    ETAG_BYTES = 20,
+    URL_BYTES = 128
+};
 static const double code_seconds = 300;
 
 struct viewer {
@@ -179,6 +185,7 @@ static ss_status make_pages(struct viewer *viewer, ss_err *err)
 {
     const struct ss_web_level whole = {.n_tops = viewer->api.source.run->info.top_k,
                                        .n_samples = N_SAMPLES,
+                                       .n_map_texts = N_MAP_TEXTS,
                                        .has_histograms = true};
     struct ss_web_counts counts = {0};
     struct ss__buf script = {0};

@@ -27,6 +27,9 @@ SORT = "[...document.querySelectorAll('.sort')].find((b) => b.textContent.starts
 JUMP = "const b = document.querySelector('.list .body'); b.scrollTop = Math.random() * b.scrollHeight; b.dispatchEvent(new Event('scroll')); document.body.offsetHeight"
 OPEN = "location.hash = '#/feature/%d'; await new Promise((r) => addEventListener('hashchange', () => setTimeout(r), {once: true})); while (document.querySelectorAll('.item').length === 0) await new Promise((r) => setTimeout(r)); document.body.offsetHeight"
 
+MAP = "location.hash = '#/'; await new Promise((r) => addEventListener('hashchange', () => setTimeout(r, 300), {once: true})); const again = performance.now(); location.hash = '#/map'; await new Promise((r) => addEventListener('hashchange', () => setTimeout(r), {once: true})); while (document.querySelectorAll('[data-panel=texts] li').length === 0) await new Promise((r) => setTimeout(r)); document.body.offsetHeight; return done(performance.now() - again)"
+ZOOM = "document.querySelector('[aria-label=%s]').click(); await new Promise((r) => setTimeout(r)); document.body.offsetHeight"
+
 
 def main():
     features = int(sys.argv[1]) if len(sys.argv) > 1 else 65536
@@ -41,6 +44,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         make_page_run.main([str(folder / "run"), "--features", str(features)])
+        make_page_run.main([str(folder / "map"), "--features", "2000", "--map-texts", "1000000"])
+        subprocess.run([program, "report", folder / "map", "-q", "--budget", "60M", "-o", folder / "map.html"], check=True)
         for name in ("a", "b"):
             began = time.monotonic()
             subprocess.run([program, "report", folder / "run", "-q", "-o", folder / f"{name}.html"], check=True)
@@ -68,6 +73,9 @@ def main():
                 say(what, statistics.median(map(timed, scripts)), 100, "ms")
             browser.js_async(TIMED % (INPUT % ""))
             say("feature page", statistics.median(timed(OPEN % f) for f in (11, 60001 % features, 333, 4444 % features, 31000 % features)), 100, "ms")
+            browser.open((folder / "map.html").as_uri(), "#/map")
+            say("map of 1,000,000 points drawn", statistics.median(timed(MAP) for _ in range(5)), 100, "ms")
+            say("the same after zoom", statistics.median(timed(ZOOM % name) for name in ("Nearer", "Nearer", "Nearer", "Farther", "Farther")), 100, "ms")
         finally:
             browser.close()
     return 1 if missed else 0

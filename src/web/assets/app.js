@@ -37,6 +37,7 @@ function nextTheme() {
   const next = now === "dark" ? "light" : "dark";
   setTheme(next);
   remember("saescope-theme", next);
+  if (shown && shown.recoloured) shown.recoloured();
 }
 
 // ---- the frame ----

@@ -48,8 +48,20 @@ async function loadPairs(npz) {
 }
 
 async function loadMap(npz) {
-  const [x, y, clusters, labels] = await Promise.all(["map_x", "map_y", "map_clusters", "cluster_labels"].map(npz.array));
-  return x === null ? null : { x, y, clusters, labels: labels === null ? null : lines(labels).slice(0, -1) };
+  const [x, y, clusters, labels, ...text] = await Promise.all(["map_x", "map_y", "map_clusters", "cluster_labels", "map_text_x", "map_text_y", "map_text_clusters", "map_text_rows", "map_text_numbers"].map(npz.array));
+  const texts = text[0] === null ? null : { x: text[0], y: text[1], clusters: text[2], rows: text[3], numbers: text[4] };
+  return x === null ? null : { x, y, clusters, labels: labels === null ? null : lines(labels).slice(0, -1), texts };
+}
+
+// Texts drawn at random, the same for every feature: its activation in each, 0 where it does not fire.
+async function loadRandom(npz) {
+  const [texts, offsets, features, values] = await Promise.all(["texts", "offsets", "features", "values"].map((name) => npz.array(`random_${name}`)));
+  if (texts === null) return null;
+  const valueIn = (i, f) => {
+    for (let k = offsets[i]; k < offsets[i + 1]; k++) if (features[k] === f) return values[k];
+    return 0;
+  };
+  return { of: (f) => Array.from(texts, (text, i) => ({ text, value: valueIn(i, f), rank: i })) };
 }
 
 // The features whose parent this one is.
@@ -69,6 +81,7 @@ export async function loadRun(npz) {
   run.labels = lines(columns.labels);
   run.keywords = lines(columns.keywords);
   [run.top, run.firing, run.miss] = await Promise.all(["top", "firing", "miss"].map((kind) => loadLists(npz, kind)));
+  run.random = await loadRandom(npz);
   run.histograms = await loadHistograms(npz);
   run.pairs = await loadPairs(npz);
   run.parents = await npz.array("parents");

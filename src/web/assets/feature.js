@@ -72,6 +72,7 @@ const KINDS = [
   { name: "top", title: "Strongest", about: "The texts with the largest activations." },
   { name: "firing", title: "Any it fires on", about: "A sample of the texts in which it fires, whatever the activation: what it mostly responds to." },
   { name: "miss", title: "Near misses", about: "Texts in which it nearly fires; the value is the pre-activation, which the SAE's rule turned down." },
+  { name: "random", title: "Random", about: "Texts drawn at random, the same for every feature, with its activation in each; 0 where it does not fire." },
 ];
 
 function texts(run, feature, query) {

@@ -1,5 +1,6 @@
 // Which features are meant, and in which order: an array of their numbers.
 import { readRange } from "./route.js";
+import { insideOf, readLasso } from "./scatter.js";
 
 export const SHOWS = ["all", "firing", "dead", "dense", "labelled", "undescribed"];
 export const DENSE_PCT = 10;
@@ -36,12 +37,26 @@ export function words(text) {
   return (text || "").toLowerCase().split(/\s+/).filter((word) => word !== "");
 }
 
+// The features whose label, keywords or number have all words; null where there are none.
+export function featureHits(run, text) {
+  const wanted = words(text), texts = wanted.length > 0 ? haystack(run) : null, hits = [];
+  if (texts === null) return null;
+  for (let f = 0; f < run.n; f++) if (wanted.every((word) => texts[f].includes(word))) hits.push(f);
+  return hits;
+}
+
+function lassoTest(run, corners) {
+  if (corners === null || run.map === null) return null;
+  const inside = insideOf(corners);
+  return (f) => inside(run.map.x[f], run.map.y[f]);
+}
+
 function tests(run, query) {
   const wanted = words(query.get("q"));
   const texts = wanted.length > 0 ? haystack(run) : null;
   return [
     showTest(run, query.get("show")), inRange(run.rate_pct, readRange(query.get("rate"))), inRange(run.label_auc, readRange(query.get("score"))),
-    texts && ((f) => wanted.every((word) => texts[f].includes(word))),
+    texts && ((f) => wanted.every((word) => texts[f].includes(word))), lassoTest(run, readLasso(query.get("lasso"))),
   ].filter((test) => test);
 }
 
