@@ -16,6 +16,8 @@ struct ss__arena_block {
     _Alignas(ALIGNMENT) char bytes[];
 };
 
+/* Allocated without zeroing by its size alone: blocks are reused after a reset, so bytes are
+ * zeroed when they are handed out. */
 static struct ss__arena_block *add_block(struct ss__arena *arena, size_t n_bytes)
 {
     size_t capacity = arena->blocks == NULL ? FIRST_BLOCK_BYTES : arena->blocks->capacity * 2;
@@ -36,6 +38,7 @@ static struct ss__arena_block *add_block(struct ss__arena *arena, size_t n_bytes
 void *ss__arena_alloc(struct ss__arena *arena, size_t n_bytes)
 {
     struct ss__arena_block *block = arena->blocks;
+    /* rounding up would overflow */
     if (n_bytes > SIZE_MAX / 2) {
         return NULL;
     }
@@ -85,6 +88,7 @@ static void free_chain(struct ss__arena_block *block)
     }
 }
 
+/* The newest block is the largest: it alone may hold all that came since the last reset. */
 void ss__arena_reset(struct ss__arena *arena)
 {
     if (arena->blocks != NULL) {

@@ -1,4 +1,6 @@
-/* An arena: many small allocations that are released together. */
+/* An arena: many small allocations that are released together. For what lives as long as its
+ * owner and would otherwise be freed piece by piece: names of an archive, values of a document.
+ * A zeroed struct is an empty arena. One thread at a time. */
 #ifndef SS_BASE_ARENA_H
 #define SS_BASE_ARENA_H
 
@@ -13,6 +15,7 @@ struct ss__arena {
 
 /* n_bytes of zeroed memory, aligned to 16; NULL when there is none. */
 void *ss__arena_alloc(struct ss__arena *arena, size_t n_bytes);
+/* Copies that end with a NUL, owned by the arena; NULL where there is no memory. */
 char *ss__arena_strndup(struct ss__arena *arena, const char *text, size_t n_bytes);
 char *ss__arena_printf(struct ss__arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -1,4 +1,7 @@
-/* A growing run of bytes. A zeroed struct is an empty buffer. */
+/* A growing run of bytes. A zeroed struct is an empty buffer. One thread at a time.
+ *
+ * Appending never fails on the spot, so that code which writes text reads like the text;
+ * whoever needs the result asks once. */
 #ifndef SS_BASE_BUF_H
 #define SS_BASE_BUF_H
 
@@ -7,6 +10,8 @@
 
 #include "base/error.h"
 
+/* Owned by whoever declares it (ss__buf_release), which may take `data` out of it
+ * (ss__free). */
 struct ss__buf {
     char *data; /* not terminated unless ss__buf_text was called */
     size_t n_bytes;
@@ -25,12 +30,15 @@ void ss__buf_printf(struct ss__buf *buf, const char *format, ...) SS_PRINTF(2, 3
  * the list has grown long, one " and 12 more" for what is left of it, and false. */
 bool ss__buf_begin_item(struct ss__buf *list, size_t i, size_t n);
 
-/* Make room for n_bytes more and return where they go, or NULL; the caller adds to n_bytes. */
+/* Have capacity for n_bytes more and return where they go, or NULL; the caller adds to n_bytes.
+ * The pointer holds until the next append. */
 void *ss__buf_reserve(struct ss__buf *buf, size_t n_bytes);
 
+/* SS_E_NOMEM if an append failed; then the content is incomplete and not to be used. */
 SS_MUST_USE ss_status ss__buf_check(const struct ss__buf *buf, ss_err *err);
 
-/* The content as a terminated string, or NULL when memory ran out. */
+/* The content as a terminated string, or NULL when memory ran out. The NUL is not counted in
+ * n_bytes, and the next append overwrites it. */
 const char *ss__buf_text(struct ss__buf *buf);
 
 void ss__buf_release(struct ss__buf *buf);

@@ -1,4 +1,7 @@
-/* How far two names are from each other, for messages that suggest what was meant. */
+/* How far two names are from each other, for messages that suggest what was meant: the distance
+ * of Damerau and Levenshtein in its restricted form (insert, delete, change, swap of
+ * neighbours), over bytes, by the table of all prefixes. Names are cut at MAX_BYTES, beyond
+ * which nobody misspells one. */
 #include <string.h>
 
 #include "base/mem.h"

@@ -1,5 +1,6 @@
-/* The tables of names of every public enum stand here and nowhere else: messages, options
- * and run.json all read them. */
+/* The tables of names of every public enum stand here and nowhere else: messages, options and
+ * run.json all read them. A value without a row has the name "unknown" and is found by none;
+ * the tests of the interface go through all values. */
 #include "base/enum_names.h"
 
 #include <string.h>

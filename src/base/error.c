@@ -1,5 +1,5 @@
-/* Formatting an error never fails: no memory is taken, and a message that is too long is
- * cut. */
+/* Formatting an error never fails: no memory is taken, and a message that is too long is cut.
+ * Numbers in messages have a decimal point whatever locale the program has set (number.h). */
 #include "base/error.h"
 
 #include <errno.h>
@@ -8,6 +8,8 @@
 
 #include "base/number.h"
 
+/* Names, and the exit codes of the program: those of sysexits.h, so that scripts tell a wrong
+ * call from bad data and a server that is away (docs/architecture.md, §7). */
 static const struct {
     const char *name;
     int exit_code;
@@ -64,7 +66,8 @@ static void err_reset(ss_err *err, ss_status code)
     err->message[0] = '\0';
 }
 
-/* The first option that the message names, between grave accents. */
+/* The first option that the message names, between grave accents: the message is the one place
+ * where it stands, so the two cannot differ. */
 static ss_option option_in(const char *message)
 {
     char name[32];
@@ -116,6 +119,7 @@ ss_status ss__fail_nomem(ss_err *err, const char *what)
 
 ss_status ss__fail_errno(ss_err *err, const char *file, const char *doing, int error_number)
 {
+    /* what cannot be read is an input that is not there; all else is a fault of the machine */
     const bool reading = strcmp(doing, "open") == 0 || strcmp(doing, "list") == 0;
     const bool missing = error_number == ENOENT || error_number == ENOTDIR ||
                          error_number == EACCES || error_number == EPERM ||
@@ -162,6 +166,7 @@ void ss__err_append(ss_err *err, const char *text)
     }
 }
 
+/* Called by every level that knows the file; the innermost one, which came first, stays. */
 void ss__err_in_file(ss_err *err, const char *file)
 {
     char message[sizeof err->message];

@@ -67,14 +67,16 @@ ss_status ss__fail(ss_err *err, ss_status code, const char *format, ...) SS_PRIN
 ss_status ss__fail_file(ss_err *err, const char *file, ss_status code, const char *format, ...)
     SS_PRINTF(4, 5);
 
-/* "out of memory (N bytes for WHAT)". */
+/* SS_E_NOMEM, "out of memory while making room for WHAT". */
 ss_status ss__fail_nomem(ss_err *err, const char *what);
 
 /* An error of the operating system: SS_E_NOINPUT for a missing or forbidden file that is read,
  * else SS_E_IO. `doing` is "open", "write", ...; uses `error_number` (an errno). */
 ss_status ss__fail_errno(ss_err *err, const char *file, const char *doing, int error_number);
 
-/* Add facts to an error that was just filled; nullable `err`. */
+/* Add facts to an error that was just filled; nullable `err`. Rows and bytes count from 0; an
+ * item is a key, a tensor, a column, and is copied. Messages tell the place in words as well:
+ * these are for programs. */
 void ss__err_at_row(ss_err *err, uint64_t row);
 void ss__err_at_offset(ss_err *err, uint64_t offset);
 void ss__err_about(ss_err *err, const char *item);

@@ -117,6 +117,9 @@ const char *ss__path_name(const char *path)
     return path + end;
 }
 
+/* For paths that come from a file or a server: what they name must lie in the folder they are
+ * joined to. Backslashes and control characters are refused, since they mean something
+ * elsewhere or in a terminal. */
 bool ss__path_is_inside(const char *path)
 {
     const char *part = path;
@@ -196,6 +199,7 @@ void ss__list_release(char **names, size_t n)
 
 /* ---- reading ---- */
 
+/* Until the end is found, not by the size: files of /proc have none, and a file may grow. */
 static ss_status read_all(int descriptor, const char *path, size_t max_bytes,
                           struct ss__buf *buf, ss_err *err)
 {

@@ -1,5 +1,7 @@
 /* The functions are those of libcrypto that allocate nothing, since a hash must not fail for
- * want of memory in the middle of a file. */
+ * want of memory in the middle of a file. They are deprecated in favour of an interface that
+ * looks an algorithm up when it is first used, takes memory for it, and crashes where that
+ * finds none. */
 #define OPENSSL_SUPPRESS_DEPRECATED /* of struct ss__hash */
 #include "base/hash.h"
 
@@ -17,8 +19,7 @@
 
 enum { READ_BYTES = 1 << 18 };
 
-/* The functions of libcrypto that need no memory: its newer interface looks an algorithm up
- * when it is first used, and crashes where that finds none. */
+/* A running hash of one of the kinds. */
 struct ss__hash {
     ss__hash_kind kind;
     union {
@@ -119,6 +120,7 @@ void ss__sha256_of(struct ss_text first, struct ss_text then, uint8_t digest[SS_
     (void)SHA256_Final(digest, &state);
 }
 
+/* Files may be large and on slow disks: a stop is asked for between chunks. */
 static ss_status add_file(struct ss__hash *hash, int descriptor, const char *path, char *chunk,
                           struct ss__asking *asking, ss_err *err)
 {
@@ -166,6 +168,8 @@ ss_status ss__sha256_file(const char *path, struct ss__asking *asking,
     return ss__hash_file(SS__HASH_SHA256, path, asking, hex, err);
 }
 
+/* Both halves of a 128-bit product, folded: every bit of either input reaches every bit of the
+ * result (the mixing step of wyhash). */
 static uint64_t mix(uint64_t a, uint64_t b)
 {
     __extension__ typedef unsigned __int128 wide;
@@ -173,6 +177,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/* Words are loaded as the machine has them, little-endian on all that are supported. */
 uint64_t ss__hash64(const void *data, size_t n_bytes)
 {
     const uint8_t *bytes = data;

@@ -20,9 +20,12 @@ enum { SS__SHA256_HEX_BYTES = 65, SS__HASH_HEX_BYTES = 65 }; /* with the end of 
 
 struct ss__hash; /* a running hash */
 
+/* Begin a hash; gives *out (ss__hash_free). Errors: SS_E_NOMEM. Adding and finishing cannot
+ * fail. One thread at a time. */
 SS_MUST_USE ss_status ss__hash_new(ss__hash_kind kind, struct ss__hash **out, ss_err *err);
 void ss__hash_add(struct ss__hash *hash, const void *data, size_t n_bytes);
-/* The digest in lower-case hexadecimal, terminated; the hash can not be added to any more. */
+/* The digest in lower-case hexadecimal, terminated; nothing can be added to the hash any
+ * more. */
 void ss__hash_finish(struct ss__hash *hash, char hex[SS__HASH_HEX_BYTES]);
 void ss__hash_free(struct ss__hash *hash);
 
@@ -30,7 +33,8 @@ void ss__hash_free(struct ss__hash *hash);
 enum { SS__SHA256_BYTES = 32 };
 void ss__sha256_of(struct ss_text first, struct ss_text then, uint8_t digest[SS__SHA256_BYTES]);
 
-/* The hash of a whole regular file; `asking` is nullable, and may end it with SS_E_STOPPED. */
+/* The hash of a whole regular file; `asking` is nullable, and may end it with SS_E_STOPPED.
+ * Errors: SS_E_NOINPUT, SS_E_IO, SS_E_STOPPED, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss__hash_file(ss__hash_kind kind, const char *path,
                                     struct ss__asking *asking, char hex[SS__HASH_HEX_BYTES],
                                     ss_err *err);

@@ -1,4 +1,8 @@
-/* Getters of JSON documents. */
+/* Getters of JSON documents, and how objects find their members.
+ *
+ * Getters accept NULL and values of other types, so that a chain of them needs one question at
+ * its end. Small objects are searched member by member, large ones by a hash table; keys that
+ * were chosen to collide would make that quadratic, so they are refused after MAX_PROBES. */
 #include "base/json.h"
 
 #include <math.h>
@@ -9,8 +13,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 
-/* Objects of up to FEW_MEMBERS are searched member by member. Keys that were chosen to collide
- * are refused after MOST_PROBES. */
+/* Objects of up to FEW_MEMBERS have no table. */
 enum { FEW_MEMBERS = 8, MAX_PROBES = 4096 };
 
 /* ---- objects ---- */
@@ -50,7 +53,8 @@ static struct ss__json_member *find_member(struct ss__json_object *object, size_
     return NULL;
 }
 
-/* Space for n members, and for a table that they fill to at most a half. */
+/* An object for n members, and a table that they fill to at most a half, so that probes end
+ * soon. */
 static struct ss__json_object *new_object(struct ss__arena *arena, size_t n)
 {
     size_t n_slots = 16;
@@ -183,6 +187,8 @@ size_t ss__json_string_bytes(const struct ss__json *value)
     return ss__json_is_string(value) ? value->n : 0;
 }
 
+/* The parser has found that it fits; -2^63 has a magnitude that only an unsigned number
+ * holds. */
 int64_t ss__json_integer(const struct ss__json *value)
 {
     uint64_t magnitude = 0;
@@ -218,6 +224,7 @@ static const struct ss__json *member(const struct ss__json *object, const char *
     return ss__json_is_null(value) ? NULL : value;
 }
 
+/* SS_E_DATA, with the file, the key, and what was expected. */
 static ss_status wrong_type(const char *file, const char *key, const char *expected,
                             ss_err *err)
 {
@@ -240,6 +247,7 @@ ss_status ss__json_size(const char *file, const struct ss__json *object, const c
     }
     const double number =
         ss__json_tag_of(found) == SS__JSON_IS_REAL ? ss__json_real(found) : -1;
+    /* as Python's writers leave a count that went through a float: 768.0 */
     if (number >= 0 && number < 9e15 && number == (double)(uint64_t)number) {
         *value = (size_t)number;
         return SS_OK;
@@ -286,6 +294,7 @@ ss_status ss__json_text(const char *file, const struct ss__json *object, const c
         return SS_OK;
     }
     const char *text = ss__json_string(found);
+    /* a NUL inside would cut the text where it is used */
     if (text == NULL || strlen(text) != ss__json_string_bytes(found)) {
         return wrong_type(file, key, "a string", err);
     }

@@ -2,13 +2,15 @@
  *
  * What Python's json module reads is read: also NaN, Infinity and -Infinity, numbers out of
  * range (1e999 is infinite), and repeated keys, of which the last one holds. A lone surrogate
- * becomes U+FFFD. Otherwise the reader is strict: valid UTF-8, no control characters in
- * strings, nothing after the value, at most SS_FORMAT_JSON_MAX_DEPTH levels. Rows of datasets
- * are not read here.
+ * becomes U+FFFD. Otherwise the reader is strict (RFC 8259): valid UTF-8, no control characters
+ * in strings, nothing after the value, at most SS__JSON_TREE_DEPTH levels. Rows of datasets are
+ * not read here.
  *
  * A document is one block of memory: 16 bytes a value, 32 a member of an object, and its texts.
- * Memory that runs out is SS_E_NOMEM and never another document. Getters accept NULL and
- * values of other types, which hold nothing; typed getters fail with file and key. */
+ * Memory that runs out is SS_E_NOMEM and never another document. Getters accept NULL and values
+ * of other types, which hold nothing; typed getters fail with file and key. A document does not
+ * change, so that threads may share it; its owners (ss__json_share) are counted without a lock,
+ * by one thread at a time. */
 #ifndef SS_BASE_JSON_H
 #define SS_BASE_JSON_H
 
@@ -24,11 +26,14 @@ enum { SS__JSON_MAX_BYTES = 256 << 20, SS__JSON_TREE_DEPTH = 1024 };
 /* A value of a document, borrowed from it. */
 struct ss__json;
 
-/* Parse text that came from `file` (a name for messages); gives *out (ss__json_free). */
+/* Parse text that came from `file` (a name for messages); gives *out (ss__json_free), NULL on
+ * error. The text is borrowed for the call. Errors: SS_E_DATA (with line, column and
+ * err->offset), SS_E_LIMIT, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss__json_parse(const char *file, const char *text, size_t n_bytes,
                                      struct ss__json **out, ss_err *err);
 
-/* Read a file whose top level must be an object (or array). */
+/* Read a file whose top level must be an object (or array). Errors: those of ss__file_read and
+ * ss__json_parse, which name the file. */
 SS_MUST_USE ss_status ss__json_load(const char *path, struct ss__json **out, ss_err *err);
 
 /* As ss__json_load, but a missing file is no error and gives NULL. A link that leads
@@ -90,8 +95,9 @@ double ss__json_real(const struct ss__json *value);
 /* ---- typed members ---- */
 
 /* The value is written only if the key is there and not null; a value of another type is
- * SS_E_DATA, as is a number that is not finite. Strings are borrowed from the document. Nothing
- * is written and nothing fails when `object` is NULL. */
+ * SS_E_DATA, as is a number that is not finite: so a default is what *value was before the
+ * call. Strings are borrowed from the document. Nothing is written and nothing fails when
+ * `object` is NULL. */
 SS_MUST_USE ss_status ss__json_size(const char *file, const struct ss__json *object,
                                     const char *key, size_t *value, ss_err *err);
 SS_MUST_USE ss_status ss__json_number(const char *file, const struct ss__json *object,

@@ -1,4 +1,5 @@
-/* JSON documents from files. */
+/* JSON documents from files: whole and at most SS__JSON_MAX_BYTES, for a config is small and a
+ * file that claims to be one may be anything. */
 #include "base/file.h"
 #include "base/json.h"
 

@@ -1,6 +1,11 @@
 /* The parser of JSON documents: recursive descent over text in memory. Values that are being
  * gathered stand on one stack; a closed array or object moves its part of the stack to the
- * document's arena. */
+ * document's arena.
+ *
+ * Recursion is bounded by SS__JSON_TREE_DEPTH, memory by the text: each value takes a constant
+ * from the arena, strings no more than they have in the text. Texts are unescaped once, numbers
+ * stay as they stand, so that a document can be written as it was read and integers beyond a
+ * double's 53 bits keep their digits. Grammar: RFC 8259, and the additions of Python's json. */
 #include <string.h>
 
 #include "base/json.h"
@@ -35,6 +40,8 @@ static void skip_space(struct parser *self)
     }
 }
 
+/* Space and then one character, which is passed; false, and only the space passed, where it is
+ * another. */
 static bool accept(struct parser *self, char character)
 {
     skip_space(self);
@@ -189,6 +196,7 @@ static bool skip_number(struct parser *self, bool *is_whole)
         accept_word(self, "-Infinity")) {
         return true;
     }
+    /* the caller has seen that there is a character */
     self->at += *self->at == '-';
     const char *first = self->at;
     const size_t n_digits = skip_digits(self);
@@ -213,6 +221,7 @@ static bool skip_number(struct parser *self, bool *is_whole)
     return true;
 }
 
+/* What does not is a real number, as in readers of other languages; its digits stay. */
 static bool fits_64_bits(const char *text, size_t n_bytes)
 {
     uint64_t magnitude = 0;
@@ -357,6 +366,7 @@ static bool parse_value(struct parser *self, struct ss__json *out)
 
 /* ---- documents ---- */
 
+/* Line and column are counted only now: nearly all documents are right. */
 static ss_status fail_at(const struct parser *self, const char *file, ss_err *err)
 {
     size_t line = 1, column = 1;
@@ -388,6 +398,7 @@ ss_status ss__json_parse(const char *file, const char *text, size_t n_bytes,
     SS_ALLOC(document, 1);
     document->n_owners = 1;
     parser.arena = &document->arena;
+    /* editors of Windows put a byte order mark before it */
     if (n_bytes >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
         parser.at += 3;
     }

@@ -1,5 +1,6 @@
-/* What Python's json.dump writes, byte for byte: separators, escapes, the shortest digits of
- * a double. Results of the Python workflow can then be compared by their bytes. */
+/* What Python's json.dump writes, byte for byte: separators, escapes, the shortest digits of a
+ * double. Results of the Python workflow can then be compared by their bytes
+ * (docs/spec/seed-behaviour.md, §4). */
 #include "base/json_write.h"
 
 #include <inttypes.h>
@@ -17,6 +18,8 @@ static void add_escaped_unit(struct ss__buf *buf, uint32_t unit)
     ss__buf_printf(buf, "\\u%04x", unit);
 }
 
+/* The rule of ensure_ascii: control characters and the two that JSON needs are always escaped,
+ * others only on request; beyond U+FFFF by a surrogate pair, in lower-case hexadecimal. */
 static void add_code_point(struct ss__buf *buf, const char *bytes, size_t n,
                            uint32_t code_point, bool ascii)
 {
@@ -156,6 +159,8 @@ void ss__json_add_value(struct ss__buf *buf, const struct ss__json *value, bool 
     add_value(buf, value, (struct form){.is_compact = is_compact});
 }
 
+/* Written and read again: of a key that stands twice the last one holds, which is what merging
+ * means. */
 ss_status ss__json_merge(const struct ss__json *base, const struct ss__json *over,
                          const char *except, struct ss__json **out, ss_err *err)
 {
@@ -190,6 +195,7 @@ static void begin_line(struct ss__json_writer *writer)
     }
 }
 
+/* What stands before an item: a comma, a new line with its indent, its key. */
 static void begin_item(struct ss__json_writer *writer, const char *key)
 {
     if (writer->has_items) {
@@ -213,6 +219,7 @@ void ss__put_open(struct ss__json_writer *writer, const char *key, char bracket)
     writer->has_items = false;
 }
 
+/* An empty object is "{}" on one line, as Python writes it. */
 void ss__put_close(struct ss__json_writer *writer, char bracket)
 {
     writer->depth--;

@@ -38,7 +38,9 @@ struct ss__json_writer {
     bool has_items; /* the innermost open object or array */
 };
 
-/* Add an item under `key`; a NULL key makes an element of an array. */
+/* Add an item under `key`; a NULL key makes an element of an array. Texts are valid UTF-8 and
+ * are copied; numbers are finite where the reader is to be strict. Open and close take the
+ * bracket: '{' and '}', or '[' and ']'. Keys are not checked for being there twice. */
 void ss__put_open(struct ss__json_writer *writer, const char *key, char bracket);
 void ss__put_close(struct ss__json_writer *writer, char bracket);
 void ss__put_text(struct ss__json_writer *writer, const char *key, const char *text);

@@ -1,5 +1,10 @@
-/* Mapped regions stand in a table that a handler of SIGBUS may read. It can take no lock and
- * no memory, so the table is constant in size and its places are claimed by atomics. */
+/* Mapped regions stand in a table that a handler of SIGBUS may read. It can take no lock and no
+ * memory, so the table is constant in size and its entries are claimed by atomics.
+ *
+ * Three kinds of memory for a file are made by one function: a private mapping, memory that is
+ * filled in parts, and a copy that is filled at once. A map keeps the descriptor, not the name,
+ * so that what it is compared with later is the file that was opened, even when another has
+ * taken its name. */
 #include "base/map.h"
 
 #include <errno.h>
@@ -53,14 +58,15 @@ bool ss__file_is_same(const struct ss__file_facts *a, const struct ss__file_fact
 
 /* ---- the table of mapped regions ---- */
 
-/* What a handler of SIGBUS has to know: where files are mapped. It can take no lock, so a place
- * is claimed by its state, and its bounds are written before it is in use. */
+/* What a handler of SIGBUS has to know: where files are mapped. A region is claimed by its
+ * state, and its bounds are written before it is in use. */
 enum { FREE, CLAIMED, IN_USE, LOST };
 static struct region {
     atomic_int state;
     _Atomic(uintptr_t) begin, end;
 } regions[MAX_REGIONS];
 
+/* The number of the region, from 1; 0 where the table is full. */
 static size_t add_region(const void *data, size_t n_bytes)
 {
     for (size_t i = 0; i < MAX_REGIONS; i++) {
@@ -75,6 +81,9 @@ static size_t add_region(const void *data, size_t n_bytes)
     return 0;
 }
 
+/* Only calls that are safe in a handler (mmap is, on Linux). The whole region becomes zeros,
+ * not one page: what was read so far is lost in any case, and the loop that reads would fault
+ * on every page. */
 bool ss_recover_fault(const void *address)
 {
     const uintptr_t at = (uintptr_t)address;
@@ -302,6 +311,7 @@ ss_status ss__map_check(const struct ss__map *map, const char *name, ss_err *err
                : SS_OK;
 }
 
+/* Whole pages inside the range: what shares a page with it may still be needed. */
 void ss__map_release_pages(const struct ss__map *map, const void *data, size_t n_bytes)
 {
     const uintptr_t page = 4096, first = (uintptr_t)map->data, from = (uintptr_t)data;

@@ -1,5 +1,9 @@
-/* Sizes are multiplied and added with a check; a size of 0 is served as 1, so that NULL
- * means failure and nothing else. */
+/* Sizes are multiplied and added with a check; a size of 0 is served as 1, so that NULL means
+ * failure and nothing else.
+ *
+ * This is the one place where a test can make the n-th allocation fail, and where a host's
+ * allocator is called; so nothing else in the library calls malloc (tests/layers looks at the
+ * symbols). */
 #include "base/mem.h"
 
 #include <stdatomic.h>
@@ -66,6 +70,8 @@ void *ss__alloc(size_t n, size_t size)
     return counted(block);
 }
 
+/* Weights and scratch are read by all cores in long runs: huge pages save most of the misses of
+ * the address cache. Alignment to a cache line serves the widest loads. */
 void *ss__alloc_aligned(size_t n, size_t size)
 {
     size_t n_bytes = 0;
@@ -121,6 +127,8 @@ char *ss__strdup(const char *text)
     return ss__strndup(text, strlen(text));
 }
 
+/* By half, so that a list of n costs O(n) copies and at most a third of its memory stands
+ * empty. */
 bool ss__grow(void **pointer, size_t *capacity, size_t needed, size_t size)
 {
     if (needed <= *capacity) {

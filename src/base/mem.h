@@ -2,7 +2,7 @@
  * the one that ss_set_allocator was given.
  *
  * Every size is checked for overflow; failure is a NULL that the caller turns into SS_E_NOMEM
- * (SS_ALLOC does both). All of it is released with ss__free. */
+ * (SS_ALLOC does both). All of it is released with ss__free. Threads: any. */
 #ifndef SS_BASE_MEM_H
 #define SS_BASE_MEM_H
 
@@ -26,6 +26,7 @@ void ss__free(void *block);
  * compares it before and after, so that memory that ran out is no answer. */
 size_t ss__mem_n_failed(void);
 
+/* Copies, terminated; NULL where there is no memory. */
 char *ss__strndup(const char *text, size_t n_bytes);
 char *ss__strdup(const char *text);
 
@@ -66,10 +67,12 @@ char *ss__strdup(const char *text);
         }                                                                                      \
     } while (0)
 
-/* *pointer grows to hold at least `needed` elements of `size` bytes; *room is its capacity. */
+/* *pointer grows to hold at least `needed` elements of `size` bytes, of which it holds
+ * *capacity. New elements are not zeroed. False, and nothing changed, where there is no
+ * memory. */
 SS_MUST_USE bool ss__grow(void **pointer, size_t *capacity, size_t needed, size_t size);
 
-/* SS_GROW(array, room, needed): ss__grow with the element size, failing to `out`. */
+/* SS_GROW(array, capacity, needed): ss__grow with the element size, failing to `out`. */
 #define SS_GROW(pointer, capacity, needed)                                                     \
     do {                                                                                       \
         void *grown_ = (pointer);                                                              \

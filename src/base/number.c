@@ -1,6 +1,6 @@
-/* printf and strtod follow the locale of the process, which belongs to the host program.
- * Here the "C" locale is handed to them for each call, and digits are those of Python's
- * repr: the fewest that read back as the same double. */
+/* printf and strtod follow the locale of the process, which belongs to the host program. Here
+ * the "C" locale is handed to them for each call, and digits are those of Python's repr: the
+ * fewest that read back as the same double. */
 #include "base/number.h"
 
 #include <inttypes.h>
@@ -101,6 +101,8 @@ static double decimal_value(const struct decimal *number)
     return to_double(text);
 }
 
+/* The correctly rounded decimal of n_digits, which printf gives; its digits and exponent are
+ * taken out of the text. */
 static void decimal_round(double magnitude, int n_digits, struct decimal *out)
 {
     char text[64];
@@ -167,6 +169,8 @@ static void shortest_decimal(double magnitude, struct decimal *out)
     decimal_trim(out);
 }
 
+/* "0.0001", "12.5", "1200.0": with at least one digit behind the point, as Python's repr.
+ * Exponents are from -4 to 15 here. */
 static size_t write_fixed(const struct decimal *number, char *out, size_t capacity)
 {
     char *at = out;
@@ -280,6 +284,7 @@ static bool parse_fast(const char *text, size_t n_bytes, double *value)
         power > MAX_POWER || power < -MAX_POWER || digits == 0 || text[0] == '+') {
         return false;
     }
+    /* x86's extended double: 64 bits of significand, of which a double keeps 53 */
     const long double wide =
         power < 0 ? (long double)digits / powers[-power] : (long double)digits * powers[power];
     uint64_t significand = 0;
@@ -290,6 +295,8 @@ static bool parse_fast(const char *text, size_t n_bytes, double *value)
     return dropped < half - 1 || dropped > half + 1;
 }
 
+/* The fast path serves nearly all numbers of real files; the C library decides the rest,
+ * correctly rounded as well, so the result does not depend on the path. */
 bool ss__parse_double(const char *text, size_t n_bytes, double *value)
 {
     char copy[MAX_NUMBER_BYTES];

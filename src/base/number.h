@@ -1,4 +1,5 @@
-/* Numbers as text, independent of the locale. */
+/* Numbers as text, independent of the locale: what the library writes and reads is the same on
+ * every machine, and the same as Python's. Nothing here takes memory; threads: any. */
 #ifndef SS_BASE_NUMBER_H
 #define SS_BASE_NUMBER_H
 

@@ -1,6 +1,9 @@
-/* The order that makes an output whole or absent: write under a temporary name, fsync,
- * rename, fsync of the folder. All names are put together when the file is opened, so that
- * removing it after a failure needs no memory. */
+/* The order that makes an output whole or absent: write under a temporary name, fsync, rename,
+ * fsync of the folder. All names are put together when the file is opened, so that removing it
+ * after a failure needs no memory.
+ *
+ * Folders are held open and names looked up in them (openat, renameat): if a folder is moved
+ * while a file is written, the file goes with it. What users see of it: docs/formats.md. */
 #include "base/output.h"
 
 #include <errno.h>
@@ -130,12 +133,15 @@ static ss_status open_sink(struct ss__out *out, const struct ss__out_target *tar
     return ss__temporary_unnamed(&out->descriptor, err);
 }
 
+/* A device such as /dev/null is written to at once: it cannot be replaced, and has no old
+ * content to keep. */
 static ss_status open_device(struct ss__out *out, ss_err *err)
 {
     out->descriptor = open(out->target, O_WRONLY | O_NOCTTY | O_CLOEXEC);
     return out->descriptor >= 0 ? SS_OK : ss__fail_errno(err, out->path, "write", errno);
 }
 
+/* The closed state first, so that aborting is right from here on. */
 static ss_status begin(const char *path, struct ss__out *out, ss_err *err)
 {
     *out = SS__OUT_CLOSED;
@@ -291,6 +297,8 @@ static ss_status rename_to_target(struct ss__out *out, ss_err *err)
     return ss__flush_folder(out->folder, out->path, err);
 }
 
+/* The whole content, from the file without a name: a reader of the pipe gets all of it or,
+ * after a failure, nothing. */
 static ss_status send_to_sink(struct ss__out *out, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -314,11 +322,14 @@ out:
     return status;
 }
 
+/* fsync, where what is written to can be flushed. */
 static bool flush(int descriptor)
 {
     return fsync(descriptor) == 0 || errno == EINVAL || errno == EROFS; /* pipes, devices */
 }
 
+/* Renamed while the descriptor is open: its lock tells others that the file is alive until it
+ * has its name. */
 ss_status ss__out_commit(struct ss__out *out, ss_err *err)
 {
     ss_status status = SS_OK;

@@ -19,7 +19,7 @@ struct ss__out {
     int sink;         /* the pipe or descriptor that gets the content at the end; -1: none */
     char *path;       /* as it was given, for messages */
     char *target;     /* links followed, if they are */
-    const char *name; /* in `folder`, a view into `place` */
+    const char *name; /* in `folder`, a view into `target` */
     bool is_kept;     /* a file that is there is not replaced */
     char temporary[SS__TEMPORARY_NAME_BYTES]; /* "": none */
     struct ss__buf pending;

@@ -1,6 +1,6 @@
-/* Where a path that is to be written leads. /dev/stdout is a link to /proc/self/fd/1, which is
- * no link in truth but the open file itself: renaming over either would take it from everybody.
- */
+/* Where a path that is to be written leads. /dev/stdout is a link to /proc/self/fd/1, which
+ * is no link in truth but the open file itself: renaming over either would take it from
+ * everybody. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -64,6 +64,8 @@ static int follow(char path[PATH_MAX])
     return 0;
 }
 
+/* A name that is free or a regular file can be replaced; a device with offsets can be written
+ * to from its start; the rest gets the content at the end. */
 static ss_status find_kind(const char *path, struct ss__out_target *out, ss_err *err)
 {
     struct stat facts;

@@ -1,6 +1,11 @@
-/* Tasks are claimed by an atomic counter, so that no thread waits while there is work.
- * Threads look for a new job for a moment before they sleep, since waking one takes longer
- * than many of the jobs do. */
+/* Tasks are claimed by an atomic counter, so that no thread waits while there is work. Threads
+ * look for a new job for a moment before they sleep, since waking one takes longer than many of
+ * the jobs do.
+ *
+ * A job is posted under the lock, by a number that counts up; a thread that slept compares it
+ * with the last one it saw, so none misses a job or does one twice. The caller works along as
+ * worker 0 and waits at the end for all started workers, even those that came too late for a
+ * task: after ss__pool_run nobody looks at the job's context. */
 #include "base/pool.h"
 
 #include <pthread.h>
@@ -23,7 +28,7 @@ struct worker {
 
 struct ss__pool {
     size_t n_requested, n_started;
-    struct worker *workers; /* [n_wanted]; worker 0 is the caller */
+    struct worker *workers; /* [n_requested]; worker 0 is the caller */
     pthread_mutex_t lock;
     pthread_cond_t job_posted, job_done;
     size_t n_looks; /* before sleeping; 0 where threads outnumber cores */

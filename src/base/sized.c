@@ -1,6 +1,6 @@
-/* A struct of an older caller is shorter: what it lacks is the default. One of a newer
- * caller is longer: what this library does not know has to be zero, else the call is refused
- * rather than half obeyed. */
+/* A struct of an older caller is shorter: what it lacks is the default. One of a newer caller
+ * is longer: what this library does not know has to be zero, else the call is refused rather
+ * than half obeyed. docs/architecture.md, §8. */
 #include "base/sized.h"
 
 #include <string.h>

@@ -10,6 +10,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+/* A zeroed struct is closed. Bytes pass through one buffer, first of those to be written, then
+ * of those that were read. */
 struct ss__spool {
     int handle; /* descriptor + 1; 0: not open */
     bool is_reading;
@@ -18,7 +20,7 @@ struct ss__spool {
 };
 
 /* Open one in $TMPDIR, else /tmp. The space is given back when it is closed, or the program
- * ends. Errors: SS_E_IO. */
+ * ends. Errors: SS_E_IO. One thread at a time. */
 SS_MUST_USE ss_status ss__spool_open(struct ss__spool *spool, ss_err *err);
 SS_MUST_USE ss_status ss__spool_add(struct ss__spool *spool, const void *data, size_t n_bytes,
                                     ss_err *err);

@@ -1,5 +1,5 @@
 /* The callback is the caller's and may be slow, so it is asked by the clock and not by the
- * step. */
+ * step: loops may ask after every row, and the callback hears of it ten times a second. */
 #include "base/stop.h"
 
 #include <time.h>

@@ -1,5 +1,6 @@
-/* A process number in a name is no owner: containers use the same numbers, and numbers are
- * used again. The lock is what tells a living writer from a dead one. */
+/* A process number in a name is no owner: containers use the same numbers, and numbers are used
+ * again. The lock is what tells a living writer from a dead one: the kernel drops it with the
+ * last descriptor, however the process ended. */
 #include "base/temporary.h"
 
 #include <dirent.h>
@@ -97,6 +98,8 @@ ss_status ss__temporary_create(int folder, const char *path,
 
 /* ---- what the dead leave ---- */
 
+/* Locked before it is removed, so that a file whose writer lives is left alone. A name that
+ * somebody gave to a folder, a link or a pipe is not ours. */
 bool ss__temporary_remove(int folder, const char *name)
 {
     struct stat facts;
@@ -116,6 +119,7 @@ bool ss__temporary_remove(int folder, const char *name)
 size_t ss__temporary_remove_stale(int folder)
 {
     size_t n = 0;
+    /* listing moves a position that belongs to the descriptor */
     const int again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *listing = again < 0 ? NULL : fdopendir(again);
     if (listing == NULL) {

@@ -1,6 +1,7 @@
 /* Lead bytes by a table, so that overlong forms, surrogates and what lies above U+10FFFF are
  * refused by the range of the second byte alone; runs of ASCII are passed eight bytes at a
- * time. */
+ * time. Unicode 15, §3.9: well-formed sequences (table 3-7), and "maximal subparts" for what is
+ * replaced. */
 #include "base/utf8.h"
 
 #include <string.h>
@@ -133,6 +134,7 @@ bool ss__utf8_repair(const char *data, size_t n, struct ss__buf *out)
     return repaired;
 }
 
+/* PropList.txt, White_Space: what Python's str.isspace has but for four separators of ASCII. */
 bool ss__is_white_space(uint32_t code_point)
 {
     switch (code_point) {
