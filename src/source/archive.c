@@ -1,4 +1,8 @@
-/* Zip and tar behind one interface: members by index, each as a stream. */
+/* Zip and tar behind one interface: members by index, each as a stream.
+ *
+ * The archive lies in memory as a map, so that members can be read in any order and several
+ * times; a member of a tar is a range of that map, one of a zip is inflated on the way. Pages
+ * that were read are let go, so that a pass over a large archive does not fill the memory. */
 #include "source/archive.h"
 
 #include <string.h>
@@ -19,6 +23,7 @@ struct ss_source_archive {
 
 /* ---- opening and closing ---- */
 
+/* By the name alone: what a .tar that is a zip would give is the tar reader's error. */
 static bool is_zip(const char *path)
 {
     const size_t n = strlen(path);
@@ -50,6 +55,7 @@ ss_status ss_source_archive_open(const char *path, struct ss_source_halt *halt,
     }
     SS_TRY(ss_source_stream_open(path, halt, &stream, err));
     SS_TRY(ss_source_stream_map(&stream, false, &archive->map, err));
+    /* the map stays when the stream goes: of the file, or of its spooled copy */
     archive->is_regular = ss_source_stream_facts(&stream) != NULL;
     if (archive->is_regular) {
         archive->facts = *ss_source_stream_facts(&stream);
@@ -98,6 +104,7 @@ size_t ss_source_archive_n(const struct ss_source_archive *archive)
 struct ss_source_member ss_source_archive_at(const struct ss_source_archive *archive,
                                              size_t index)
 {
+    /* S_IFMT and S_IFLNK as a Unix writer stores them, whatever this system's are */
     enum { KIND_BITS = 0170000, LINK = 0120000 };
     if (archive->is_zip) {
         const struct ss_source_zip_record *record = &archive->zip.records[index];
@@ -110,7 +117,7 @@ struct ss_source_member ss_source_archive_at(const struct ss_source_archive *arc
                                      member->kind};
 }
 
-/* What is left of a member that is read. */
+/* What is left of a member that is read; of the two forms of content one is set. */
 struct reading {
     char *name;                          /* for messages */
     struct ss_source_zip_reader *packed; /* NULL: the bytes are stored */

@@ -1,7 +1,11 @@
 /* gzip by zlib (RFC 1952), zstd by libzstd (RFC 8878), bzip2 by libbz2, xz by liblzma, lz4
  * frames by liblz4. Each decodes member after member; the memory of a decoder is bounded
  * whatever its input says: by 2 GiB for the windows of zstd --long=31 and the dictionaries of
- * xz, of which only what was written is ever touched. */
+ * xz, of which only what was written is ever touched.
+ *
+ * A decoder tells damage from a lack of memory: a file must not be called broken because the
+ * machine is full. That a stream is cut off is for the caller to say, who knows that no input
+ * follows (stream.c). */
 #include "source/codec.h"
 
 #include <bzlib.h>
@@ -17,6 +21,7 @@
 enum { ZSTD_WINDOW_LOG = 31, GZIP_WINDOW_BITS = 15 + 16 };
 #define XZ_MEMORY_BYTES (UINT64_C(2) << 30)
 
+/* zlib and libbz2 count in unsigned; what is left over comes in the next call. */
 static unsigned bounded(size_t n)
 {
     return n > UINT32_MAX / 2 ? UINT32_MAX / 2 : (unsigned)n;
@@ -33,6 +38,7 @@ static void advance(struct ss_source_codec_io *io, size_t n_used, size_t n_made)
 
 /* ---- gzip ---- */
 
+/* ID1, ID2 and the method deflate, the only one there is (RFC 1952, 2.3.1). */
 static bool gzip_matches(const uint8_t *head, size_t n)
 {
     return n >= 3 && head[0] == 0x1F && head[1] == 0x8B && head[2] == 8;
@@ -64,6 +70,7 @@ static ss_source_decoded gzip_decode(void *state, struct ss_source_codec_io *io)
     if (result == Z_MEM_ERROR) {
         return SS_SOURCE_DECODED_NO_MEMORY;
     }
+    /* no progress is no damage: more input or space may be needed */
     return result == Z_OK || result == Z_BUF_ERROR ? SS_SOURCE_DECODED_SOME
                                                    : SS_SOURCE_DECODED_BAD;
 }
@@ -119,6 +126,7 @@ static void zstd_stop(void *state)
     ZSTD_freeDStream(state);
 }
 
+/* For Parquet and Arrow, which say how much a page unpacks to. */
 ss_source_decoded ss_source_zstd_decode(const uint8_t *in, size_t n_in, uint8_t *out,
                                         size_t n_out)
 {
@@ -161,6 +169,7 @@ static ss_source_decoded bzip2_decode(void *state, struct ss_source_codec_io *io
     advance(io, n_in - bz->avail_in, n_out - bz->avail_out);
     if (result == BZ_STREAM_END) {
         BZ2_bzDecompressEnd(bz);
+        /* libbz2 has no reset: a member that follows gets a new decoder */
         *bz = (bz_stream){0};
         return BZ2_bzDecompressInit(bz, 0, 0) == BZ_OK ? SS_SOURCE_DECODED_END
                                                        : SS_SOURCE_DECODED_NO_MEMORY;
@@ -180,6 +189,7 @@ static void bzip2_stop(void *state)
 
 /* ---- xz ---- */
 
+/* The mark is split, since "\xFD7" would be read as one escape. */
 static bool xz_matches(const uint8_t *head, size_t n)
 {
     return n >= 6 && memcmp(head,
@@ -270,6 +280,7 @@ static void lz4_stop(void *state)
     (void)LZ4F_freeDecompressionContext(state);
 }
 
+/* Marks differ in their first bytes, so the order does not matter. */
 static const struct ss_source_codec codecs[] = {
     {"gzip", true, gzip_matches, gzip_start, gzip_decode, gzip_stop},
     {"zstd", false, zstd_matches, zstd_start, zstd_decode, zstd_stop},

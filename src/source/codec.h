@@ -1,4 +1,5 @@
-/* Decompressors of streams behind one interface. */
+/* Decompressors of streams behind one interface: a state, and a call that moves an input and an
+ * output forward. Each state belongs to one thread. */
 #ifndef SS_SOURCE_CODEC_H
 #define SS_SOURCE_CODEC_H
 
@@ -6,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where a decoder reads and writes: borrowed buffers, of which either may be used up by a
+ * call. */
 struct ss_source_codec_io {
     const uint8_t *in; /* moves forward over what was used */
     size_t n_in;
@@ -14,6 +17,7 @@ struct ss_source_codec_io {
     bool in_ended; /* no input follows */
 };
 
+/* What became of a call. */
 typedef enum ss_source_decoded {
     SS_SOURCE_DECODED_SOME,
     SS_SOURCE_DECODED_END, /* a member ended; another may follow */
@@ -23,6 +27,9 @@ typedef enum ss_source_decoded {
     SS_SOURCE_DECODED_NO_MEMORY         /* nothing is known of the data */
 } ss_source_decoded;
 
+/* A row of the table (codec.c). `matches` looks at the first bytes of the data, up to
+ * SS_SOURCE_CODEC_HEAD_BYTES of them; `decode` uses what it can of the input, or fills the
+ * output; `stop` accepts NULL and frees the state. */
 struct ss_source_codec {
     const char *name;
     bool pads_with_zeros; /* zero bytes after the last member are padding */

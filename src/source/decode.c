@@ -1,5 +1,10 @@
 /* The decoder as an input over a stream: the window of the one is decoded into the window of
- * the other. */
+ * the other.
+ *
+ * The C library's tables are used where they equal Python's, whose names and rules users know:
+ * tables that differ are refused by name or mended (Shift-JIS). Bytes that are none of the
+ * encoding must not shift what follows, so a unit of the encoding is passed over for each, and
+ * a character that ends in the next window is waited for before it is called damaged. */
 #include "source/decode.h"
 
 #include <ctype.h>
@@ -21,8 +26,8 @@ enum { MAX_NAME_BYTES = 40, LONGEST_CHARACTER = 8 };
 
 /* ---- names ---- */
 
-/* Python's names, with "_" for what is no letter or digit, that the C library has under
- * another name, or (NULL) differently or not at all. */
+/* Python's names (the aliases of its module `encodings`), with "_" for what is no letter or
+ * digit, that the C library has under another name, or (NULL) differently or not at all. */
 static const struct {
     const char *names, *known_as;
 } renamed[] = {
@@ -78,7 +83,8 @@ static bool is_among(const char *names, const char *name)
     return false;
 }
 
-/* The C library's name; NULL: it is refused. `spare` may hold the result. */
+/* The C library's name; NULL: it is refused. `spare` may hold the result. What is in no row is
+ * tried as it is, in capitals with "-", which is how most names of the C library look. */
 static const char *name_of(const char *encoding, char spare[MAX_NAME_BYTES])
 {
     normalise(encoding, spare);
@@ -128,7 +134,10 @@ static size_t mend_shift_jis(char *text, size_t n)
     return to;
 }
 
-/* Decode what is in the window into out[0, n), and take it. */
+/* Decode what is in the window into out[0, n), and take it. iconv stops for three reasons: the
+ * output is full (E2BIG), the input ends within a character (EINVAL), or it is none (EILSEQ).
+ * Of the second more input is fetched first; only at the end of the file it is what is left
+ * that is bad. */
 static ss_status decode_window(struct decoder *decoder, char **out, size_t *capacity_left,
                                ss_err *err)
 {
@@ -153,6 +162,8 @@ static ss_status decode_window(struct decoder *decoder, char **out, size_t *capa
     return SS_OK;
 }
 
+/* Gives at least one character, since 0 bytes mean the end; some space is kept for the longest
+ * one, so that none is cut. */
 static ss_status read_decoded(void *state, uint64_t offset, void *out, size_t n, size_t *n_read,
                               ss_err *err)
 {

@@ -1,4 +1,9 @@
-/* Local files, pipes, standard input and memory as inputs. */
+/* Local files, pipes, standard input and memory as inputs.
+ *
+ * A regular file is read by offset (pread), so that it may be mapped and read at the same
+ * time; a pipe in order. Waiting for a pipe never blocks for longer than a stop takes to be
+ * noticed: the descriptor is opened without waiting for a writer and asked with a timeout
+ * (base/stop.h). */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -52,6 +57,8 @@ static ss_status wait_for_bytes(const struct file *file, ss_err *err)
     }
 }
 
+/* A file that became shorter is told as that, and not as a row that ends early. One that grew
+ * is read to where it was. */
 static ss_status check_file(void *state, ss_err *err)
 {
     const struct file *file = state;
@@ -71,7 +78,7 @@ static ss_status read_file(void *state, uint64_t offset, void *out, size_t n, si
 {
     const struct file *file = state;
     ssize_t got = 0;
-    do {
+    do { /* again on EAGAIN, too: another reader of the same pipe was quicker */
         SS_RETURN_IF_ERROR(wait_for_bytes(file, err));
         got = file->is_regular ? pread(file->descriptor, out, n, (off_t)offset)
                                : read(file->descriptor, out, n);
@@ -171,6 +178,7 @@ struct memory {
     size_t n_bytes;
 };
 
+/* Asked in order, so `offset` is never beyond the end. */
 static ss_status read_memory(void *state, uint64_t offset, void *out, size_t n, size_t *n_read,
                              ss_err *err)
 {

@@ -1,4 +1,8 @@
-/* Views: of a local file by its map, of an input by its ranges. */
+/* Views: of a local file by its map, of an input by its ranges.
+ *
+ * A map of kind SS__MAP_PARTIAL is memory of the file's size into which bytes are read as they
+ * are needed (base/map.h): what a parser checked can then not change under it, as it could in a
+ * mapping of a file that somebody writes to. */
 #include "source/input_view.h"
 
 #include <string.h>
@@ -39,6 +43,7 @@ ss_status ss_source_view_input(struct ss_source_input *input, struct ss_source_v
     return SS_OK;
 }
 
+/* Only parts that come and go need memory of their own; other bytes are shared. */
 ss_status ss_source_view_again(const struct ss_source_view *view, struct ss_source_view *out,
                                ss_err *err)
 {
@@ -66,6 +71,7 @@ void ss_source_view_close(struct ss_source_view *view)
 ss_status ss_source_view_need(const struct ss_source_view *view, size_t from, size_t n,
                               size_t end, size_t *until, ss_err *err)
 {
+    /* a format asks for a few bytes at a time: each read brings some more */
     enum { PIECE_BYTES = 64 << 10 };
     if (view->input.ops != NULL) {
         uint64_t at = from;

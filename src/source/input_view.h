@@ -1,5 +1,9 @@
 /* Random access to an input: memory of its size, of which those bytes are there that were asked
- * for. For formats that are read by offset. */
+ * for. For formats that are read by offset.
+ *
+ * Whoever wants bytes asks for them first (ss_source_view_need) and looks at `data` only within
+ * what came. A view is used by one thread at a time; two views of one file
+ * (ss_source_view_again) by two. */
 #ifndef SS_SOURCE_INPUT_VIEW_H
 #define SS_SOURCE_INPUT_VIEW_H
 
@@ -21,11 +25,12 @@ struct ss_source_view ss_source_view_of(const char *name, const void *data, size
 
 /* The whole content of a stream: of the file itself if it is plain and regular, else of a
  * spooled copy on disk that has no name. Nothing was taken from the stream, which outlives the
- * view. */
+ * view. Errors: those of the stream; SS_E_IO (no space for the copy), SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_source_view_stream(struct ss_source_stream *stream,
                                             struct ss_source_view *out, ss_err *err);
 
-/* An input that is read by ranges, which is taken, on errors too. */
+/* An input that is read by ranges, which is taken, on errors too. Waits for its size. Errors:
+ * those of the input's `map`. */
 SS_MUST_USE ss_status ss_source_view_input(struct ss_source_input *input,
                                            struct ss_source_view *out, ss_err *err);
 
@@ -40,7 +45,8 @@ void ss_source_view_close(struct ss_source_view *view);
 SS_MUST_USE ss_status ss_source_view_need(const struct ss_source_view *view, size_t from,
                                           size_t n, size_t end, size_t *until, ss_err *err);
 
-/* Copy bytes without having them in the view. */
+/* Copy bytes without having them in the view, so that what is looked at once takes no memory.
+ * The range lies within the view. Errors: SS_E_IO, those of the input. */
 SS_MUST_USE ss_status ss_source_view_read(const struct ss_source_view *view, size_t from,
                                           size_t n, void *out, ss_err *err);
 
@@ -55,7 +61,8 @@ bool ss_source_view_plans(const struct ss_source_view *view);
 /* Whether bytes come and go: what is used later has to be copied. */
 bool ss_source_view_is_partial(const struct ss_source_view *view);
 
-/* Bytes are not needed any more. */
+/* Bytes are not needed any more: their pages are let go, and would be read as zeros or read
+ * anew. */
 void ss_source_view_forget(const struct ss_source_view *view, const void *data, size_t n_bytes);
 
 /* SS_E_IO if the file was cut or written to since it was opened. */

@@ -1,4 +1,5 @@
-/* Tables of extensions, and what they say of a file. */
+/* Tables of extensions, and what they say of a file. A name only says what to try: what the
+ * bytes are is decided by their first bytes (codec.c, the formats). */
 #include "source/names.h"
 
 #include <string.h>
@@ -35,6 +36,7 @@ bool ss_source_is_archive_name(const char *path)
     return found;
 }
 
+/* A folder called x.zip is a folder; a pipe may be an archive. */
 bool ss_source_is_archive(const char *path)
 {
     if (!ss_source_is_archive_name(path) || ss_source_is_remote(path)) {

@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whether a name is that of a remote file or repository: "hf:…", "http://…", "https://…". */
+/* Whether a name is that of a remote file or repository: "hf:…", "http://…", "https://…". A
+ * local path that looks like one is given with "./" before it. */
 bool ss_source_is_remote(const char *path);
 
 /* The part of a URL or path that has the file's extension: without "?query#fragment". To be

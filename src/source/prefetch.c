@@ -17,6 +17,7 @@
 
 /* ---- the thread ---- */
 
+/* How a job ended is kept for the reader, who asks when the ring is empty. */
 static void finish_job(struct ss_source_prefetcher *prefetcher, ss_status status,
                        const ss_err *err)
 {
@@ -29,6 +30,9 @@ static void finish_job(struct ss_source_prefetcher *prefetcher, ss_status status
     pthread_cond_broadcast(&prefetcher->changed);
 }
 
+/* One thread for the prefetcher's life: files come one after the other, and connections and
+ * their TLS state stay open between them. It ends, and frees its client, only when the
+ * prefetcher is freed. */
 static void *work(void *user)
 {
     struct ss_source_prefetcher *prefetcher = user;
@@ -48,6 +52,7 @@ static void *work(void *user)
         finish_job(prefetcher, status, &err);
     }
     pthread_mutex_unlock(&prefetcher->lock);
+    /* by the thread that made it */
     ss_source_prefetch_release_client(prefetcher);
     return NULL;
 }
@@ -82,6 +87,8 @@ static ss_status start_thread(struct ss_source_prefetcher *prefetcher, ss_err *e
     return SS_OK;
 }
 
+/* Waits for the thread to leave the file: after that nothing writes to the ring or the map,
+ * which can be reset and unmapped without the lock. */
 void ss_source_prefetch_stop(struct ss_source_prefetcher *prefetcher)
 {
     pthread_mutex_lock(&prefetcher->lock);

@@ -17,6 +17,8 @@
 #include "base/file.h"
 #include "source/input.h"
 
+/* Belongs to the one thread that reads: all functions below are called there, but for the
+ * callbacks that say otherwise. */
 struct ss_source_prefetcher;
 
 enum { SS_SOURCE_PREFETCH_BYTES = 8 << 20 };

@@ -1,5 +1,10 @@
 /* What the prefetcher's thread does for one file: find it, and read it as a stream or in the
- * ranges that are planned. */
+ * ranges that are planned.
+ *
+ * All network work of reading a dataset is done here, in the prefetcher's thread, with a client
+ * of its own; the reader's thread sees bytes, an end, or the error that the client found.
+ * Redirects, retries and what is checked of responses: net/remote.c and docs/spec/protocols.md,
+ * §1 and §2. */
 #include <string.h>
 #include <sys/mman.h>
 
@@ -23,7 +28,8 @@ void ss_source_prefetch_release_client(struct ss_source_prefetcher *prefetcher)
     prefetcher->hub = NULL;
 }
 
-/* A plain URL; the token goes with it only where it is the hub's own. */
+/* A plain URL; the token goes with it only where its origin (scheme, host, port) is the hub's
+ * own: a dataset that lists files of another server must not send the user's token there. */
 static ss_status locate(void *user, char **url, char **authorization, ss_err *err)
 {
     const struct ss_source_prefetcher *prefetcher = user;
@@ -63,6 +69,8 @@ static ss_status find_file(struct ss_source_prefetcher *prefetcher, struct ss_ne
 
 /* ---- a map ---- */
 
+/* Memory of the file's size: address space alone (MAP_NORESERVE) until bytes come, so a file
+ * larger than the machine's memory can be read by its parts. */
 static ss_status make_map(struct ss_source_prefetcher *prefetcher, struct ss_net_remote *remote,
                           struct ss__map *out, ss_err *err)
 {
@@ -100,6 +108,9 @@ static ss_status fill(struct ss_source_partial *file, size_t begin, size_t end, 
     return ss_net_remote_read_into(file->user, begin, end - begin, data + begin, err);
 }
 
+/* Size, then what the planner needs to know (the tail of a Parquet file), then range after
+ * range until the reader ends the job. The map becomes the prefetcher's once its head is
+ * told. */
 static ss_status serve_map(struct ss_source_prefetcher *prefetcher,
                            struct ss_net_remote *remote, ss_err *err)
 {

@@ -10,6 +10,9 @@
 #include "net/hub.h"
 #include "source/prefetch.h"
 
+/* Under `lock` are the job's state, the notes, and the ring with its plan. The thread sleeps on
+ * `changed` when the ring is full or the plan is used up, the reader when the ring is empty;
+ * both wake the other by it. */
 struct ss_source_prefetcher {
     struct ss_source_prefetch_options options;
     pthread_t thread;

@@ -1,5 +1,14 @@
 /* The reader's side of reading ahead: it waits for bytes and takes them off the ring, as a
- * stream or into a map by a plan of ranges, in the thread that reads the dataset. */
+ * stream or into a map by a plan of ranges, in the thread that reads the dataset.
+ *
+ * The reader counts along with the plan (`n_taken`, `at`), so it knows which offset of the file
+ * the ring's first byte has (prefetch_ring.c says why that is enough). A byte that the plan
+ * will bring is waited for; bytes before it that nobody wants are dropped off the ring. A byte
+ * that the plan has passed, or never had, replaces the plan: what was fetched for the old one
+ * is thrown away.
+ *
+ * Users' callbacks (log, progress) are called from this thread alone, and never under the
+ * lock. */
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
@@ -51,7 +60,8 @@ static ss_status wait_a_while(struct ss_source_prefetcher *prefetcher, ss_err *e
                  : SS_OK;
 }
 
-/* Wait for a change, under the lock; the job's end without what is waited for is an error. */
+/* Wait for a change, under the lock; the job's end without what is waited for is an error: the
+ * job's own, or a fault of ours. */
 static ss_status wait_more(struct ss_source_prefetcher *prefetcher, ss_err *err)
 {
     say_notes(prefetcher);
@@ -129,6 +139,7 @@ static ss_status read_stream(void *state, uint64_t offset, void *out, size_t n, 
     return status;
 }
 
+/* The map of the file, once its size is known and the planner has read what it needs. */
 static ss_status wait_for_head(void *state, bool in_parts, struct ss__map *out, ss_err *err)
 {
     struct ss_source_prefetcher *prefetcher = state;
@@ -177,7 +188,8 @@ static bool will_come(const struct ss_source_prefetcher *prefetcher, uint64_t of
 }
 
 /* Move bytes off the ring, under the lock: those before `from` are dropped, those from there on
- * go into the map. How many went there. */
+ * go into the map. How many went there. A step at a time, so that the thread can put more in
+ * meanwhile. Where a range ends, `at` jumps to the begin of the next. */
 static uint64_t drain(struct ss_source_prefetcher *prefetcher, uint64_t from, uint64_t end)
 {
     enum { STEP_BYTES = 1 << 20 };
@@ -195,6 +207,7 @@ static uint64_t drain(struct ss_source_prefetcher *prefetcher, uint64_t from, ui
     return drops ? 0 : n_taken;
 }
 
+/* Bytes that no plan has are fetched in pieces of 1 MB at least: each costs a request. */
 static ss_status need_range(void *state, uint64_t from, uint64_t n, uint64_t end,
                             uint64_t *until, ss_err *err)
 {

@@ -37,6 +37,7 @@ static bool put_bytes(struct ss_source_prefetcher *prefetcher, uint64_t serial,
     return wanted;
 }
 
+/* For the client's callback: which plan the bytes are for. */
 struct putting {
     struct ss_source_prefetcher *prefetcher;
     uint64_t serial;
@@ -92,6 +93,7 @@ void ss_source_prefetch_note(void *user, ss_level level, const char *message)
 {
     struct ss_source_prefetcher *prefetcher = user;
     pthread_mutex_lock(&prefetcher->lock);
+    /* a server that makes every request fail must not fill the memory */
     if (prefetcher->notes.n_bytes < 4096) {
         ss__buf_add_byte(&prefetcher->notes, level == SS_LEVEL_WARNING ? 'W' : 'N');
         ss__buf_add(&prefetcher->notes, message, strlen(message) + 1);
@@ -111,6 +113,8 @@ int ss_source_prefetch_is_stopped(void *user)
 
 /* ---- the plan ---- */
 
+/* The ring is emptied with the plan that it was filled by; raising `serial` makes the thread
+ * drop what it is in the middle of. */
 void ss_source_prefetch_replace_plan(struct ss_source_prefetcher *prefetcher,
                                      struct ss_source_ranges *ranges)
 {

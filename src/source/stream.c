@@ -1,6 +1,10 @@
-/* The window over an input. Plain bytes are read straight into it;
- * compressed ones pass a buffer and a codec. What a row has not taken stays at the front
- * and new bytes come behind. */
+/* The window over an input. Plain bytes are read straight into it; compressed ones pass a
+ * buffer and a codec. What a row has not taken stays at the front and new bytes come behind.
+ *
+ * The window grows to what one row needs and no further, so memory depends on the longest row
+ * and not on the file; both the row and the ratio of decompression are bounded, because a small
+ * file of zeros may unpack to anything. Whether data is compressed is decided by its first
+ * bytes, never by its name. */
 #include "source/stream.h"
 
 #include <stdio.h>
@@ -14,6 +18,8 @@
 
 /* How far a window grows at a time, and how much compressed data is read at a time. */
 enum { FILE_STEP_BYTES = 256 << 10, PACKED_BYTES = 64 << 10 };
+/* Beyond the first 64 MB, more than a thousandfold is refused: real text stays below 100,
+ * deflate cannot do more than 1032, zstd and bzip2 can. */
 enum { MAX_EXPANSION = 1000, MAX_EXPANSION_FREE_BYTES = 64 << 20 };
 
 struct ss_source_stream_state {
@@ -130,6 +136,7 @@ static ss_status grow_window(struct ss_source_stream *stream, ss_err *err)
     return SS_OK;
 }
 
+/* No more than a window's step, so that small tests cross as many edges as large files. */
 static size_t packed_bytes(const struct ss_source_stream_state *state)
 {
     return ss__min_size(PACKED_BYTES, state->step_bytes);
@@ -185,7 +192,9 @@ static ss_status refill_input(struct ss_source_stream *stream, ss_err *err)
     return SS_OK;
 }
 
-/* Between members: nothing more, padding, or the next member. */
+/* Between members: nothing more, padding, or the next member. gzip alone pads with zeros
+ * (tapes, and tar's blocks), as gzip(1) accepts it; anything else behind a member has to be
+ * another one. */
 static ss_status between_members(struct ss_source_stream *stream, ss_err *err)
 {
     struct ss_source_stream_state *state = stream->state;
@@ -200,6 +209,7 @@ static ss_status between_members(struct ss_source_stream *stream, ss_err *err)
     return SS_OK;
 }
 
+/* At the byte of the compressed file up to which the decoder came. */
 static ss_status damaged(const struct ss_source_stream *stream, const char *how, ss_err *err)
 {
     const struct ss_source_stream_state *state = stream->state;
@@ -268,6 +278,8 @@ static ss_status check_expansion(const struct ss_source_stream *stream, ss_err *
     return SS_OK;
 }
 
+/* A call of a decoder may use input and make nothing; turns go on until bytes came or the
+ * end. */
 static ss_status more_packed(struct ss_source_stream *stream, ss_err *err)
 {
     for (size_t n_made = 0; n_made == 0 && !stream->at_end;) {
@@ -290,6 +302,7 @@ ss_status ss_source_stream_more(struct ss_source_stream *stream, ss_err *err)
     }
     if (!state->looked) {
         SS_RETURN_IF_ERROR(look(stream, err));
+        /* plain bytes that were read for the look are in the window already */
         if (stream->n_bytes > 0 || stream->at_end) {
             return SS_OK;
         }
@@ -346,8 +359,8 @@ const char *ss_source_stream_codec(const struct ss_source_stream *stream)
 
 /* ---- progress ---- */
 
-/* Of packed bytes as large a part is behind as of what was unpacked out of those read so far.
- */
+/* Of packed bytes as large a part is behind as of what was unpacked out of those read so far:
+ * an estimate, for progress alone. */
 uint64_t ss_source_stream_position(const struct ss_source_stream *stream)
 {
     const struct ss_source_stream_state *state = stream->state;

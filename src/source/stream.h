@@ -12,6 +12,8 @@
 
 struct ss_source_stream_state;
 
+/* The window: `data` [n_bytes], which readers look at and take from. A zeroed struct is
+ * closed. */
 struct ss_source_stream {
     const char *name; /* for messages */
     const char *data; /* bytes that are here and not taken; valid until ss_source_stream_more */

@@ -1,5 +1,11 @@
 /* Tar archives, header by header. Headers of the types x, L and K say things of the member that
- * comes next; what they said is in `said` until then. */
+ * comes next; what they said is in `said` until then.
+ *
+ * The whole archive is listed before any member is read, so that a damaged one is refused at
+ * once and members can be chosen by name. Every header must have its checksum, which also keeps
+ * a file that is no tar from being read as one. Nothing here allocates by what a header claims:
+ * sizes are compared with the bytes that are left. Layout: tar.h; POSIX pax (IEEE 1003.1), GNU
+ * tar's manual, "Basic Tar Format". */
 #include "source/tar.h"
 
 #include <inttypes.h>
@@ -52,6 +58,7 @@ static bool is_zero(const uint8_t *data, size_t n)
 
 /* ---- fields ---- */
 
+/* Digits between spaces, ended by a space, a NUL, or the field: all three are written. */
 static bool read_octal(const uint8_t *field, size_t n, uint64_t *out)
 {
     size_t at = 0;
@@ -60,6 +67,7 @@ static bool read_octal(const uint8_t *field, size_t n, uint64_t *out)
         at++;
     }
     for (; at < n && field[at] >= '0' && field[at] <= '7'; at++) {
+        /* the next digit would not fit */
         if (*out >> 61 != 0) {
             return false;
         }
@@ -102,6 +110,7 @@ static bool has_its_sum(const uint8_t *header)
            (want == sum || (int64_t)want == signed_sum);
 }
 
+/* Into the archive's arena, since the archive's own bytes are not terminated. */
 static ss_status keep_name(const struct reading *reading, const char *name, size_t n,
                            const char **out, ss_err *err)
 {
@@ -144,6 +153,7 @@ static ss_status take_long_name(struct reading *reading, struct content content,
                      &reading->said.name, err);
 }
 
+/* The target of a link, of which only the kind matters. */
 static ss_status pass_over(struct reading *reading, struct content content, ss_err *err)
 {
     (void)reading;
@@ -195,6 +205,9 @@ static bool is_key(const struct pax_record *record, const char *key)
     return record->key.n == strlen(key) && memcmp(record->key.data, key, record->key.n) == 0;
 }
 
+/* A record of a pax header: path and size go before the header's own; any key of GNU's
+ * sparse format makes the member one with holes. Other keys (dates, owners, comments) change
+ * no rows. */
 static ss_status take_key(struct reading *reading, const struct pax_record *record, ss_err *err)
 {
     static const char sparse[] = "GNU.sparse.";
@@ -373,6 +386,7 @@ static ss_status read_header(struct reading *reading, ss_err *err)
     if (reading->said.has_size && type->take == NULL) {
         size = reading->said.size;
     }
+    /* links and folders may claim one, and have none */
     size = type->has_content ? size : 0;
     const bool is_folder = is_old_folder(reading, type);
     size = is_folder ? 0 : size;

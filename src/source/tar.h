@@ -23,6 +23,8 @@ typedef enum ss_source_tar_kind {
     SS_SOURCE_TAR_OTHER    /* folders, devices, pipes, labels */
 } ss_source_tar_kind;
 
+/* A member: its content is a range of the archive's bytes; of a sparse one that is not the
+ * file's. */
 struct ss_source_tar_member {
     ss_source_tar_kind kind;
     const char *name; /* terminated; any bytes but NUL */

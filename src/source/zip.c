@@ -39,6 +39,7 @@ static const char local_mark[] = "PK\3\4", central_mark[] = "PK\1\2", end_mark[]
                   end64_mark[] = "PK\6\6", locator_mark[] = "PK\6\7",
                   descriptor_mark[] = "PK\7\10";
 
+/* Little-endian, at any alignment. */
 static uint64_t load(const uint8_t *from, size_t n_bytes)
 {
     uint64_t value = 0;
@@ -58,6 +59,7 @@ static uint32_t load32(const uint8_t *from)
     return (uint32_t)load(from, 4);
 }
 
+/* Whether the four bytes of a mark lie at an offset, which may be beyond the end. */
 static bool is_at(const struct ss_source_bytes *source, uint64_t offset, const char *mark)
 {
     return offset <= source->n_bytes && source->n_bytes - offset >= 4 &&
@@ -82,11 +84,13 @@ bool ss_source_zip_matches(const struct ss_source_bytes *source)
 
 /* ---- the end of the archive ---- */
 
+/* Where the directory lies, and its claims; `end` is where the records of the end begin. */
 struct directory {
     uint64_t offset, n_bytes, n_entries, end;
 };
 
-/* The one end record whose comment ends with the file. */
+/* The one end record whose comment ends with the file. A comment may hold something that looks
+ * like an end record; with two candidates, readers differ in which they take, so neither is. */
 static ss_status find_end(const struct ss_source_bytes *source, uint64_t *out, ss_err *err)
 {
     size_t n_found = 0;
@@ -113,6 +117,8 @@ static bool agrees(uint64_t narrow, size_t n_bytes, uint64_t wide)
     return narrow == wide || narrow == (UINT64_C(1) << 8 * n_bytes) - 1;
 }
 
+/* The zip64 records (4.3.14, 4.3.15): the locator stands right before the end record, the
+ * record right before the locator, and what both end records say has to agree. */
 static ss_status read_end64(const struct ss_source_bytes *source, uint64_t locator,
                             struct directory *out, ss_err *err)
 {
@@ -230,6 +236,7 @@ static bool has_field(const uint8_t *extra, size_t n_bytes, unsigned id)
     return false;
 }
 
+/* What of an entry is not read: encryption, methods but two, flags whose meaning is unknown. */
 static ss_status check_kind(const struct ss_source_zip *zip,
                             const struct ss_source_zip_record *record, ss_err *err)
 {
@@ -308,7 +315,9 @@ static bool local_agrees(const struct ss_source_zip_record *record, uint64_t loc
     return local == central || (local == 0 && (record->flags & FLAG_DESCRIPTOR) != 0);
 }
 
-/* The local header must say what the directory says; then the content has its place. */
+/* The local header must say what the directory says; then the content has its place. Attacks
+ * show one file to a scanner that reads local headers and another to a reader of the
+ * directory. */
 static ss_status read_local(const struct ss_source_zip *zip, const struct directory *directory,
                             struct ss_source_zip_record *record, ss_err *err)
 {

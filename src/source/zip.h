@@ -18,6 +18,7 @@ struct ss_source_bytes {
     struct ss__asking *asking; /* nullable */
 };
 
+/* An entry, as the directory and its local header agree on it. */
 struct ss_source_zip_record {
     const char *name; /* terminated; a NUL inside cuts it for all but n_name */
     size_t n_name;
@@ -29,7 +30,8 @@ struct ss_source_zip_record {
     const uint8_t *packed; /* [n_packed] */
 };
 
-/* A directory; release with ss_source_zip_release. A zeroed struct is empty. */
+/* A checked directory over borrowed bytes; release with ss_source_zip_release. A zeroed struct
+ * is empty. It does not change once it is read: threads may share it. */
 struct ss_source_zip {
     struct ss_source_bytes source;
     struct ss__arena arena;
@@ -43,16 +45,19 @@ bool ss_source_zip_matches(const struct ss_source_bytes *source);
 
 /* Read and check the directory and every local header; borrows the bytes until release.
  * Refused: more than one end record, bytes that belong to no entry, headers that disagree,
- * repeated names, encryption, spanning, methods other than stored and deflated.
- * Content is not looked at. */
+ * repeated names, encryption, spanning, methods other than stored and deflated. Content is not
+ * looked at. Errors: SS_E_DATA (with the offset), SS_E_UNSUPPORTED, SS_E_NOMEM; then nothing
+ * needs release. */
 SS_MUST_USE ss_status ss_source_zip_read(const struct ss_source_bytes *source,
                                          struct ss_source_zip *out, ss_err *err);
 void ss_source_zip_release(struct ss_source_zip *zip);
+/* By its whole name; NULL where there is none. Borrowed from the directory. */
 const struct ss_source_zip_record *ss_source_zip_find(const struct ss_source_zip *zip,
                                                       const char *name);
 
 /* Check size and CRC-32 of an entry's whole content, and write its first n_out bytes to `out`
- * (NULL if n_out is 0). Memory is bounded whatever the entry unpacks to. */
+ * (NULL if n_out is 0). Memory is bounded whatever the entry unpacks to. Errors: SS_E_DATA,
+ * SS_E_LIMIT, SS_E_STOPPED, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_source_zip_unpack(const struct ss_source_zip *zip,
                                            const struct ss_source_zip_record *record,
                                            uint8_t *out, size_t n_out, ss_err *err);

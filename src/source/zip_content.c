@@ -72,6 +72,7 @@ ss_status ss_source_zip_each_memory(const struct ss_source_bytes *source,
     struct ss_source_zip zip = {0};
     bool stop = fn == NULL;
     SS_TRY(ss_source_zip_read(source, &zip, err));
+    /* all before any: nothing is handed over of an archive that is damaged further on */
     SS_TRY(ss_source_zip_check_all(&zip, err));
     for (size_t i = 0; i < zip.n && !stop; i++) {
         SS_TRY(give_entry(&zip, &zip.records[i], fn, user, &stop, err));
@@ -91,6 +92,7 @@ ss_status ss_source_zip_each(const char *path,
     SS_TRY(ss__file_map(path, &map, err));
     const struct ss_source_bytes source = {path, map.data, map.n_bytes, asking};
     status = ss_source_zip_each_memory(&source, fn, user, err);
+    /* the file changed under the map: that is the cause of whatever was found in it */
     if (status != SS_E_STOPPED && ss__map_check(&map, path, &cause) != SS_OK) {
         status = SS_E_IO;
         if (err != NULL) {

@@ -1,5 +1,9 @@
-/* The content of one zip entry as a stream: stored bytes, or deflate unpacked on the way; its
- * size and CRC-32 are checked at the end. */
+/* The content of one zip entry as a stream: stored bytes, or deflate (RFC 1951) unpacked on the
+ * way; its size and CRC-32 are checked at the end.
+ *
+ * The declared size bounds what is unpacked: no more than it is ever written, and one byte more
+ * is asked for at the end, so that an entry which goes on is told from one that ends. What an
+ * entry may declare is bounded by its packed size. */
 #include <string.h>
 
 #include <zlib.h>
@@ -30,6 +34,8 @@ static ss_status bad_content(const struct ss_source_zip_reader *reader, const ch
                          reader->record->name, what);
 }
 
+/* The end of the content: all packed bytes were used, and what came of them is what was
+ * declared. */
 static ss_status finish(struct ss_source_zip_reader *reader, ss_err *err)
 {
     const struct ss_source_zip_record *record = reader->record;
