@@ -1,4 +1,9 @@
-/* The container of tensors: growing it, indexing its names, looking things up, closing it. */
+/* The container of tensors: growing it, indexing its names, looking things up, closing it.
+ *
+ * Readers add tensors and strings in the order of the file; finishing sorts both by name,
+ * refuses what is given twice, and from then on nothing changes, so that threads may share an
+ * open container. Counts are bounded by constants, since a few bytes of a hostile file can
+ * announce millions of names. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +59,9 @@ static int compare_pairs(const void *left, const void *right)
     return strcmp(a->key, b->key);
 }
 
+/* Two tensors of one name would make what is read depend on the search. Plain values of a
+ * pickle may clash, since keys of different kinds become one name (1 and "1"): then neither can
+ * be given. */
 ss_status ss_weights_finish(struct ss_weights *self, ss_err *err)
 {
     SS_ALLOC_OR_RETURN(self->by_name, self->n);
@@ -169,6 +177,7 @@ const char *ss_weights_metadata(const struct ss_weights *weights, const char *ke
     return found == NULL || found->is_unreadable ? NULL : found->value;
 }
 
+/* Where values were left out for their number, no key can be said to be absent. */
 const char *ss_weights_unreadable(const struct ss_weights *weights, const char *key)
 {
     const struct ss_weights_metadata_entry *found = find_metadata(weights, key);
@@ -184,6 +193,7 @@ const char *ss_weights_key(const struct ss_weights *weights, size_t index)
     return index < weights->n_metadata ? weights->metadata[index].key : NULL;
 }
 
+/* By addresses: a tensor of an index is the tensor of one of its shards. */
 const struct ss_weights *ss_weights_file_of(const struct ss_weights *weights,
                                             const struct ss_weights_tensor *tensor)
 {
@@ -221,6 +231,7 @@ ss_status ss_weights_check(const struct ss_weights *weights, ss_err *err)
     return status;
 }
 
+/* A stop is what was asked for, and is told as that. */
 ss_status ss_weights_explain(const struct ss_weights *weights, ss_status status, ss_err *err)
 {
     ss_err cause;

@@ -1,4 +1,8 @@
-/* Elements: their types, strided gathering into f32, and the check for finite numbers. */
+/* Elements: their types, strided gathering into f32, and the check for finite numbers.
+ *
+ * Every type has one loop in each byte order, made by a macro, so that a conversion is a row of
+ * a table and a call. Integers and doubles are rounded to the nearest float32; f16 and bf16 are
+ * widened, which is exact (docs/numerics.md, "SAEs"). */
 #include <string.h>
 
 #include "base/mem.h"
@@ -29,6 +33,7 @@ static float f32_of_f16(uint16_t half)
     return f32_of_bits(bits | sign);
 }
 
+/* bfloat16 is the upper half of a float32. */
 static float f32_of_bf16(uint16_t half)
 {
     return f32_of_bits((uint32_t)half << 16);
@@ -117,6 +122,8 @@ size_t ss_weights_dtype_bytes(ss_weights_dtype dtype)
 
 /* ---- shapes ---- */
 
+/* A size of 0 makes the whole empty, but the others must not overflow beside it: a shape such
+ * as [0, 2^40, 2^40] is refused. */
 bool ss_weights_tensor_set_row_major(struct ss_weights_tensor *tensor)
 {
     uint64_t n_elements = 1, n_nonzero = 1;
@@ -133,6 +140,7 @@ bool ss_weights_tensor_set_row_major(struct ss_weights_tensor *tensor)
     return true;
 }
 
+/* A dimension of size 1 has no stride that matters; torch leaves any there. */
 bool ss_weights_tensor_is_row_major(const struct ss_weights_tensor *tensor)
 {
     int64_t expected = 1;
@@ -211,6 +219,8 @@ static uint32_t is_nonfinite(const float *number)
     return (bits & 0x7F800000u) == 0x7F800000u;
 }
 
+/* By blocks: a loop without a branch counts, and only a block that has one is searched for its
+ * place. */
 size_t ss_weights_count_nonfinite(const float *numbers, size_t n, size_t *first)
 {
     enum { BLOCK = 4096 };

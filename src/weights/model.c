@@ -3,7 +3,8 @@
  *   {"metadata": {…}, "weight_map": {NAME: SHARD, …}}
  *
  * whose paths must stay inside the folder. A tensor of a shard that the index does not send
- * there is not seen. */
+ * there is not seen. The order of choice is that of transformers: safetensors before pickles,
+ * one file before shards. docs/spec/encoders.md, §1. */
 #include <string.h>
 
 #include "base/json.h"
@@ -12,7 +13,8 @@
 
 enum { MAX_INDEX_BYTES = 8 << 20, MAX_SHARDS = 1024 };
 
-/* The shard of a path relative to the folder, opened on first use. */
+/* The shard of a path relative to the folder, opened on first use. The index comes from whoever
+ * made the model, so its paths are not followed out of the folder. */
 static ss_status need_shard(struct ss_weights *self, const char *folder, const char *shard,
                             const struct ss_weights **out, ss_err *err)
 {
@@ -76,6 +78,7 @@ static ss_status read_index(struct ss_weights *self, const char *folder, ss_err 
         SS_FAIL_FILE(self->path, SS_E_DATA,
                      "has no weight_map, which names each tensor's file");
     }
+    /* for the most: tensors point to shards, which must not move */
     SS_ALLOC(self->shards, MAX_SHARDS);
     SS_JSON_EACH_MEMBER (map, name, shard) {
         SS_TRY(add_mapped(self, folder, name, shard, err));

@@ -1,5 +1,10 @@
 /* Tensors that a caller must have: by name, with a shape, as finite f32 numbers; whole, in
- * place, or row by row. */
+ * place, or row by row.
+ *
+ * A number that is NaN or infinite in the weights would spread through every result without a
+ * trace of where it came from, so all of them are looked at once, here. Tables (word
+ * embeddings) are checked in parts and then read row by row from the file: they are the largest
+ * tensors of small models, and a text needs few of their rows. */
 #include <stdio.h>
 #include <string.h>
 
@@ -55,6 +60,8 @@ ss_status ss_weights_fail_missing(const struct ss_weights *weights, const char *
     return status;
 }
 
+/* The tensor of that name, if it has the shape that its user multiplies by; both shapes are
+ * told. */
 static ss_status find_shaped(const struct ss_weights *weights, const char *name, size_t n_dims,
                              const uint64_t *shape, const struct ss_weights_tensor **out,
                              ss_err *err)
@@ -79,6 +86,7 @@ out:
     return status;
 }
 
+/* Beyond float32 are doubles of the file that become infinite by rounding. */
 static ss_status refuse_nonfinite(const struct ss_weights *weights, const char *name,
                                   size_t n_bad, size_t first, ss_err *err)
 {
@@ -91,6 +99,8 @@ static ss_status refuse_nonfinite(const struct ss_weights *weights, const char *
     return status;
 }
 
+/* All are counted, so that the message tells one broken number from a broken tensor. A large
+ * tensor takes seconds from a slow disk: a stop is asked for between parts. */
 static ss_status check_finite(const struct ss_weights *weights, const char *name,
                               const float *numbers, size_t n, ss_err *err)
 {
@@ -109,6 +119,7 @@ static ss_status check_finite(const struct ss_weights *weights, const char *name
     return SS_OK;
 }
 
+/* Whether the bytes of the file are what a kernel reads: type, order, layout and alignment. */
 static bool is_plain_f32(const struct ss_weights_tensor *tensor)
 {
     return tensor->dtype == SS_WEIGHTS_F32 && !tensor->swaps &&
@@ -178,7 +189,8 @@ static struct ss_weights_tensor rows_of(const struct ss_weights_tensor *tensor, 
     return rows;
 }
 
-/* Rows of a type that is converted, some numbers at a time. */
+/* Rows of a type that is converted, some numbers at a time, through a buffer on the stack: this
+ * runs in every batch. */
 static ss_status convert_rows(const struct ss_weights_table *table,
                               const struct ss_weights_tensor *rows, size_t at, float *out,
                               ss_err *err)
@@ -215,6 +227,7 @@ ss_status ss_weights_table_rows(const struct ss_weights_table *table, size_t fir
     if (table->file == NULL) {
         return ss_weights_tensor_to_f32(&rows, out, err);
     }
+    /* by offset and not through the mapping, whose pages would stay resident */
     const size_t at = (size_t)((const uint8_t *)rows.data - table->file->data);
     return rows.dtype == SS_WEIGHTS_F32 && !rows.swaps
                ? ss__map_read(table->file, at, n * width * sizeof *out, out, table->path, err)
@@ -232,6 +245,7 @@ static ss_status check_table(const struct ss_weights *weights,
     size_t n_bad = 0, first_bad = 0;
     float *rows = NULL;
     SS_ALLOC_ALIGNED(rows, ss__min_size(n_step, n) * width);
+    /* a tensor of no elements: whether its type is converted at all */
     status = ss_weights_tensor_to_f32(
         &(struct ss_weights_tensor){.name = table->tensor.name,
                                     .dtype = table->tensor.dtype,

@@ -8,7 +8,10 @@
  *
  * The literal is parsed as exactly this dictionary with exactly these keys; nothing is
  * evaluated. Arrays of objects (which hold pickles), texts, dates, records and complex numbers
- * are refused; in an archive with others they are left alone. */
+ * are refused; in an archive with others they are left alone.
+ *
+ * Reference: numpy.lib.format (NEP 1); docs/spec/protocols.md, §6. numpy bounds headers by
+ * 10,000 bytes as well, since its own parser may be slow or crash on longer ones. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -30,6 +33,8 @@ static const struct {
     {"i8", SS_WEIGHTS_I64}, {"u8", SS_WEIGHTS_U64}, {"b1", SS_WEIGHTS_BOOL},
 };
 
+/* The first character is the byte order: '|' where there is none, '=' that of the machine that
+ * wrote. */
 bool ss_weights_npy_dtype(const char *descr, size_t n, ss_weights_dtype *dtype, bool *swaps)
 {
     const char order = n == 0 ? '\0' : descr[0];
@@ -54,6 +59,7 @@ bool ss_weights_npy_matches(const struct ss_source_bytes *source)
 
 /* ---- the header ---- */
 
+/* A header while it is read. */
 struct header {
     const char *file, *array; /* for messages */
     const char *text;
@@ -116,6 +122,7 @@ static bool take_string(struct header *header, struct ss_text *out)
     return true;
 }
 
+/* Digits without a leading zero, as Python writes and reads them. */
 static bool take_number(struct header *header, uint64_t *out)
 {
     skip_spaces(header);

@@ -1,4 +1,9 @@
-/* Opening: the kind of a file is found from its content, then its reader fills a container. */
+/* Opening: the kind of a file is found from its content, then its reader fills a container.
+ *
+ * Names say little: torch's files are called .pt, .pth, .bin, .ckpt or .zip, and a safetensors
+ * file that was renamed is read all the same. Only where nothing matches does the name choose
+ * whose reader explains what is wrong. The order of the table matters for zip archives alone,
+ * of which three kinds are told by their directories. */
 #include <string.h>
 
 #include "base/lfs.h"
@@ -51,6 +56,7 @@ out:
     return status;
 }
 
+/* PROTO and a version, as any pickle of protocol 2 on begins. */
 static bool is_pickle(const struct ss_source_bytes *source)
 {
     return source->n_bytes >= 2 && source->data[0] == 0x80 && source->data[1] >= 2 &&
@@ -64,6 +70,7 @@ static ss_status refuse_pickle(struct ss_weights *self, ss_err *err)
                          "Save a state dict with torch.save or as safetensors");
 }
 
+/* A row of the table: a kind of file that is read, or known and refused. */
 struct kind {
     const char *name;
     const char *ending; /* whose reader explains what is wrong when no kind matches */
@@ -131,6 +138,7 @@ static ss_status refuse_unknown(const struct ss_source_bytes *source, ss_err *er
 
 static ss_status read_source(struct ss_weights *self, ss_err *err)
 {
+    /* a guess that ran out of memory must not become "no weights file" */
     const size_t n_failed = ss__mem_n_failed();
     const struct kind *kind = find_kind(&self->source);
     if (ss__mem_n_failed() != n_failed) {
@@ -148,6 +156,7 @@ static ss_status read_source(struct ss_weights *self, ss_err *err)
     return ss_weights_finish(self, err);
 }
 
+/* An empty container with a copy of the file's name, which its messages use. */
 static ss_status new_container(const char *name, struct ss_weights **out, ss_err *err)
 {
     ss_status status = SS_OK;

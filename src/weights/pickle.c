@@ -2,8 +2,12 @@
  * Values are nodes in an arena, containers hold pointers to nodes, the memo makes sharing
  * possible. Each opcode is a function in a table; what is not in the table is refused.
  *
+ * Python's unpickler calls whatever a file names; this one calls nothing. A name has to be on a
+ * list (pickle_names.c), and what calling it would give is done by code of our own on the tree
+ * of values. So the worst that a file can do is to be refused.
+ *
  * Bounds: opcodes, depth, and memory are limited, lengths are checked against the bytes that
- * are left, and nothing here recurses. */
+ * are left, and nothing here recurses. docs/spec/protocols.md, §4.2. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -67,6 +71,7 @@ static ss_status do_int(struct ss_weights_pickle *self, size_t argument, ss_err 
                     err);
 }
 
+/* A value that is a view of the file's bytes: nothing is copied. */
 static ss_status push_bytes(struct ss_weights_pickle *self, ss_weights_pickle_kind kind,
                             uint64_t n, ss_err *err)
 {
@@ -82,7 +87,8 @@ static ss_status push_bytes(struct ss_weights_pickle *self, ss_weights_pickle_ki
     return SS_OK;
 }
 
-/* LONG1 and LONG4: two's complement of any length. */
+/* LONG1 and LONG4: two's complement of any length, little-endian. What does not fit 64 bits
+ * stays as its bytes: torch's magic number is one. */
 static ss_status do_long(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     uint64_t n = 0, bits = 0;
@@ -97,6 +103,7 @@ static ss_status do_long(struct ss_weights_pickle *self, size_t argument, ss_err
     return push_int(self, (int64_t)bits, err);
 }
 
+/* BINFLOAT: a double, big-endian, alone among the numbers. */
 static ss_status do_float(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     const uint8_t *bytes = NULL;
@@ -156,6 +163,7 @@ static ss_status do_empty(struct ss_weights_pickle *self, size_t argument, ss_er
     return ss_weights_pickle_push_new(self, (ss_weights_pickle_kind)argument, &value, err);
 }
 
+/* A mark is a height of the stack; what is above it is taken together by a later opcode. */
 static ss_status do_mark(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     (void)argument;
@@ -257,6 +265,8 @@ static ss_status do_add_all(struct ss_weights_pickle *self, size_t argument, ss_
 
 /* ---- opcodes: the memo ---- */
 
+/* Values may hold themselves by way of the memo, so whoever walks the tree bounds its depth
+ * (state_dict.c). */
 static ss_status put(struct ss_weights_pickle *self, uint64_t index, ss_err *err)
 {
     if (ss_weights_pickle_n_above(self) == 0 || index >= MAX_OPCODES) {
@@ -283,6 +293,7 @@ static ss_status do_memoize(struct ss_weights_pickle *self, size_t argument, ss_
     return put(self, self->n_memo, err);
 }
 
+/* BINGET and LONG_BINGET. */
 static ss_status do_get(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     uint64_t index = 0;
@@ -295,6 +306,8 @@ static ss_status do_get(struct ss_weights_pickle *self, size_t argument, ss_err 
 
 /* ---- opcodes: names and calls ---- */
 
+/* Texts of protocol 0 opcodes end with a newline; GLOBAL is the one that newer protocols
+ * kept. */
 static ss_status take_line(struct ss_weights_pickle *self, struct ss_text *out, ss_err *err)
 {
     const uint8_t *start = self->source.data + self->at;
@@ -365,6 +378,7 @@ static ss_status do_build(struct ss_weights_pickle *self, size_t argument, ss_er
     return ss_weights_pickle_set_state(self, self->stack[self->n_stack - 1], state, err);
 }
 
+/* BINPERSID: how torch puts storages outside of the pickle. */
 static ss_status do_persistent(struct ss_weights_pickle *self, size_t argument, ss_err *err)
 {
     node *id = NULL, *value = NULL;
@@ -453,6 +467,8 @@ static const struct {
     ['Q'] = {do_persistent, 0},
 };
 
+/* Not in the table are the text opcodes of protocols 0 and 1, INST and OBJ, EXT codes, and
+ * out-of-band buffers: nothing that torch or numpy write. */
 static ss_status step(struct ss_weights_pickle *self, uint8_t opcode, ss_err *err)
 {
     if (opcodes[opcode].run == NULL) {

@@ -29,6 +29,7 @@ static struct shown show(struct ss_text text)
 
 /* ---- dictionaries ---- */
 
+/* Each pair is a key and its value. */
 static ss_status add_pairs(struct ss_weights_pickle *self, node *to, const node *pairs,
                            ss_err *err)
 {
@@ -114,6 +115,7 @@ static ss_status call_text(struct ss_weights_pickle *self, node *arguments, node
     return ss_weights_pickle_opaque(self, "a text of a kind of its own", out, err);
 }
 
+/* Each code point up to U+00FF is a byte. */
 static ss_status push_latin1(struct ss_weights_pickle *self, const node *text, node **out,
                              ss_err *err)
 {
@@ -159,6 +161,7 @@ static ss_status call_bytes(struct ss_weights_pickle *self, node *arguments, nod
     return SS_OK;
 }
 
+/* A number of a config, written as its text. */
 static ss_status call_decimal(struct ss_weights_pickle *self, node *arguments, node **out,
                               ss_err *err)
 {
@@ -180,6 +183,9 @@ static ss_status call_decimal(struct ss_weights_pickle *self, node *arguments, n
 #define CLASS SS_WEIGHTS_ROLE_CLASS, 0, NULL
 #define CALL(call) SS_WEIGHTS_ROLE_CALL, 0, call
 
+/* The allow-list. Names of classes make values that are not read: they stand in training
+ * checkpoints beside the tensors (optimisers, arguments of the command line, dates), and
+ * refusing the whole file for them would help nobody. */
 static const struct ss_weights_pickle_global globals[] = {
     {"collections", "OrderedDict", CALL(call_dict)},
     {"collections", "Counter", CALL(call_dict)},
@@ -292,6 +298,7 @@ static bool is_same(struct ss_text text, const char *other)
     return text.n_bytes == strlen(other) && memcmp(text.data, other, text.n_bytes) == 0;
 }
 
+/* The refusal names what was found and the way out: the tensors alone, without the objects. */
 ss_status ss_weights_pickle_find_global(struct ss_weights_pickle *self, struct ss_text module,
                                         struct ss_text name, node **out, ss_err *err)
 {
@@ -338,6 +345,8 @@ static ss_status add_attributes(struct ss_weights_pickle *self, node *object, co
     return SS_OK;
 }
 
+/* An OrderedDict may have attributes, torch's state dicts have `_metadata`: they are not
+ * entries. */
 ss_status ss_weights_pickle_set_state(struct ss_weights_pickle *self, node *object,
                                       const node *state, ss_err *err)
 {

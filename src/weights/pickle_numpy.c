@@ -27,6 +27,8 @@ enum {
 
 /* ---- dtypes ---- */
 
+/* As the descr of an .npy header, whose table then tells the type; the byte order comes with
+ * the state. */
 ss_status ss_weights_numpy_dtype(struct ss_weights_pickle *self, node *arguments, node **out,
                                  ss_err *err)
 {
@@ -119,6 +121,7 @@ static bool view_number(const struct ss_weights_numpy_dtype *dtype, const node *
            bytes->n == ss_weights_dtype_bytes(out->dtype);
 }
 
+/* long double, which numpy calls float128 ("f16"), is that of x86: this machine's own. */
 static ss_status push_number(struct ss_weights_pickle *self,
                              const struct ss_weights_numpy_dtype *dtype, const node *bytes,
                              node **out, ss_err *err)
@@ -163,6 +166,8 @@ ss_status ss_weights_numpy_scalar(struct ss_weights_pickle *self, node *argument
 
 /* ---- arrays ---- */
 
+/* Sizes from the file: counted with a check for overflow, and compared with the bytes that are
+ * there. */
 static ss_status set_shape(const struct ss_weights_pickle *self, const node *shape,
                            bool is_fortran, struct ss_weights_tensor *view, ss_err *err)
 {

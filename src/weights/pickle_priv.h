@@ -1,6 +1,11 @@
 /* An inert reader of pickles: it builds a tree of values and never calls anything. The machine
  * is in pickle.c, the names that a pickle may have are in pickle_names.c, what those of torch
- * and numpy mean in pickle_torch.c and pickle_numpy.c. */
+ * and numpy mean in pickle_torch.c and pickle_numpy.c.
+ *
+ * Every node, and all that nodes point to, is in the arena of one reading, or a view of the
+ * file's bytes; nothing of it outlives ss_weights_pickle_release but what is copied into a
+ * container (state_dict.c). All functions are called by the one thread that opens a file;
+ * errors are SS_E_DATA with the pickle's byte, SS_E_UNSUPPORTED, SS_E_LIMIT and SS_E_NOMEM. */
 #ifndef SS_WEIGHTS_PICKLE_PRIV_H
 #define SS_WEIGHTS_PICKLE_PRIV_H
 
@@ -37,6 +42,7 @@ struct ss_weights_pickle_storage {
     bool is_temporary;   /* data is in the pickle's arena */
 };
 
+/* A tensor over a storage, before the storage's bytes are known. */
 struct ss_weights_pickle_tensor {
     const struct ss_weights_pickle_storage *storage;
     uint64_t offset; /* in elements */
@@ -75,6 +81,7 @@ struct ss_weights_pickle_global {
     ss_weights_pickle_call_fn *call;
 };
 
+/* A value. Which member of `as` holds follows from the kind. */
 struct ss_weights_pickle_node {
     ss_weights_pickle_kind kind;
     uint32_t depth; /* of what it holds */
@@ -93,6 +100,7 @@ struct ss_weights_pickle_node {
     } as;
 };
 
+/* The machine while it reads. */
 struct ss_weights_pickle {
     struct ss_source_bytes source; /* the pickle's bytes and what follows */
     size_t at;
@@ -131,11 +139,13 @@ SS_MUST_USE ss_status ss_weights_pickle_add_tensors(const struct ss_weights_pick
 
 /* ---- between the files of pickles ---- */
 
+/* SS_E_DATA, "not a valid state dict: WHAT (pickle byte N)". */
 ss_status ss_weights_pickle_bad(const struct ss_weights_pickle *self, const char *what,
                                 ss_err *err);
 /* Zeroed memory of the arena, within its limit. */
 SS_MUST_USE ss_status ss_weights_pickle_alloc(struct ss_weights_pickle *self, size_t n_bytes,
                                               void **out, ss_err *err);
+/* A node of a kind, otherwise zeroed: an empty container, a 0, no text. */
 SS_MUST_USE ss_status ss_weights_pickle_new(struct ss_weights_pickle *self,
                                             ss_weights_pickle_kind kind,
                                             struct ss_weights_pickle_node **out, ss_err *err);
@@ -180,7 +190,9 @@ SS_MUST_USE ss_status ss_weights_pickle_find_global(struct ss_weights_pickle *se
                                                     struct ss_text module, struct ss_text name,
                                                     struct ss_weights_pickle_node **out,
                                                     ss_err *err);
+/* Whether a value is an integer of 0 or more. */
 bool ss_weights_pickle_is_count(const struct ss_weights_pickle_node *value);
+/* Whether a call has as many arguments as the name's function takes, from `least` to `most`. */
 SS_MUST_USE ss_status ss_weights_pickle_need_arguments(
     const struct ss_weights_pickle *self, const struct ss_weights_pickle_node *arguments,
     size_t least, size_t most, ss_err *err);

@@ -35,6 +35,7 @@ ss_status ss_weights_pickle_read_bytes(struct ss_weights_pickle *self, uint64_t 
     return SS_OK;
 }
 
+/* Little-endian, up to eight bytes. */
 ss_status ss_weights_pickle_read_uint(struct ss_weights_pickle *self, size_t n_bytes,
                                       uint64_t *out, ss_err *err)
 {
@@ -49,6 +50,8 @@ ss_status ss_weights_pickle_read_uint(struct ss_weights_pickle *self, size_t n_b
 
 /* ---- nodes and the stack ---- */
 
+/* Checked before and not after: an arena may go beyond its limit by one value, which is itself
+ * bounded by the file. */
 ss_status ss_weights_pickle_alloc(struct ss_weights_pickle *self, size_t n_bytes, void **out,
                                   ss_err *err)
 {
@@ -125,6 +128,8 @@ ss_status ss_weights_pickle_need_top(const struct ss_weights_pickle *self,
     return SS_OK;
 }
 
+/* Containers double within the arena; the old arrays stay there, which at most doubles their
+ * memory. The depth of what a container holds is noted, so that a later walk may recurse. */
 ss_status ss_weights_pickle_add_items(struct ss_weights_pickle *self, node *to,
                                       node *const *items, size_t n, ss_err *err)
 {
@@ -153,6 +158,7 @@ ss_status ss_weights_pickle_add_items(struct ss_weights_pickle *self, node *to,
                : ss_weights_pickle_bad(self, "values are nested too deeply", err);
 }
 
+/* What Python refuses as a key of a dictionary. */
 static bool is_hashable(const node *value)
 {
     return value->kind != SS_WEIGHTS_PICKLE_LIST && value->kind != SS_WEIGHTS_PICKLE_DICT &&

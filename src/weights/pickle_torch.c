@@ -1,5 +1,5 @@
 /* What torch's functions in a pickle give, written as an effect on the tree of values. None is
- * ever called. */
+ * ever called. Reference: torch._utils of torch 2; docs/spec/protocols.md, §4.2. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -118,6 +118,7 @@ static ss_status build_tensor(struct ss_weights_pickle *self, const node *argume
     return check_view(self, tensor, err);
 }
 
+/* (storage, offset, size, stride) */
 ss_status ss_weights_torch_rebuild_v1(struct ss_weights_pickle *self, node *arguments,
                                       node **out, ss_err *err)
 {
@@ -139,6 +140,7 @@ static ss_status refuse_marks(const struct ss_weights_pickle *self, const node *
                          "resolve_neg() and resolve_conj()");
 }
 
+/* (storage, offset, size, stride, requires_grad, hooks[, marks]) */
 ss_status ss_weights_torch_rebuild_v2(struct ss_weights_pickle *self, node *arguments,
                                       node **out, ss_err *err)
 {
@@ -147,6 +149,8 @@ ss_status ss_weights_torch_rebuild_v2(struct ss_weights_pickle *self, node *argu
     return build_tensor(self, arguments, NULL, out, err);
 }
 
+/* (storage, offset, size, stride, requires_grad, hooks, dtype[, marks]), for types that have no
+ * storage class of their own. */
 ss_status ss_weights_torch_rebuild_v3(struct ss_weights_pickle *self, node *arguments,
                                       node **out, ss_err *err)
 {
@@ -182,6 +186,7 @@ ss_status ss_weights_torch_from_type(struct ss_weights_pickle *self, node *argum
     return ss_weights_pickle_reduce(self, items[0], items[2], out, err);
 }
 
+/* A shape as a value: the tuple itself. */
 ss_status ss_weights_torch_size(struct ss_weights_pickle *self, node *arguments, node **out,
                                 ss_err *err)
 {

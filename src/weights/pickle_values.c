@@ -29,6 +29,7 @@ ss_status ss_weights_pickle_opaque(struct ss_weights_pickle *self, const char *w
     return status;
 }
 
+/* Calls nest only by from_type, which refuses itself: no recursion that a file could drive. */
 ss_status ss_weights_pickle_reduce(struct ss_weights_pickle *self, const node *callable,
                                    node *arguments, node **out, ss_err *err)
 {

@@ -9,7 +9,8 @@
  *
  * Stricter than the format's own library where that is ambiguous: a key given twice, a field
  * that is not one of the three and a NUL in a name are refused. The header is read in one pass
- * without a tree, so no depth of nesting can do harm. */
+ * without a tree, so no depth of nesting can do harm. Memory is that of the names and of 24
+ * bytes for each tensor. docs/spec/protocols.md, §5. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,7 @@ struct span {
     size_t tensor;
 };
 
+/* A header while it is read; what is found goes into `self`. */
 struct reader {
     struct ss_weights *self;
     const char *file;
@@ -94,6 +96,7 @@ static bool take(struct reader *reader, char token)
     return false;
 }
 
+/* A token that must come next; the message shows it. */
 static ss_status need(struct reader *reader, char token, ss_err *err)
 {
     const char expected[] = {'\'', token, '\'', '\0'};
@@ -108,6 +111,7 @@ static ss_status read_separator(struct reader *reader, char closing, bool *more,
     return *more || take(reader, closing) ? SS_OK : bad_header(reader, expected, err);
 }
 
+/* Four hexadecimal digits of an escape. */
 static bool read_hex4(struct reader *reader, uint32_t *value)
 {
     *value = 0;
@@ -167,6 +171,8 @@ static size_t string_bytes(const struct reader *reader)
     return SIZE_MAX;
 }
 
+/* Into the container's arena, unescaped; an escape is never shorter than what it stands for, so
+ * the raw length is enough. */
 static ss_status read_string(struct reader *reader, const char **out, ss_err *err)
 {
     if (!take(reader, '"')) {
@@ -282,6 +288,7 @@ static ss_status read_offsets(struct reader *reader, struct entry *entry, ss_err
     return status != SS_OK || n == 2 ? status : bad_header(reader, "two data_offsets", err);
 }
 
+/* One of the three fields of an entry, each once. */
 static ss_status read_field(struct reader *reader, struct entry *entry, ss_err *err)
 {
     const struct {
@@ -341,6 +348,7 @@ static ss_status check_entry(const struct reader *reader, struct entry *entry, s
     return SS_OK;
 }
 
+/* NAME: {…}; the place of its data is noted, to be checked once all are known. */
 static ss_status read_entry(struct reader *reader, const char *name, ss_err *err)
 {
     struct entry entry = {.tensor = {.name = name}};

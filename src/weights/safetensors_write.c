@@ -42,6 +42,7 @@ static void add_header(struct ss__buf *header, const struct ss_weights_tensor_ou
         at += n_bytes;
     }
     ss__buf_add_byte(header, '}');
+    /* as the format's library does: numbers begin at a multiple of eight */
     while (header->n_bytes % ALIGNMENT != 0 && !header->failed) {
         ss__buf_add_byte(header, ' ');
     }

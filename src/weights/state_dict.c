@@ -1,7 +1,10 @@
 /* From the tree of a pickle to named tensors: keys on the way are joined by '/', items of lists
  * count from 0, and a lone tensor is called "tensor". Plain values become metadata strings of
  * such names. What is there and cannot be given as a string is noted as unreadable, so that it
- * is never taken for absent; None is absent. */
+ * is never taken for absent; None is absent.
+ *
+ * A tree of a hostile file may hold one value a million times, or itself: visits, levels, the
+ * bytes of names and of copies are all bounded. */
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +23,8 @@ enum {
 
 typedef struct ss_weights_pickle_node node;
 
+/* The way through the tree; `name` is that of the value that is looked at, longer by a key on
+ * each level. */
 struct walk {
     const struct ss_weights_pickle *pickle;
     struct ss_weights *weights;
@@ -202,6 +207,8 @@ static ss_status keep_bytes(struct walk *walk, const struct ss_weights_pickle_st
     return SS_OK;
 }
 
+/* A view into the file, under its name. Tensors of one number are plain values, too: k or a
+ * threshold are stored either way. */
 static ss_status add_tensor(struct walk *walk, const struct ss_weights_pickle_tensor *tensor,
                             ss_err *err)
 {
@@ -267,6 +274,7 @@ static bool is_plain(const node *value)
 
 static ss_status walk_value(struct walk *walk, const node *value, size_t level, ss_err *err);
 
+/* Tensors of a long list are kept, its plain values are not: those are histories of losses. */
 static ss_status walk_items(struct walk *walk, const node *value, size_t level, ss_err *err)
 {
     const size_t n_name = walk->name.n_bytes;

@@ -67,6 +67,8 @@ static const struct ss_source_zip_record *find_named(const struct archive *archi
     return find_record(archive, name, (struct ss_text){"", 0});
 }
 
+/* Every entry, whether it is used or not: a second folder or a program in the archive means
+ * that it is not what it looks like. */
 static ss_status check_record(const struct archive *archive,
                               const struct ss_source_zip_record *record, ss_err *err)
 {
@@ -128,6 +130,7 @@ static ss_status check_version(const struct archive *archive, ss_err *err)
     return SS_OK;
 }
 
+/* The root is that of the first record called ROOT/data.pkl; all others have to be below it. */
 static ss_status read_archive(const struct ss_source_bytes *source, struct archive *archive,
                               ss_err *err)
 {
@@ -148,6 +151,7 @@ static bool is_content(const struct ss_source_zip_record *record, const char *te
     return record->n_bytes == strlen(text) && memcmp(record->packed, text, strlen(text)) == 0;
 }
 
+/* Written since torch 2.1; files before it are little-endian. */
 static ss_status read_byte_order(const struct archive *archive, bool *swaps, ss_err *err)
 {
     const struct ss_source_zip_record *order = find_named(archive, "byteorder");

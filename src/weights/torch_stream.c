@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "weights/pickle_priv.h"
 
+/* As a pickle holds an integer: the lowest byte first. */
 static const uint8_t magic[] = {0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
 
 enum { MAGIC_WITHIN_BYTES = 32, PROTOCOL = 1001, COUNT_BYTES = 8 };
@@ -166,6 +167,8 @@ static ss_status bind_storage(struct stream *stream, const struct ss_weights_pic
     return SS_OK;
 }
 
+/* Each key once, in the order of the list; every storage that a tensor names has to be among
+ * them. Sorted by key, so that a file with very many storages takes no quadratic time. */
 static ss_status bind_storages(struct stream *stream, const struct ss_weights_pickle_node *keys,
                                ss_err *err)
 {

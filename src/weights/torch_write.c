@@ -38,6 +38,7 @@ static void add_u32(struct ss__buf *buf, uint32_t value)
     }
 }
 
+/* BINUNICODE. */
 static void add_text(struct ss__buf *buf, const char *text)
 {
     ss__buf_add_byte(buf, 'X');
@@ -45,6 +46,7 @@ static void add_text(struct ss__buf *buf, const char *text)
     ss__buf_add_text(buf, text);
 }
 
+/* BININT, below 2^31: sizes of one tensor that fits the archive, counted in floats. */
 static void add_int(struct ss__buf *buf, uint64_t value)
 {
     ss__buf_add_byte(buf, 'J');
@@ -130,6 +132,8 @@ static size_t padding(const struct entry *entry)
     return 4 + (size_t)((ALIGNMENT - content % ALIGNMENT) % ALIGNMENT);
 }
 
+/* The extra field is the one torch pads with ("FB", filled with 'Z'), so that its own reader
+ * can map the numbers. */
 static void add_local(struct ss__buf *buf, const struct entry *entry)
 {
     const size_t n_extra = padding(entry);

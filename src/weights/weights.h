@@ -1,6 +1,10 @@
 /* Containers of tensors: safetensors, torch zip archives, torch's older stream, npy, npz.
  * Whatever the file, the caller sees named, typed, strided views over read-only memory. Nothing
- * in a file is ever executed, and every count is checked against the bytes that are there. */
+ * in a file is ever executed, and every count is checked against the bytes that are there.
+ *
+ * The bytes are those of a mapping, so a file that is written to meanwhile may give numbers of
+ * two versions: whoever has read all values asks ss_weights_check before they are used
+ * (base/map.h). */
 #ifndef SS_WEIGHTS_H
 #define SS_WEIGHTS_H
 
@@ -12,6 +16,7 @@
 #include "base/map.h"
 #include "base/stop.h"
 
+/* Types of elements, by what their bits mean. */
 typedef enum ss_weights_dtype {
     SS_WEIGHTS_BOOL,
     SS_WEIGHTS_U8,
@@ -68,7 +73,8 @@ SS_MUST_USE ss_status ss_weights_open(const char *path, struct ss__asking *askin
                                       struct ss_weights **out, ss_err *err);
 
 /* Open a model's weights in a folder: `model.safetensors`, or `model.safetensors.index.json`
- * with its shards, else `pytorch_model.bin` or its sharded form, seen as one container. */
+ * with its shards, else `pytorch_model.bin` or its sharded form, seen as one container. Errors,
+ * memory and threads: as ss_weights_open; SS_E_NOINPUT names the files that were expected. */
 SS_MUST_USE ss_status ss_weights_open_model(const char *folder, struct ss__asking *asking,
                                             struct ss_weights **out, ss_err *err);
 void ss_weights_close(struct ss_weights *weights);
@@ -77,13 +83,16 @@ const char *
 ss_weights_format(const struct ss_weights *weights); /* "safetensors", "torch zip", … */
 const char *
 ss_weights_path(const struct ss_weights *weights); /* of the file, or of the index */
+/* The files that the container was read from: itself, or the shards of an index. Texts are
+ * borrowed until it is closed, as are all that follow. */
 size_t ss_weights_n_files(const struct ss_weights *weights);
 const char *ss_weights_file(const struct ss_weights *weights, size_t index);
 /* How that file was when it was opened. */
 struct ss__file_facts ss_weights_file_facts(const struct ss_weights *weights, size_t index);
 size_t ss_weights_n(const struct ss_weights *weights);
 const struct ss_weights_tensor *ss_weights_at(const struct ss_weights *weights, size_t index);
-/* By name; NULL if there is none. */
+/* By its whole name; NULL if there is none. Names have no order that means something;
+ * ss_weights_at counts in that of the file. */
 const struct ss_weights_tensor *ss_weights_find(const struct ss_weights *weights,
                                                 const char *name);
 /* Metadata strings beside the tensors: safetensors `__metadata__`, and the plain values of a
@@ -96,13 +105,18 @@ const char *ss_weights_unreadable(const struct ss_weights *weights, const char *
 const char *ss_weights_key(const struct ss_weights *weights, size_t index);
 
 /* Gather a tensor into f32 row-major `out` [n_elements], widening or rounding from its type.
- * Errors: SS_E_UNSUPPORTED for complex and sub-byte types and 8-bit floats. */
+ * Numbers are not checked for being finite. Errors: SS_E_UNSUPPORTED for complex and sub-byte
+ * types and 8-bit floats. Threads: any. */
 SS_MUST_USE ss_status ss_weights_tensor_to_f32(const struct ss_weights_tensor *tensor,
                                                float *out, ss_err *err);
 
-/* A tensor that must be there with this shape, as fresh f32 memory: SS_E_DATA if missing,
- * SS_E_SHAPE with both shapes, SS_E_NONFINITE with the count and first index. Gives *out
- * (ss__free), row-major. */
+/* A tensor that must be there with this shape, as fresh f32 memory.
+ *
+ * shape    [n_dims] out      gives (ss__free), row-major, all finite; NULL on error
+ * Errors   SS_E_DATA if it is missing, SS_E_SHAPE with both shapes, SS_E_NONFINITE with the count and
+ *          the first index, SS_E_UNSUPPORTED (its type), SS_E_STOPPED, SS_E_NOMEM; err->item is its
+ *          name
+ * Threads  any */
 SS_MUST_USE ss_status ss_weights_need_f32(const struct ss_weights *weights, const char *name,
                                           size_t n_dims, const uint64_t *shape, float **out,
                                           ss_err *err);
@@ -168,6 +182,7 @@ struct ss_weights_tensor_out {
     size_t n_dims;
     uint64_t shape[2];
 };
+/* Bytes of its numbers. */
 uint64_t ss_weights_tensor_out_bytes(const struct ss_weights_tensor_out *tensor);
 
 /* Write a file of tensors in the order given, with the same bytes for the same tensors. Errors:
@@ -179,8 +194,9 @@ SS_MUST_USE ss_status ss_weights_torch_write(const char *path,
                                              const struct ss_weights_tensor_out *tensors,
                                              size_t n, ss_err *err);
 
-/* The kind of a file by its first bytes: "safetensors", "torch zip", "torch stream", "zip",
- * "npy", "npz", "pickle", or NULL when it is none of them. */
+/* The kind of a file by its first bytes, and an archive's by its directory: "safetensors",
+ * "torch zip", "torch stream", "zip", "npy", "npz", "pickle" (static), or NULL when it is none
+ * of them or cannot be read. */
 const char *ss_weights_sniff(const char *path);
 
 #endif

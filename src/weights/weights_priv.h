@@ -13,6 +13,7 @@ struct ss_weights_metadata_entry {
     bool is_unreadable; /* `value` says what is there instead of being it */
 };
 
+/* A container, while it is filled and afterwards. Owns all but what `source` borrows. */
 struct ss_weights {
     const char *format;
     char *path;
