@@ -29,7 +29,7 @@ struct ss_sae_checkpoint {
     char prefix[SS_SAE_PREFIX_BYTES]; /* of the tensors' names: "state_dict/module." */
     const struct ss_log *log;
     struct ss_sae_options read;
-    const struct ss_sae_options *options; /* those, in the place itself */
+    const struct ss_sae_options *options; /* = &read */
     struct ss__buf warnings; /* to be given when the SAE is read; a NUL ends each */
     struct ss__asking asking;
 };
