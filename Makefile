@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
 
-.PHONY: all demo test asan tsan debug threads coverage tidy faults fuzz bench pages lint install wheel uninstall clean help
+.PHONY: all demo test asan tsan debug threads coverage tidy faults fuzz bench pages lint install wheel deb image uninstall clean help
 
 # In a terminal Ninja shows how far it is; elsewhere it says what is wrong and nothing else.
 # $(call BUILD,PRESET,TARGETS): all targets where none are named
@@ -96,6 +96,14 @@ install: all ## install program, library, header, man pages and completions unde
 wheel: ## the Python package as a wheel in build/wheel (pip, which fetches scikit-build-core)
 	@scripts/setup.sh build test
 	@pip wheel --no-deps -q -w build/wheel ./python && ls build/wheel/*.whl
+
+deb: ## Debian packages of what is committed in build/deb (program, library, development, python3)
+	@scripts/setup.sh build deb
+	@scripts/package-deb.sh
+
+image: all ## the program as an image for container engines: build/image/saescope.tar.gz
+	@scripts/setup.sh image
+	@scripts/package-image.py build/release/saescope build/image/saescope.tar.gz
 
 uninstall: ## remove what the last 'make install' of this clone put in place
 	@test -e build/release/install_manifest.txt || { echo "nothing was installed from here"; exit 1; }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install what saescope needs from the distribution: setup.sh [build] [test] [fuzz] [lint] [demo] [bench]
+# Install what saescope needs from the distribution: setup.sh [build] [test] [fuzz] [lint] [demo] [web] [deb] [image] [bench]
 # Without a word it installs what building takes. It names what is missing, asks before it installs
 # (in a terminal; elsewhere it installs as root, else it says the command), and knows the names of
 # Debian and Ubuntu, Fedora, and Arch. SAESCOPE_SETUP=yes answers the question.
@@ -54,6 +54,12 @@ demo python3 python3 python
 demo python3-pip python3-pip python-pip
 web chromium chromium chromium
 web chromium-driver chromedriver -
+deb debhelper - -
+deb dh-python - -
+deb dpkg-dev - -
+deb python3-dev - -
+image python3 python3 python
+image ca-certificates ca-certificates ca-certificates
 bench python3 python3 python
 bench python3-numpy python3-numpy python-numpy
 bench python3-matplotlib python3-matplotlib python-matplotlib
@@ -84,7 +90,7 @@ names() { # COLUMN GROUP…
     for group in "$@"; do
         echo "$packages" | awk -v group="$group" -v of="$of" '
             $1 == group { found = 1; if ($of != "-") print $of }
-            END { exit !found }' || { echo "setup: unknown group '$group' (build, test, fuzz, lint, demo, bench)" >&2; exit 64; }
+            END { exit !found }' || { echo "setup: unknown group '$group' (build, test, fuzz, lint, demo, web, deb, image, bench)" >&2; exit 64; }
     done
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/number.h"
@@ -200,6 +201,34 @@ static const char *proxy_for(const char *url)
     return applies && proxy != NULL && proxy[0] != '\0' ? proxy : NULL;
 }
 
+/* Where distributions keep the certificates that all programs trust. */
+static const char *const certificate_files[] = {
+    "/etc/ssl/certs/ca-certificates.crt",                /* Debian, Ubuntu, Arch */
+    "/etc/pki/tls/certs/ca-bundle.crt",                  /* Fedora, RHEL */
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* newer Fedora, RHEL */
+    "/etc/ssl/ca-bundle.pem",                            /* openSUSE */
+    "/etc/ssl/cert.pem",                                 /* Alpine */
+};
+
+/* A file of certificates that is there, or NULL where libcurl finds its own. A libcurl that
+ * travels with the program (in a Python wheel) knows only the folders of the machine on which
+ * it was built. */
+static const char *installed_certificates(void)
+{
+    const curl_version_info_data *curl = curl_version_info(CURLVERSION_NOW);
+    const bool says = curl->age >= CURLVERSION_SEVENTH;
+    if (says && ((curl->cainfo != NULL && access(curl->cainfo, R_OK) == 0) ||
+                 (curl->capath != NULL && access(curl->capath, R_OK) == 0))) {
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof certificate_files / sizeof certificate_files[0]; i++) {
+        if (access(certificate_files[i], R_OK) == 0) {
+            return certificate_files[i];
+        }
+    }
+    return NULL;
+}
+
 static const char *certificates(void)
 {
     static const char *const names[] = {"SSL_CERT_FILE", "CURL_CA_BUNDLE",
@@ -210,7 +239,7 @@ static const char *certificates(void)
             return path;
         }
     }
-    return NULL;
+    return installed_certificates();
 }
 
 static ss_status add_line(struct transfer *t, const char *name, const char *value)
