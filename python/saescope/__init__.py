@@ -11,9 +11,11 @@ from ._errors import (DataError, FileError, InternalError, LimitError, NetworkEr
                       OutOfMemoryError, OutputExistsError, SaescopeError, ShapeError, UnsupportedError, UsageError)
 from ._log import SaescopeWarning
 from ._rows import open_rows
-from ._run import Feature, Features, Run, TopText, analyze
+from ._run import Feature, Features, Hit, Run, Table, TopText, analyze, diff
+from ._train import evaluate, train
 
 __version__ = _core.version()
-__all__ = ["DataError", "Encoder", "Feature", "Features", "FileError", "InternalError", "LimitError", "NetworkError",
+__all__ = ["DataError", "Encoder", "Feature", "Features", "FileError", "Hit", "InternalError", "LimitError", "NetworkError",
            "NoInputError", "NonFiniteError", "OutOfMemoryError", "OutputExistsError", "Run", "SAE", "SaescopeError",
-           "SaescopeWarning", "ShapeError", "Sparse", "TopText", "UnsupportedError", "UsageError", "analyze", "open_rows"]
+           "SaescopeWarning", "ShapeError", "Sparse", "Table", "TopText", "UnsupportedError", "UsageError", "analyze",
+           "diff", "evaluate", "open_rows", "train"]

@@ -10,12 +10,20 @@ class SaescopeWarning(UserWarning):
     """What a result may suffer from, in a sentence of the library."""
 
 
+def _callers_level():
+    """How far up the caller of this package is, for `stacklevel` of a warning that `log` gives."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
+        frame, level = frame.f_back, level + 1
+    return level
+
+
 def log(level, message):
     """Warnings as warnings, once for each place that calls; notices in the log "saescope"."""
     if level == 0:
         logger.info(message)
     else:
-        warnings.warn(message, SaescopeWarning, stacklevel=2)
+        warnings.warn(message, SaescopeWarning, stacklevel=_callers_level())
 
 
 def bar(wanted, total, unit):

@@ -1,8 +1,12 @@
 """What people have texts in, as the rows of a dataset."""
+import contextlib
 import json
 import math
 import os
+import tempfile
 from collections.abc import Iterable, Mapping
+
+import numpy as np
 
 from . import _core
 from ._log import log
@@ -86,3 +90,15 @@ def open_rows(data, text_column=None, keep=None, name="memory", **options):
     if not isinstance(data, Iterable):
         raise TypeError(f"texts cannot be taken from {type(data).__name__}")
     return _open_rows(data, text_column, keep, name)
+
+
+@contextlib.contextmanager
+def embeddings_file(embeddings):
+    """The path of embeddings: of a file as it is, of an array that of one that is there for as long as it is needed."""
+    if embeddings is None or isinstance(embeddings, (str, os.PathLike)):
+        yield None if embeddings is None else os.fspath(embeddings)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "embeddings.npy")
+        np.save(path, np.asarray(embeddings, np.float32))
+        yield path

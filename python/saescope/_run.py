@@ -2,7 +2,6 @@
 import html
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,7 +10,7 @@ import numpy as np
 from . import _core
 from ._encoder import SAE, Encoder
 from ._log import log, watcher
-from ._rows import open_rows
+from ._rows import embeddings_file, open_rows
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ class Feature:
                 f"<table><tr><th>activation</th><th>text</th></tr>{rows}</table>")
 
 
-class Features(Mapping):
-    """Statistics of all features: a mapping from the name of a column to a numpy array."""
+class Table(Mapping):
+    """A mapping from the name of a column to a numpy array."""
 
     def __init__(self, columns):
         self._columns = columns
@@ -81,6 +80,22 @@ class Features(Mapping):
 
     def __arrow_c_stream__(self, requested_schema=None):
         return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+
+class Features(Table):
+    """Statistics of all features."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """What a search found: a text of the sample, with the features that fire in it, or a feature, with its label."""
+
+    score: float
+    feature: int | None
+    text: str
+    row: int | None
+    file: str
+    features: dict
 
 
 class Run:
@@ -126,12 +141,39 @@ class Run:
 
     def describe(self, encoder=None, *, method="contrast", seed_variant=None, no_score=None, stop_words=None, threads=None):
         """Make and score labels from the evidence in the run's folder; see `saescope describe`."""
-        if self.path is None:
-            raise ValueError("labels are made in a run's folder: give analyze an `out`")
         options = {"method": method, "seed_variant": seed_variant, "no_score": no_score, "stop_words": stop_words,
                    "threads": threads}
-        self._descriptions = _core.describe(self.path, None if encoder is None else encoder._core, options, log)
+        self._descriptions = _core.describe(self._folder("labels are made"), None if encoder is None else encoder._core, options, log)
         return self
+
+    def _folder(self, what):
+        if self.path is None:
+            raise ValueError(f"{what} in a run's folder: give analyze an `out`")
+        return self.path
+
+    def families(self, **options):
+        """Find families among the features, and write them into the folder: `saescope families` has the rules. What came
+        out, in numbers."""
+        return _core.families(self._folder("families are found"), options, log)
+
+    def map(self, encoder=None, **options):
+        """Cluster the features and put them and the sampled texts on a map, in the folder: see `saescope map`."""
+        return _core.map(self._folder("a map is made"), None if encoder is None else encoder._core, options, log)
+
+    def report(self, path, **options):
+        """Write the run as one page that needs no network. The bytes of the file."""
+        return _core.report(self._folder("a report is made of what is"), os.fspath(path), options)
+
+    def search(self, query, by="words", *, limit=None, threads=None):
+        """Texts of the sample by their "words" or their "meaning", or "features" by label and keywords: a list of Hit."""
+        found = _core.search(self._folder("texts are kept"), query, {"by": by, "limit": limit, "threads": threads})
+        return [Hit(score, feature, text, row if is_text else None, file, features)
+                for score, feature, is_text, text, row, file, features in found]
+
+    def diff(self, other=None, *, by=None):
+        """How often features fire in another run, or, with `by`, in groups of this one by a kept column: a Table, the surest
+        differences first."""
+        return diff(self, other, by=by)
 
     def plot(self, path, *, force=False):
         """Draw the histogram of rates as .svg, .png or .pdf."""
@@ -146,6 +188,19 @@ class Run:
                        for feature in order)
         return (f"<h4>{html.escape(self.info['dataset_name'])}: {self.info['rows_used']} rows, {len(self)} features, "
                 f"{self.info['n_dead']} dead</h4><table><tr><th>feature</th><th>rate</th><th>label</th></tr>{rows}</table>")
+
+
+DIFFERENCES = ("feature_a", "feature_b", "similarity", "group", "n_fires_a", "n_rows_a", "n_fires_b", "n_rows_b", "difference_pct",
+               "low_pct", "high_pct", "effect", "odds_ratio", "z", "p", "q")
+
+
+def diff(run_a, run_b=None, *, by=None):
+    """Compare how often features fire in two runs (Run objects or folders), or in groups of one by a column that was kept."""
+    folders = [None if run is None else run._folder("differences are found") if isinstance(run, Run) else os.fspath(run)
+               for run in (run_a, run_b)]
+    rows = _core.diff(*folders, {"by": by})
+    return Table({name: np.array([row[i] for row in rows], dtype=object if name == "group" else None)
+                  for i, name in enumerate(DIFFERENCES)})
 
 
 def _analyze(core_encoder, sae, dataset, embeddings, embedding_column, options, progress):
@@ -180,12 +235,6 @@ def analyze(data, encoder, sae, out=None, *, text_column=None, keep=None, top_k=
                "evidence_bytes": evidence_bytes, "sample_rows": sample_rows, "sample_seed": sample_seed, "force": force,
                "steps": steps, "pairs_bytes": pairs_bytes, "no_pairs": no_pairs}
     core_encoder = None if encoder is None or embeddings is not None else encoder._core
-    if embeddings is None or isinstance(embeddings, (str, os.PathLike)):
-        path = None if embeddings is None else os.fspath(embeddings)
+    with embeddings_file(embeddings) as path:
         found = _analyze(core_encoder, sae, dataset, path, embedding_column, options, progress)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "embeddings.npy")
-            np.save(path, np.asarray(embeddings, np.float32))
-            found = _analyze(core_encoder, sae, dataset, path, None, options, progress)
     return Run(out, _found=found)

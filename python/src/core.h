@@ -41,7 +41,8 @@ struct core_option {
     const char *name;
     enum core_kind kind;
     size_t offset;
-    bool (*parse)(const char *name, int *value); /* of CORE_ENUM */
+    bool (*parse)(const char *name, int *value); /* of CORE_ENUM, or: */
+    const char *const *names;                    /* of its values from 0, then NULL */
 };
 
 /* Fill a struct from a dict. None leaves a member as it is; strings are borrowed from the dict.
@@ -113,5 +114,25 @@ PyObject *core_analyze(PyObject *self, PyObject *args);
 PyObject *core_run_open(PyObject *self, PyObject *args);
 PyObject *core_describe(PyObject *self, PyObject *args);
 PyObject *core_descriptions_open(PyObject *self, PyObject *args);
+
+/* Of what is made of a run's folder (folder.c). */
+PyObject *core_families(PyObject *self, PyObject *args);
+PyObject *core_map(PyObject *self, PyObject *args);
+PyObject *core_report(PyObject *self, PyObject *args);
+PyObject *core_search(PyObject *self, PyObject *args);
+PyObject *core_diff(PyObject *self, PyObject *args);
+
+/* train.c */
+PyObject *core_train(PyObject *self, PyObject *args);
+PyObject *core_evaluate(PyObject *self, PyObject *args);
+
+/* Embeddings of a file, for options of calls (run.c); a path of NULL gives NULL. False with an
+ * exception. */
+bool core_open_embeddings(const char *path, const char *column, ss_embeddings **out);
+
+/* As core_succeeded, of a call that read rows: what their source has to say goes before that the
+ * call was stopped. `dataset` may be NULL. */
+bool core_rows_succeeded(struct core_dataset *dataset, struct core_call *call, ss_status status,
+                         const ss_err *err);
 
 #endif

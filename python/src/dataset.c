@@ -23,7 +23,7 @@ static bool parse_bad_rows(const char *name, int *value)
 
 #define OPTION(name, kind, member, parse)                                                      \
     {                                                                                          \
-        name, kind, offsetof(struct ss_dataset_options, member), parse                         \
+        name, kind, offsetof(struct ss_dataset_options, member), parse, NULL                   \
     }
 static const struct core_option options_table[] = {
     OPTION("text_column", CORE_TEXT, text_column, NULL),

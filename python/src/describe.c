@@ -10,31 +10,16 @@ struct descriptions {
     PyObject_HEAD ss_descriptions *descriptions;
 };
 
-static bool parse_method(const char *name, int *value)
-{
-    static const char *const names[] = {"contrast", "seed", "none"};
-    for (int i = 0; i < 3; i++) {
-        if (strcmp(name, names[i]) == 0) {
-            *value = i;
-            return true;
-        }
-    }
-    return false;
-}
+static const char *const methods[] = {"contrast", "seed", "none", NULL};
+static const char *const variants[] = {"explainer", "tutorial", NULL};
 
-static bool parse_variant(const char *name, int *value)
-{
-    *value = strcmp(name, "tutorial") == 0 ? SS_SEED_TUTORIAL : SS_SEED_EXPLAINER;
-    return *value == SS_SEED_TUTORIAL || strcmp(name, "explainer") == 0;
-}
-
-#define OPTION(name, kind, member, parse)                                                      \
+#define OPTION(name, kind, member, names)                                                      \
     {                                                                                          \
-        name, kind, offsetof(struct ss_describe_options, member), parse                        \
+        name, kind, offsetof(struct ss_describe_options, member), NULL, names                  \
     }
 static const struct core_option options_table[] = {
-    OPTION("method", CORE_ENUM, method, parse_method),
-    OPTION("seed_variant", CORE_ENUM, seed_variant, parse_variant),
+    OPTION("method", CORE_ENUM, method, methods),
+    OPTION("seed_variant", CORE_ENUM, seed_variant, variants),
     OPTION("no_score", CORE_BOOL, no_score, NULL),
     OPTION("stop_words", CORE_TEXT, stop_words, NULL),
     OPTION("threads", CORE_SIZE, n_threads, NULL),

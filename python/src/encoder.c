@@ -18,13 +18,14 @@ static bool parse_precision(const char *name, int *value)
 
 #define OPTION(name, kind)                                                                     \
     {                                                                                          \
-#name, kind, offsetof(struct ss_encoder_options, name), NULL                           \
+#name, kind, offsetof(struct ss_encoder_options, name), NULL, NULL                     \
     }
 static const struct core_option options_table[] = {
     OPTION(prompt, CORE_TEXT),
     OPTION(prompt_name, CORE_TEXT),
     OPTION(max_tokens, CORE_SIZE),
-    {"precision", CORE_ENUM, offsetof(struct ss_encoder_options, precision), parse_precision},
+    {"precision", CORE_ENUM, offsetof(struct ss_encoder_options, precision), parse_precision,
+     NULL},
     OPTION(truncate_dim, CORE_SIZE),
     OPTION(name, CORE_TEXT),
     OPTION(source, CORE_TEXT),

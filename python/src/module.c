@@ -58,6 +58,13 @@ static PyMethodDef methods[] = {
     {"describe", core_describe, METH_VARARGS, "Labels for the features of a run."},
     {"open_descriptions", core_descriptions_open, METH_VARARGS,
      "Labels that were made before."},
+    {"families", core_families, METH_VARARGS, "Families among the features of a run."},
+    {"map", core_map, METH_VARARGS, "Clusters and a map of the features of a run."},
+    {"report", core_report, METH_VARARGS, "A run as one page."},
+    {"search", core_search, METH_VARARGS, "Texts or features of a run."},
+    {"diff", core_diff, METH_VARARGS, "How often features fire, in two runs."},
+    {"train", core_train, METH_VARARGS, "An SAE of one's own."},
+    {"evaluate", core_evaluate, METH_VARARGS, "How well an SAE reconstructs."},
     {NULL, NULL, 0, NULL}};
 
 static const struct {

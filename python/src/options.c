@@ -1,13 +1,24 @@
 /* Keyword arguments as the option structs of the library. */
 #include "core.h"
 
+static bool parse_name(const struct core_option *option, const char *name, int *out)
+{
+    for (int i = 0; option->names != NULL && option->names[i] != NULL; i++) {
+        if (strcmp(option->names[i], name) == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    return option->parse != NULL && option->parse(name, out);
+}
+
 static bool fill_enum(int *out, const struct core_option *option, PyObject *value)
 {
     const char *name = PyUnicode_AsUTF8AndSize(value, NULL);
     if (name == NULL) {
         return false;
     }
-    if (!option->parse(name, out)) {
+    if (!parse_name(option, name, out)) {
         PyErr_Format(PyExc_ValueError, "%s='%.100s' is none of its values", option->name, name);
         return false;
     }

@@ -13,21 +13,11 @@ struct run {
 
 /* ---- analyze ---- */
 
-static bool parse_evidence(const char *name, int *value)
-{
-    static const char *const names[] = {"full", "light", "none"};
-    for (int i = 0; i < 3; i++) {
-        if (strcmp(name, names[i]) == 0) {
-            *value = i;
-            return true;
-        }
-    }
-    return false;
-}
+static const char *const evidence_names[] = {"full", "light", "none", NULL};
 
-#define OPTION(name, kind, member, parse)                                                      \
+#define OPTION(name, kind, member, names)                                                      \
     {                                                                                          \
-        name, kind, offsetof(struct ss_analyze_options, member), parse                         \
+        name, kind, offsetof(struct ss_analyze_options, member), NULL, names                   \
     }
 static const struct core_option analyze_table[] = {
     OPTION("out", CORE_TEXT, out_dir, NULL),
@@ -39,7 +29,7 @@ static const struct core_option analyze_table[] = {
     OPTION("batch_tokens", CORE_SIZE, batch_tokens, NULL),
     OPTION("title", CORE_TEXT, title, NULL),
     OPTION("save_embeddings", CORE_TEXT, save_embeddings, NULL),
-    OPTION("evidence", CORE_ENUM, evidence, parse_evidence),
+    OPTION("evidence", CORE_ENUM, evidence, evidence_names),
     OPTION("evidence_bytes", CORE_U64, evidence_bytes, NULL),
     OPTION("sample_rows", CORE_U64, sample_rows, NULL),
     OPTION("sample_seed", CORE_U64, sample_seed, NULL),
@@ -63,9 +53,8 @@ static PyObject *new_run(ss_run *run, PyObject *encoder, PyObject *sae)
     return (PyObject *)self;
 }
 
-/* What the source of the rows has to say goes before that the call was stopped. */
-static bool rows_succeeded(struct core_dataset *dataset, struct core_call *call,
-                           ss_status status, const ss_err *err)
+bool core_rows_succeeded(struct core_dataset *dataset, struct core_call *call, ss_status status,
+                         const ss_err *err)
 {
     if (dataset != NULL && call->type == NULL && dataset->call.type != NULL) {
         call->type = dataset->call.type;
@@ -82,8 +71,7 @@ static bool rows_succeeded(struct core_dataset *dataset, struct core_call *call,
     return core_succeeded(call, status, err);
 }
 
-/* Embeddings of a file, for options->embeddings; false with an exception. */
-static bool open_embeddings(const char *path, const char *column, ss_embeddings **out)
+bool core_open_embeddings(const char *path, const char *column, ss_embeddings **out)
 {
     struct core_call call = {.progress = Py_None, .log = Py_None};
     struct ss_embeddings_options options;
@@ -117,7 +105,7 @@ PyObject *core_analyze(PyObject *self, PyObject *args)
                           &embeddings, &column, &PyDict_Type, &given, &call.progress,
                           &call.log) ||
         !core_fill(&options, analyze_table, N_ANALYZE, given) ||
-        !open_embeddings(embeddings, column, &options.embeddings)) {
+        !core_open_embeddings(embeddings, column, &options.embeddings)) {
         return NULL;
     }
     struct core_dataset *rows = dataset == Py_None ? NULL : (struct core_dataset *)dataset;
@@ -130,7 +118,7 @@ PyObject *core_analyze(PyObject *self, PyObject *args)
                    &run, &err);
     PyEval_RestoreThread(state);
     ss_embeddings_free(options.embeddings);
-    return rows_succeeded(rows, &call, status, &err) ? new_run(run, encoder, sae) : NULL;
+    return core_rows_succeeded(rows, &call, status, &err) ? new_run(run, encoder, sae) : NULL;
 }
 
 PyObject *core_run_open(PyObject *self, PyObject *args)

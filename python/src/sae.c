@@ -15,10 +15,10 @@ static bool parse_rule(const char *name, int *value)
 
 #define OPTION(name, kind, member)                                                             \
     {                                                                                          \
-        name, kind, offsetof(struct ss_sae_options, member), NULL                              \
+        name, kind, offsetof(struct ss_sae_options, member), NULL, NULL                        \
     }
 static const struct core_option options_table[] = {
-    {"batchtopk", CORE_ENUM, offsetof(struct ss_sae_options, batchtopk_rule), parse_rule},
+    {"batchtopk", CORE_ENUM, offsetof(struct ss_sae_options, batchtopk_rule), parse_rule, NULL},
     OPTION("batchtopk_threshold", CORE_F64, batchtopk_threshold),
     OPTION("calibration_rows", CORE_U64, calibration_rows),
     OPTION("batch_rows", CORE_SIZE, batch_rows),

@@ -5,6 +5,7 @@ import logging
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -208,6 +209,66 @@ def test_steps(encoder, sae, tmp_path):
     assert run[0].description["status"] in ("sharp", "topical", "weak", "chance", "too few", "no label")
     with pytest.raises(saescope.UsageError, match="no step 'sums'"):
         saescope.analyze(RECORDS, encoder, sae, out=tmp_path / "other", steps="sums")
+
+
+def test_what_is_made_of_a_folder(encoder, sae, program, tmp_path):
+    """Families, map and report have the bytes of the program's; searches and differences its numbers."""
+    texts = [{"text": f"{word} {number} of the night sky", "kind": word} for number in range(60) for word in ("star", "dust")]
+    run = saescope.analyze(texts, encoder, sae, out=tmp_path / "a", keep="kind", steps="none")
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+
+    def check(name, *words):
+        done = subprocess.run([program, *words], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        if name:
+            assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+        return done.stdout
+
+    found = run.families(rule="saerch", tau=0.2)
+    check("families.json", "families", tmp_path / "b", "--method", "saerch", "--tau", "0.2")
+    assert found["n_families"] == len(json.loads((tmp_path / "a/families.json").read_text())["families"])
+    found = run.map(encoder, n_clusters=2, seed=3)
+    check("map.csv", "map", tmp_path / "b", "--clusters", "2", "--seed", "3")
+    assert found["n_clusters"] == 2 and found["n_features"] > 2
+    assert run.report(tmp_path / "a.html", no_texts=True) == (tmp_path / "a.html").stat().st_size
+    listed = json.loads(check(None, "search", tmp_path / "b", "dust 7", "--json"))["found"]
+    hits = run.search("dust 7")
+    assert [(hit.row, hit.text) for hit in hits] == [(item["row"], item["text"]) for item in listed] and hits[0].text.startswith("dust 7 ")
+    assert hits[0].feature is None and all(value > 0 for value in hits[0].features.values())
+    table = run.diff(by="kind")
+    listed = json.loads(check(None, "diff", tmp_path / "b", "--by", "kind", "--json"))["differences"]
+    assert set(table["group"]) == {"dust", "star"} and len(table["p"]) >= len(listed) > 0
+    assert [int(f) for f in table["feature_a"][:3]] == [item["feature_a"] for item in listed[:3]]
+    same = saescope.diff(run, tmp_path / "b")
+    assert np.all(same["difference_pct"] == 0) and np.all(same["similarity"] == 1)
+    with pytest.raises(saescope.UsageError):
+        run.diff()
+    with pytest.raises(ValueError):
+        run.search("dust", by="smell")
+    with pytest.raises(ValueError, match="out"):
+        saescope.analyze(texts, encoder, sae).families()
+
+
+def test_training_gives_the_program_s_sae(program, tmp_path):
+    x = np.random.default_rng(5).standard_normal((600, 16)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    steps = []
+    given = {"dict_size": 48, "top_k": 4, "batch_size": 32, "max_steps": 40}
+    with pytest.warns(saescope.SaescopeWarning, match="held out") as warned:
+        found = saescope.train(None, None, tmp_path / "a", embeddings=x, progress=steps.append, **given)
+    assert warned[0].filename == __file__  # the user's own line, not one of the package
+    subprocess.run([program, "train", "--embeddings", tmp_path / "x.npy", "--out", tmp_path / "b", "-q", "--dict-size", "48", "--top-k", "4",
+                    "--batch-size", "32", "--max-steps", "40"], check=True, capture_output=True)
+    a, b = saescope.SAE(tmp_path / "a").encode(x), saescope.SAE(tmp_path / "b").encode(x)
+    assert np.array_equal(a.values, b.values) and np.array_equal(a.features, b.features)
+    assert found == json.loads((tmp_path / "b/evaluation.json").read_text()) and 0 < found["explained_variance"] < 1
+    assert steps[-1]["step"] == 40 and steps[-1]["n_features"] == 48
+    of_all = saescope.evaluate(tmp_path / "a", x)
+    assert of_all["rows"] == 600 and of_all == saescope.evaluate(tmp_path / "b", tmp_path / "x.npy")
+    with pytest.raises(FileExistsError):
+        saescope.train(None, None, tmp_path / "a", embeddings=x, **given)
+    with pytest.raises(ZeroDivisionError):
+        saescope.train(None, None, tmp_path / "c", embeddings=x, progress=lambda metrics: 1 / 0, **given)
 
 
 def test_embeddings_instead_of_texts(encoder, sae, tmp_path):
