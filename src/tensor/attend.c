@@ -36,6 +36,7 @@ struct attend_job {
     struct layout layout;
 };
 
+/* The offset of the next part, which begins at a whole group of lanes. */
 static size_t take(size_t *total, size_t n_floats)
 {
     const size_t at = *total;
@@ -43,6 +44,9 @@ static size_t take(size_t *total, size_t n_floats)
     return at;
 }
 
+/* For the longest sequence of the call, so that every task's scratch has one size. Weights of
+ * integer formats take the place of the scores that they are made of, since they are packed
+ * afterwards. */
 static struct layout plan(const struct ss_tensor_multiplier *m, size_t width, size_t n_tokens)
 {
     const size_t rows = QUERY_TILES * m->tile_rows;
@@ -93,6 +97,9 @@ struct block {
     size_t stride;      /* of scores and weights: n_keys in whole panels */
 };
 
+/* With a window the first key begins a panel, and of integers a block of K as well: scales
+ * belong to blocks counted from the first token, so a window that began elsewhere would change
+ * them. */
 static struct block block_at(const struct head *self, size_t first, size_t n_rows)
 {
     const struct ss_tensor_multiplier *m = self->multiplier;
@@ -121,6 +128,8 @@ struct product {
     bool is_first; /* else added to c */
 };
 
+/* Tile by tile over the columns; the rows of a few tiles stay in the L1 cache for all of
+ * them. */
 static void multiply(const struct head *self, const struct product *p)
 {
     const struct ss_tensor_multiplier *m = self->multiplier;
@@ -145,6 +154,8 @@ static void multiply(const struct head *self, const struct product *p)
     }
 }
 
+/* Scores of a block of queries with its keys, by blocks of K where the head is wider than
+ * one. */
 static void score_queries(const struct head *self, const struct block *block)
 {
     const size_t k_block = self->multiplier->k_block, width = self->attention->head_width;
@@ -331,6 +342,7 @@ ss_status ss_tensor_attend(ss_work *work, const struct ss_tensor_attention *atte
     if (job.scratch == NULL) {
         return ss__fail_nomem(err, "attention scores");
     }
+    /* with few sequences heads are what keeps all threads busy */
     const bool are_many = n_sequences >= MANY_PER_THREAD * ss_work_n_threads(work);
     job.heads_per_task = are_many ? attention->n_heads : 1;
     ss_tensor_work_run(work, n_sequences * attention->n_heads / job.heads_per_task, n_flops,

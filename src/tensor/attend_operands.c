@@ -1,9 +1,10 @@
 /* The operands of attention, in floats or in int16.
  *
- * Integers have a scale for each query, key and value column, and for each row of weights
- * in a block of keys. Both operands are of numbers up to √(2^31 / n) for the n inputs of a
- * block, so that no sum leaves 32 bits. Blocks are counted from the first token, so neither
- * this nor a scale depends on what a window passes over. */
+ * Integers have a scale for each query, key and value column, and for each row of weights in a
+ * block of keys. Both operands are of numbers up to √(2^31 / n) for the n inputs of a block, so
+ * that no sum leaves 32 bits. Blocks are counted from the first token, so neither this nor a
+ * scale depends on what a window passes over. docs/numerics.md, "Levels of precision" (the
+ * paragraph on attention), derives the errors. */
 #include <math.h>
 #include <stdalign.h>
 #include <string.h>
@@ -20,6 +21,8 @@ static float max_quantized_at(const struct ss_tensor_multiplier *m, size_t k, si
     return (float)fmin(floor(sqrt((double)INT32_MAX / (double)n)), INT16_MAX);
 }
 
+/* Keys stand as rows and are needed as columns: each panel is a transposition. What fills up
+ * the last panel is 0, so that its scores are finite, and never read. */
 static void pack_float_keys(const struct head *self)
 {
     const size_t cols = self->multiplier->tile_cols, width = self->attention->head_width;

@@ -1,4 +1,5 @@
-/* What attend.c and attend_operands.c share: one head of one sequence at work. */
+/* What attend.c and attend_operands.c share: one head of one sequence at work. All pointers are
+ * into the caller's arrays or the thread's scratch; nothing is owned. */
 #ifndef SS_TENSOR_ATTEND_PRIV_H
 #define SS_TENSOR_ATTEND_PRIV_H
 
@@ -11,6 +12,7 @@ struct operand {
     size_t n_cols, n_words; /* columns with padding, words of each */
 };
 
+/* Queries, keys and values of a head, its operands, and the scratch of its blocks. */
 struct head {
     const struct ss_tensor_multiplier *multiplier;
     const struct ss_tensor_rows_kernels *rows;

@@ -38,6 +38,9 @@ static bool os_saves(unsigned mask)
     return (low & mask) == mask;
 }
 
+/* A processor that has the instructions is not enough: an operating system that does not save
+ * the wide registers would lose them at the next switch of threads. 0x06 is SSE and AVX state,
+ * 0xe6 with the three of AVX-512. */
 static bool has_avx2(void)
 {
     return os_saves(0x06) && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -182,6 +185,7 @@ enum { N_LEVELS = sizeof levels / sizeof levels[0] };
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Atomic(const struct ss_tensor_kernels *) in_use;
 
+/* The index of a level, 0 (the best) for an unknown name or none. */
 static size_t level_find(const char *name)
 {
     for (size_t i = 0; name != NULL && i < N_LEVELS; i++) {
@@ -192,6 +196,7 @@ static size_t level_find(const char *name)
     return 0;
 }
 
+/* From the level that was asked for down to the first that works; the last always does. */
 static void choose(void)
 {
     size_t i = level_find(getenv("SAESCOPE_CPU"));
@@ -235,6 +240,8 @@ bool ss_tensor_kernels_use(const char *name)
     return true;
 }
 
+/* The choice by the processor is made first, so that it cannot come later and replace this
+ * one. */
 void ss_tensor_kernels_set(const struct ss_tensor_kernels *kernels)
 {
     pthread_once(&once, choose);

@@ -1,4 +1,5 @@
-/* 16 lanes as two AVX2 registers; what each function does stands in lanes_reference.h. */
+/* 16 lanes as two AVX2 registers; what each function does stands in lanes_reference.h. The tree
+ * of a sum begins with the two halves of 16, which here are the two registers. */
 #ifndef SS_TENSOR_LANES_AVX2_H
 #define SS_TENSOR_LANES_AVX2_H
 
@@ -85,6 +86,7 @@ static inline lanes lanes_max(lanes a, lanes b)
     return (lanes){_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)};
 }
 
+/* blendv takes the second operand where the mask is set, so y comes first. */
 static inline lanes lanes_less(lanes a, lanes b, lanes x, lanes y)
 {
     const __m256 lo = _mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ);

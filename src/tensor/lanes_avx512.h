@@ -1,4 +1,6 @@
-/* 16 lanes as one AVX-512 register; what each function does stands in lanes_reference.h. */
+/* 16 lanes as one AVX-512 register; what each function does stands in lanes_reference.h. Sums
+ * go by the same tree as elsewhere and not by _mm512_reduce_add_ps, whose order is the
+ * compiler's. */
 #ifndef SS_TENSOR_LANES_AVX512_H
 #define SS_TENSOR_LANES_AVX512_H
 

@@ -58,6 +58,8 @@ LANES_INLINE lanes lanes_exp_negative(lanes x)
     return lanes_less(x, least, lanes_set(0.0F), lanes_exp2_parts(shifted, r));
 }
 
+/* By the tail a Φ(-a) and not by erf, which would cancel for large negative x; the tail is even
+ * in x, so one polynomial serves both signs. */
 LANES_INLINE lanes lanes_gelu(lanes x)
 {
     static const float q[] = {-1.1511094570159912F,     -0.45915961265563965F,
@@ -71,6 +73,8 @@ LANES_INLINE lanes lanes_gelu(lanes x)
     return lanes_fma(lanes_sub(lanes_set(0.0F), a), tail, part);
 }
 
+/* By exp of a number that is not above 0, which cannot overflow: e / (1 + e) below 0, 1 / (1 +
+ * e) above. */
 LANES_INLINE lanes lanes_sigmoid(lanes x)
 {
     const lanes one = lanes_set(1.0F), zero = lanes_set(0.0F);
@@ -78,6 +82,8 @@ LANES_INLINE lanes lanes_sigmoid(lanes x)
     return lanes_div(lanes_less(x, zero, e, one), lanes_add(one, e));
 }
 
+/* Two forms, both evaluated: near 0 the quotient would lose digits by cancellation, far from it
+ * the polynomial does not hold. */
 LANES_INLINE lanes lanes_tanh(lanes x)
 {
     static const float c[] = {-0.3333326280117035F, 0.1333089917898178F, -0.053692955523729324F,

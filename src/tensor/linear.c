@@ -1,8 +1,13 @@
-/* y = epilogue(x Wᵀ): rows in blocks that a thread packs once and keeps in its L2 cache;
- * for each panel of outputs, blocks of K whose part of the panel stays near the core; for
- * each of them all tiles of the row block. The epilogue of a panel is applied while its sums
- * are in cache, LayerNorm when the row block is complete. With a per-tile callback
- * (ss_tensor_linear_tiles) the sums go to the caller and are not stored. */
+/* y = epilogue(x Wᵀ): rows in blocks that a thread packs once and keeps in its L2 cache; for
+ * each panel of outputs, blocks of K whose part of the panel stays near the core; for each of
+ * them all tiles of the row block. The epilogue of a panel is applied while its sums are in
+ * cache, LayerNorm when the row block is complete. With a per-tile callback
+ * (ss_tensor_linear_tiles) the sums go to the caller and are not stored.
+ *
+ * How the rows are cut and which thread takes a part does not change a sum: every output
+ * element is made by one tile, of its row's inputs in ascending order (docs/numerics.md, "One
+ * order of sums"). A tile with fewer rows than a whole one has a kernel of its own, so nothing
+ * is padded in that direction. */
 #include "base/mem.h"
 #include "tensor/tensor_priv.h"
 
@@ -54,6 +59,7 @@ static struct layout scratch_layout(const struct ss_tensor_matrix *w, size_t n_r
     return l;
 }
 
+/* Pointers into the thread's scratch, as scratch_layout counts it. */
 static void lay_out(struct block *self, float *scratch)
 {
     const struct layout layout = scratch_layout(self->w, self->n_rows);
@@ -184,6 +190,7 @@ static const float *multiply_inputs(const struct block *self, size_t j, size_t k
     for (size_t r = 0, part = 0; r < self->n_rows; r += m->tile_rows, part++) {
         const size_t n = ss__min_size(m->tile_rows, self->n_rows - r);
         tile.a = a;
+        /* each of the first eight tiles fetches an eighth of the panel's next part */
         tile.prefetch = part < 8 ? b + (tile.n_words + 2 * part) * m->tile_cols : b;
         if (is_last) {
             finish_tile(self, &tile, r, n, j);
@@ -226,6 +233,7 @@ static size_t next_rows(const struct linear_job *job, size_t left)
     return ss__min_size(n, left);
 }
 
+/* The first row of a block. Guided blocks have no formula; there are few of them. */
 static size_t row_of(const struct linear_job *job, size_t block)
 {
     size_t row = 0;
@@ -244,6 +252,8 @@ static size_t count_blocks(const struct linear_job *job)
     return n;
 }
 
+/* One block of rows with one group of outputs. LayerNorm needs whole rows, so with several
+ * groups it comes after all tasks. */
 static void linear_task(void *context, size_t index, size_t worker)
 {
     const struct linear_job *job = context;
@@ -311,6 +321,8 @@ struct ss_tensor_partition ss_tensor_linear_partition(const struct ss_tensor_mat
         choose_tiles(ss__divide_up(n_rows, tile_rows), max_rows(w) / tile_rows, n_threads);
     struct ss_tensor_partition partition = {.block_rows = ss__max_size(tiles, 1) * tile_rows};
     partition.n_blocks = ss__divide_up(n_rows, partition.block_rows);
+    /* as many groups as give each thread two tasks, where there are fewer blocks than
+     * threads */
     const size_t wanted =
         partition.n_blocks >= n_threads
             ? 1

@@ -1,18 +1,19 @@
 /* Weight matrices: panels of tile_cols outputs, in the format of the kernels in use.
  *
- * Integers stand by blocks of k_block inputs, each with a scale per output. Why sums fit
- * in 32 bits:
+ * Integers stand by blocks of k_block inputs, each with a scale per output. Why sums fit in 32
+ * bits:
  *   int8   |input| ≤ 255, |weight| ≤ 127: a block of 4096 gives at most 1.4e8
  *   int16  |input| ≤ 4095: an output's weights are scaled down, where need be, until the sum of
  *          their magnitudes times 4095 is below 2^31; that bounds every partial sum as well
- * and in 16 bits, where four products of int8 are added in those (tile_int8_avx2.c): |input|
- * ≤ 181, and an output's weights are scaled down, where need be, until neither the positive nor
+ * and in 16 bits, where four products of int8 are added in those (tile_int8_avx2.c): |input| ≤
+ * 181, and an output's weights are scaled down, where need be, until neither the positive nor
  * the negative ones of any four add up to more than 181: 181 · 181 < 2^15.
  *
  * Blocks of 16-bit numbers are short, so that a large input costs precision in its own block
- * only. Those of int8 are whole rows; large inputs are smoothed instead: input k is
- * multiplied by f and its weights by 1 / f, where f = √(w / s), w and s the root mean squares
- * of its weights and of itself, so that both operands are left with the same spread, √(w s). */
+ * only. Those of int8 are whole rows; large inputs are smoothed instead: input k is multiplied
+ * by f and its weights by 1 / f, where f = √(w / s), w and s the root mean squares of its
+ * weights and of itself, so that both operands are left with the same spread, √(w s). What this
+ * costs and gains, measured: docs/numerics.md, "Levels of precision". */
 #include <math.h>
 #include <stdalign.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ ss_status ss_tensor_matrix_new(size_t n_out, size_t n_in, ss_precision precision
     float *panels = NULL;
     SS_ALLOC_ALIGNED(panels, n);
     out->panels = panels;
+    /* the last panel's unused columns; all others are written by filling */
     memset(panels + (n - n_panel), 0, n_panel * sizeof *panels);
     if (m->scheme != NULL) {
         const size_t n_blocks = ss__divide_up(n_in, m->k_block);
@@ -75,6 +77,7 @@ void ss_tensor_matrix_release(struct ss_tensor_matrix *matrix)
 
 /* ---- hints about inputs ---- */
 
+/* A scheme with most of its numbers above 0; formats without one stay as they are. */
 void ss_tensor_matrix_expect_positive(struct ss_tensor_matrix *matrix)
 {
     if (matrix->multiplier->scheme_positive != NULL) {
@@ -104,6 +107,8 @@ static float share_of(double x, double usual)
     return isfinite(share) ? (float)fmax(share, 0.05) : 1.0F;
 }
 
+/* Both are taken relative to their own root mean square, so the common factor of either does
+ * not matter, and a channel that is silent does not divide by 0. */
 ss_status ss_tensor_matrix_smooth(struct ss_tensor_matrix *matrix, const float *sizes,
                                   const float *squares, ss_err *err)
 {
@@ -167,6 +172,7 @@ struct slice {
     size_t first; /* output */
 };
 
+/* Floats need no scale: a transposition, or rows that lie right already. */
 static void fill_floats(const struct slice *slice)
 {
     const size_t cols = slice->matrix->multiplier->tile_cols, n_in = slice->matrix->n_in;
@@ -253,6 +259,7 @@ static double overflow_ratio(const struct ss_tensor_quant_scheme *scheme, const 
     return ratio;
 }
 
+/* Whether all are: 0 times NaN or infinity is NaN, and stays so in a sum. */
 static bool are_finite(const struct weights *w)
 {
     float sum = 0;
@@ -281,6 +288,8 @@ static float quantize_weights(const struct ss_tensor_quant_scheme *scheme,
         memset(words, 0, ss__round_up(w->n * scheme->n_bytes, 64));
         return scale;
     }
+    /* one turn nearly always; scaled down by what is too much, a second one is enough but for
+     * roundings */
     for (;;) {
         ss_tensor_kernels()->rows->quantize(&rows);
         const struct total total = total_of(words, w->n, scheme->n_bytes);
@@ -331,6 +340,7 @@ static void fill_block(const struct slice *slice, size_t block)
     }
 }
 
+/* Panel by panel: outputs of one call may end one panel and begin another. */
 void ss_tensor_matrix_fill(struct ss_tensor_matrix *matrix, size_t at, size_t n, const float *w,
                            ss_tensor_layout layout)
 {

@@ -41,6 +41,7 @@ static void transpose_plain(const float *w, size_t w_stride, size_t n_j, size_t 
     }
 }
 
+/* Blocks of 4 × 4 in registers, then the two edges one number at a time. */
 void ss_tensor_pack_transposed(const float *w, size_t w_stride, size_t n_j, size_t n_k,
                                float *out, size_t out_stride)
 {

@@ -1,5 +1,6 @@
 /* Rotary positions: queries and keys are rotated by angles that grow with the token's position,
- * so that their dot products depend on distances only. A task is one sequence. */
+ * so that their dot products depend on distances only. A task is one sequence. How the
+ * reference rounds its angles, and how near the tables come: docs/numerics.md, "Encoders". */
 #include "tensor/tensor_priv.h"
 
 struct rotate_job {

@@ -1,4 +1,6 @@
-/* Row L2 norms of a weight matrix. */
+/* Row L2 norms of a weight matrix: out of its panels, in double, by ascending input, and
+ * rounded once. Margins of ambiguous rows are made of them (docs/numerics.md, "Fire sets at
+ * high"). */
 #include <math.h>
 
 #include "base/mem.h"

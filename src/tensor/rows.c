@@ -1,4 +1,6 @@
-/* Row and elementwise operations of tensor.h, over the kernels in use. */
+/* Row and elementwise operations of tensor.h, over the kernels in use. Those with a workspace
+ * run in its threads, the others in the caller's; the bytes are the same, since no operation
+ * joins two rows. */
 #include <string.h>
 
 #include "base/mem.h"

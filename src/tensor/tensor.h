@@ -2,7 +2,14 @@
  * chosen once by what the processor has; all of them give the same bytes for the same kind of
  * numbers, because every output element is one sum in one fixed order, and sums over a row go
  * through 16 fixed lanes. Nothing depends on the number of rows, on threads or on what else is
- * in a call.
+ * in a call. docs/numerics.md says what the orders, formats and errors are, and which test
+ * holds each.
+ *
+ * Arrays are row-major f32, the caller's, and borrowed for the call; none has to be aligned but
+ * where it says so. Numbers that are not finite pass through and give others that are not.
+ * Functions with a workspace use its threads, and one call at a time may use it; all others run
+ * in the calling thread, any number at the same time. Calls that allocate say SS_E_NOMEM; a
+ * workspace that was stopped shows in ss_tensor_work_check.
  *
  * Legend: M rows, K input width, N output width, S tokens, D width, H heads. */
 #ifndef SS_TENSOR_H
@@ -17,7 +24,7 @@
 /* ---- the processor ---- */
 
 /* Name of the kernels in use: "amx", "avx512", "avx2", "reference", … SAESCOPE_CPU, read once,
- * asks for a lower level; a level that the machine lacks is ignored. */
+ * asks for a lower level; a level that the machine lacks is ignored. Static. Threads: any. */
 const char *ss_tensor_kernels_name(void);
 
 /* ---- workspaces: the inside of ss_work ---- */
@@ -35,6 +42,7 @@ typedef enum ss_tensor_slot {
     SS_TENSOR_N_SLOTS
 } ss_tensor_slot;
 
+/* The workspace's threads (borrowed), for tasks that are no operation of this room. */
 struct ss__pool *ss_tensor_work_pool(ss_work *work);
 /* SS_E_STOPPED once ss_work_set_progress's question was answered so: then what was computed
  * since is not to be used. */
@@ -42,7 +50,8 @@ SS_MUST_USE ss_status ss_tensor_work_check(const ss_work *work, ss_err *err);
 /* Warn if there are fewer threads than were asked for. */
 void ss_tensor_work_warn_threads(const ss_work *work, const struct ss_log *log);
 /* n_bytes of 64-byte aligned memory that stays valid until the slot is asked for again; NULL
- * when memory ran out. Content is kept while the slot does not grow. */
+ * when memory ran out. Content is kept while the slot does not grow. Two users that are active
+ * at the same time need two slots. */
 void *ss_tensor_work_scratch(ss_work *work, ss_tensor_slot slot, size_t n_bytes);
 
 /* Lists for what tasks find, kept with their memory between calls: at least `n`, in which every
@@ -95,6 +104,10 @@ double ss_tensor_precision_error(ss_precision precision);
  * several calls, each with all K inputs of its outputs: ss_tensor_matrix_new makes an empty
  * one, ss_tensor_matrix_fill puts `n` outputs at output `at`. */
 typedef enum ss_tensor_layout { SS_TENSOR_OUT_BY_IN, SS_TENSOR_IN_BY_OUT } ss_tensor_layout;
+/* precision chooses the number format of the kernels in use, for which alone the matrix is
+ * packed. Gives *out (ss_tensor_matrix_release), a zeroed one on error. Errors: SS_E_SHAPE (a
+ * side of 0, or sizes that overflow), SS_E_NOMEM. Filling cannot fail; weights that are not
+ * finite give outputs that are NaN. */
 SS_MUST_USE ss_status ss_tensor_matrix_new(size_t n_out, size_t n_in, ss_precision precision,
                                            struct ss_tensor_matrix *out, ss_err *err);
 void ss_tensor_matrix_fill(struct ss_tensor_matrix *matrix, size_t at, size_t n, const float *w,
@@ -144,7 +157,8 @@ struct ss_tensor_epilogue {
     float norm_eps;
 };
 
-/* y[M, N] = epilogue(x[M, K] Wᵀ). x and y do not overlap. Uses the work's threads. */
+/* y[M, N] = epilogue(x[M, K] Wᵀ). x and y do not overlap. Uses the work's threads. epilogue may
+ * be NULL. Errors: SS_E_NOMEM. Cost: 2 M N K flop, no allocation in a call like one before. */
 SS_MUST_USE ss_status ss_tensor_linear(ss_work *work, const struct ss_tensor_matrix *w,
                                        const float *x, size_t n_rows, float *y,
                                        const struct ss_tensor_epilogue *epilogue, ss_err *err);
@@ -174,6 +188,7 @@ struct ss_tensor_tile_callback {
     void (*on_tile)(void *context, const struct ss_tensor_tile_sums *sums);
     void *context;
 };
+/* Cannot fail; the scratch, in floats, is as much as this says for so many rows. */
 void ss_tensor_linear_tiles(const struct ss_tensor_tile_callback *callback);
 size_t ss_tensor_linear_tiles_floats(const struct ss_tensor_matrix *w, size_t n_rows);
 
@@ -214,9 +229,13 @@ struct ss_tensor_attention {
 };
 
 /* Softmax attention within each sequence.
- * qkv [S, 3 D] row-major: queries, keys, values side by side, D = n_heads * head_width
- * offsets [n_sequences + 1]: sequence s has tokens offsets[s] … offsets[s + 1] - 1
- * out [S, D] */
+ *
+ * qkv      [S, 3 D] row-major: queries, keys, values side by side, D = n_heads * head_width
+ * offsets  [n_sequences + 1]: sequence s has tokens offsets[s] … offsets[s + 1] - 1 out
+ * [S, D], written; it does not overlap qkv
+ * Errors   SS_E_NOMEM
+ * Cost     4 n² D flop for a sequence of n tokens; scratch of a few rows of scores for each thread
+ */
 SS_MUST_USE ss_status ss_tensor_attend(ss_work *work,
                                        const struct ss_tensor_attention *attention,
                                        const float *qkv, const size_t *offsets,
@@ -253,6 +272,7 @@ void ss_tensor_layer_norm_to(ss_work *work, const struct ss_tensor_norm_rows *no
 void ss_tensor_multiply_by(ss_work *work, float *x, const float *factors, size_t n);
 /* out[r] = act(x[r]) elementwise, may be in place. */
 void ss_tensor_activate(float *x, size_t n, ss_tensor_activation activation);
+/* Through 16 lanes and their tree, as every sum over a row. */
 float ss_tensor_dot(const float *a, const float *b, size_t n);
 float ss_tensor_sum_squares(const float *a, size_t n);
 /* acc += x, acc += s x, acc = max(acc, x), x *= s. */

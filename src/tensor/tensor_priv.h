@@ -251,6 +251,7 @@ struct ss_tensor_rows_kernels {
     void (*store_context)(const struct ss_tensor_context_block *block);
 };
 
+/* A level of the processor: its row kernels, and how it multiplies at each precision. */
 struct ss_tensor_kernels {
     const char *name;
     const struct ss_tensor_rows_kernels *rows;
@@ -283,7 +284,7 @@ enum { SS_TENSOR_TILE_BLOCK_BYTES = 3 << 19 }; /* three quarters of the L2 cache
 void ss_tensor_tile_unit_set_up(size_t n_rows);
 void ss_tensor_tile_unit_release(void);
 
-/* The kernels in use. */
+/* The kernels in use, chosen at the first call. Threads: any. */
 const struct ss_tensor_kernels *ss_tensor_kernels(void);
 
 /* Those of this name, whether the machine has them or not; NULL: there are none. */

@@ -6,6 +6,8 @@
 
 static _Thread_local size_t configured_rows; /* 0: released */
 
+/* Sums and inputs have as many rows as the tile has, split over an upper and a lower register;
+ * weights always have 16. */
 void ss_tensor_tile_unit_set_up(size_t n_rows)
 {
     if (n_rows == configured_rows) {

@@ -1,5 +1,6 @@
 /* Workspaces: a thread pool and scratch buffers by purpose, so that a call allocates nothing
- * once its sizes have been seen. */
+ * once its sizes have been seen. A workspace belongs to one caller at a time; its threads see
+ * it only while a call runs. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -117,6 +118,7 @@ void *ss_tensor_work_scratch(ss_work *work, ss_tensor_slot slot, size_t n_bytes)
     return self->block;
 }
 
+/* Lists that are there keep their memory: their number only grows. */
 struct ss_tensor_list *ss_tensor_work_lists(ss_work *work, size_t n)
 {
     if (n > work->n_lists) {
