@@ -11,6 +11,9 @@
 
 /* ---- the list ---- */
 
+/* The order of calls gives new tokens their ids, so callers keep the reference's
+ * (load_added.c). A text that is added again keeps its id and its place, and is special if it
+ * ever was. */
 ss_status ss_tokenizer_added_add(struct ss_tokenizer_added *added,
                                  const struct ss_tokenizer_vocab *vocab,
                                  const struct ss_tokenizer_added_token *token, ss_err *err)
@@ -78,6 +81,8 @@ ss_tokenizer_added_of_id(const struct ss_tokenizer_added *added, int32_t id)
     return NULL;
 }
 
+/* Into the trie, and into the few pairs of first bytes by which a text is searched: where all
+ * tokens begin with '<' or '[', 64 bytes that have neither are passed at once. */
 static ss_status index_token(struct ss_tokenizer_added_set *set, const char *text,
                              size_t n_bytes, size_t index, ss_err *err)
 {
@@ -203,6 +208,7 @@ static bool is_word(uint32_t code_point)
     return (ss_tokenizer_char_record(code_point) & SS_TOKENIZER_CHAR_WORD) != 0;
 }
 
+/* Of a token with single_word: no word character on either side. */
 static bool stands_alone(const struct ss_tokenizer_added_walk *walk, size_t start, size_t stop)
 {
     size_t ignored = 0;
@@ -214,6 +220,7 @@ static bool stands_alone(const struct ss_tokenizer_added_walk *walk, size_t star
     return !is_word(after);
 }
 
+/* White space in front, but nothing that the match before has taken. */
 static size_t strip_left(const struct ss_tokenizer_added_walk *walk, size_t start)
 {
     while (start > walk->done) {

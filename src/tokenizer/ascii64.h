@@ -12,6 +12,8 @@ enum { SS_TOKENIZER_BLOCK_BYTES = 64 };
 #if defined(__SSE2__)
 #include <emmintrin.h>
 
+/* SSE2 is part of every x86-64; the other form is for sanitizers and other machines, and gives
+ * the same bits. */
 typedef __m128i ss_tokenizer_bytes16;
 
 static inline ss_tokenizer_bytes16 ss_tokenizer_bytes16_load(const char *text)

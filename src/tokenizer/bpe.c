@@ -1,5 +1,11 @@
 /* Byte-pair encoding: a word becomes a row of symbols, and neighbours are merged (bpe_merge.c).
- */
+ *
+ * Byte-level models write each byte as a printable character, so that a vocabulary is text: the
+ * 188 bytes that are printable in Latin-1 stand for themselves, the others are U+0100 and the
+ * following. Symbols of other models are code points, perhaps with a prefix or suffix; what the
+ * vocabulary lacks becomes its bytes, an unknown token, or nothing. Reference: the BPE model of
+ * the tokenizers library; docs/spec/encoders.md, §7. A short word of plain bytes, which nearly
+ * all are, takes a way without symbols (add_few). */
 #include <string.h>
 
 #include "base/mem.h"
@@ -8,6 +14,7 @@
 
 /* ---- bytes as text ---- */
 
+/* Printable in Latin-1, but for the soft hyphen. */
 static bool is_plain_byte(unsigned byte)
 {
     return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
@@ -121,6 +128,7 @@ static bool add_bytes(struct making *making, const struct symbol_text *symbol)
     return true;
 }
 
+/* Add the unknown symbol that was held back. */
 static void flush_unknown(struct making *making)
 {
     if (making->has_unknown) {
@@ -173,6 +181,7 @@ static bool has_plain_bytes(const struct ss_tokenizer_bpe *bpe)
     return bpe->byte_level && bpe->prefix[0] == '\0' && bpe->suffix[0] == '\0';
 }
 
+/* Memory for the worst case first, so that adding a symbol cannot fail. */
 static ss_status make_symbols(struct making *making, const struct ss_text *word, ss_err *err)
 {
     const struct ss_tokenizer_bpe *bpe = &making->self->bpe;

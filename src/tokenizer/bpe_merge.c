@@ -1,7 +1,10 @@
 /* Merging of symbols: of the neighbours that can be merged those of the lowest rank are merged
  * first, the leftmost of equal ones, until none are left. Few symbols lie in a row that is
  * searched again for every merge; of many, candidates lie in a heap, so that they cost n log n.
- */
+ *
+ * The heap is not updated when a merge makes candidates stale: a candidate that comes up is
+ * compared with the symbols as they are now, and dropped if its pair is no more. Each merge
+ * adds two candidates at most, which bounds the heap by 3 n. */
 #include "base/mem.h"
 #include "tokenizer/tokenizer_priv.h"
 
@@ -10,6 +13,7 @@ enum { FIRST_SLOTS = 1 << 10, MAX_PROBES = 1 << 12 };
 
 /* ---- the table of merges ---- */
 
+/* Ids are dense small numbers, so the product spreads them and its upper bits are folded in. */
 static size_t slot_of(const struct ss_tokenizer_bpe *bpe, uint64_t pair)
 {
     pair *= UINT64_C(0x9E3779B97F4A7C15);
@@ -45,6 +49,7 @@ static const struct ss_tokenizer_merge *find_merge(const struct ss_tokenizer_bpe
     return merge == NULL || merge->id < 0 ? NULL : merge;
 }
 
+/* At most half full: most probes end at once. */
 static ss_status grow(struct ss_tokenizer_bpe *bpe, ss_err *err)
 {
     struct ss_tokenizer_bpe bigger = {.n_slots =
@@ -101,6 +106,7 @@ static struct neighbours neighbours_at(const struct ss_tokenizer_bpe *bpe, const
                          : (struct neighbours){merge->rank, merge->id};
 }
 
+/* After a merge only the two pairs beside it are asked for anew. */
 size_t ss_tokenizer_bpe_merge_few(const struct ss_tokenizer_bpe *bpe, int32_t *ids, size_t n)
 {
     struct neighbours pairs[SS_TOKENIZER_BPE_FEW]; /* [n - 1] */
@@ -133,6 +139,7 @@ size_t ss_tokenizer_bpe_merge_few(const struct ss_tokenizer_bpe *bpe, int32_t *i
 
 /* ---- merging many ---- */
 
+/* By rank, then by place: the order of the reference. */
 static bool comes_first(const struct ss_tokenizer_candidate *a,
                         const struct ss_tokenizer_candidate *b)
 {
@@ -168,6 +175,7 @@ static struct ss_tokenizer_candidate pop_candidate(struct ss_tokenizer_token_scr
     return top;
 }
 
+/* Push the merge of a symbol with the next one, if there is one. */
 static void consider(const struct ss_tokenizer_bpe *bpe,
                      struct ss_tokenizer_token_scratch *scratch, uint32_t at)
 {

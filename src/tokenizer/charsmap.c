@@ -1,8 +1,8 @@
 /* The compiled map of sentence-piece models: texts and what they become.
  *
  *   u32           bytes of the trie, little-endian like all that follows
- *   u32 [n]       the trie, a double array: bits 0-7 and 31 label, 8 a value follows, 9-30
- * offset bytes         texts that end with NUL; a value is where one begins
+ *   u32 [n]       the trie, a double array: bits 0-7 and 31 label, 8 a value follows, 9-30 offset
+ *   bytes         texts that end with NUL; a value is where one begins
  *
  * The reference reads the map in a way of its own, which is kept: a cluster of characters of up
  * to 5 bytes becomes what the shortest of its beginnings that the map has becomes, as a whole;
@@ -17,6 +17,7 @@ enum { MAX_CLUSTER_BYTES = 5, MAX_UNITS = 1 << 24, MAX_MAPPED_BYTES = 128 };
 
 /* ---- the trie ---- */
 
+/* Offsets beyond 21 bits are stored in multiples of 256, which bit 9 says. */
 static uint32_t offset_of(uint32_t unit)
 {
     return unit >> 10 << ((unit & UINT32_C(1) << 9) >> 6);
@@ -131,6 +132,8 @@ out:
     return status;
 }
 
+/* ASCII that the map does not have, and that no mark follows, is copied: a cluster of its
+ * own. */
 ss_status ss_tokenizer_charsmap_run(const struct ss_tokenizer_charsmap *map,
                                     const struct ss_tokenizer_points *in,
                                     struct ss_tokenizer_points *out, size_t *n_start,

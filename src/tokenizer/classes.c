@@ -279,6 +279,10 @@ static ss_status take_unknown(struct ss_tokenizer_loading *loading, const char *
     return SS_OK;
 }
 
+/* In the reference's order: the caller's tokenizer_type over all; else the name in
+ * tokenizer_config.json, else in config.json; else the model's type. Then exceptions: models
+ * that are read by tokenizer.json whatever they name, and a class that without tokenizer.json
+ * is another. */
 ss_status ss_tokenizer_choose_class(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     const struct ss_tokenizer_json_file *config = &loading->config,

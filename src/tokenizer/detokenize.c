@@ -53,6 +53,7 @@ static bool begins_with(const struct ss_text *text, const char *affix)
     return n > 0 && text->n_bytes >= n && memcmp(text->data, affix, n) == 0;
 }
 
+/* A continuing piece loses its prefix and its space; the first token has neither. */
 static void join_wordpiece(const struct ss_tokenizer_decoder *decoder, struct ss__buf *buf,
                            struct ss_text token, bool first)
 {
@@ -86,6 +87,7 @@ static void join_bytes(struct ss__buf *buf, struct ss_text token)
     }
 }
 
+/* The space that tokenising put before the text is taken away again, unless none was. */
 static void join_metaspace(const struct ss_tokenizer_decoder *decoder, struct ss__buf *buf,
                            struct ss_text token, bool first)
 {

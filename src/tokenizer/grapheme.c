@@ -1,5 +1,7 @@
 /* Clusters of characters that are read together, by the rules of Unicode annex 29, with the
- * reference's tables. */
+ * reference's tables. The rules ask about two neighbours, and three of them about what came
+ * before: an even number of regional indicators, a picture before a joiner, a consonant before
+ * a linker. So a cluster is a small state that every character changes. */
 #include "tokenizer/tokenizer_priv.h"
 
 #include "tokenizer/grapheme_tables.inc"
@@ -94,6 +96,7 @@ static bool is_control(unsigned class)
     return class == CR || class == LF || class == CONTROL;
 }
 
+/* GB3 to GB13, those that forbid a break; where none holds, there is one. */
 static bool joins(const struct cluster *cluster, unsigned record)
 {
     const unsigned class = record & CLASS_MASK;

@@ -8,7 +8,11 @@
  *   special_tokens_map.json  tokens with a role, where the config lists no added tokens
  *   added_tokens.json        older form of added tokens, likewise
  *   config.json              only for the class, where the above name none
- */
+ *
+ * Loading fills a tokenizer in steps that need each other's results: class, model (vocabulary),
+ * pipeline, added tokens, what these look like in normalised text, tables for the fast ways,
+ * fingerprint. Files are trees that live as long as loading; what the tokenizer keeps is copied
+ * into its own arena. docs/spec/encoders.md, §5. */
 #include <string.h>
 
 #include "base/file.h"
@@ -32,6 +36,7 @@ enum { N_VOCAB_FILES = sizeof vocab_files / sizeof vocab_files[0] };
 
 /* ---- files ---- */
 
+/* A file that is not there has no root; its path is set all the same, for messages. */
 static ss_status open_json(const char *folder, const char *name,
                            struct ss_tokenizer_json_file *file, ss_err *err)
 {
@@ -221,7 +226,8 @@ out:
     return status;
 }
 
-/* A hash of all that decides the ids of a word. */
+/* A hash of all that decides the ids of a word: a scratch whose word cache is of another
+ * tokenizer is emptied. Two tokenizers that are equal may share its words. */
 static uint64_t fingerprint_of(const struct ss_tokenizer *self)
 {
     const struct ss_tokenizer_charsmap *map = &self->charsmap;
@@ -277,6 +283,8 @@ static ss_status check_roles(const struct ss_tokenizer_loading *loading, ss_err 
     return SS_OK;
 }
 
+/* In the order of the steps above; the generic class has its template from tokenizer.json, the
+ * others stand begin and end around a text by their roles. */
 static ss_status fill(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     struct ss_tokenizer *self = loading->self;

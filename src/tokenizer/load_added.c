@@ -1,6 +1,9 @@
 /* Added tokens and tokens with a role (begin, end, unknown, mask, ...), gathered from all files
  * in the order in which the reference adds them, since that order gives new tokens their ids.
- */
+ *
+ * For each role the text is what the caller, the map of special tokens or the config says, else
+ * that of the class; a null takes it away. Lists of tokens are sorted by id before they are
+ * added, and of two with one id the later one read counts. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +25,7 @@ static const struct role {
 };
 enum { N_ROLES = sizeof roles / sizeof roles[0] };
 
+/* A token that a list names, before it is added. */
 struct entry {
     int64_t id;
     size_t order;

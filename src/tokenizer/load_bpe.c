@@ -19,6 +19,7 @@ struct adding {
     struct ss__buf merged; /* the text of the pair in work */
 };
 
+/* Both tokens of a merge, and what it makes, have to be in the vocabulary. */
 static ss_status find_token(const struct adding *adding, const char *text, size_t n_bytes,
                             int32_t *id, ss_err *err)
 {

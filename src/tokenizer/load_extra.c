@@ -6,8 +6,8 @@
  *           of the map of special tokens, those whose value is a text, and the members of
  *           `extra_special_tokens` where that is an object; a name again takes the new value
  *   lists   `extra_special_tokens`; `additional_special_tokens` where the other is missing or
- *           empty, and beside an object; in the place of the latter what a SentencePiece file
- * has */
+ *           empty, and beside an object; in the place of the latter what a SentencePiece file has
+ */
 #include <string.h>
 
 #include "base/mem.h"
@@ -23,6 +23,7 @@ static bool has_token_suffix(const char *key)
 
 /* ---- tokens with names ---- */
 
+/* A name keeps its place in the order, and takes the newer value. */
 static ss_status put(struct ss_tokenizer_loading *loading, const char *key,
                      const struct ss__json *value, const char *text, ss_err *err)
 {
@@ -54,6 +55,7 @@ static ss_status put_keys(struct ss_tokenizer_loading *loading, struct ss__json 
     return SS_OK;
 }
 
+/* A member of the map of special tokens, which is not read beside a list in the config. */
 static struct ss__json *map_member(const struct ss_tokenizer_loading *loading, const char *key)
 {
     return ss_tokenizer_load_lists_added(loading)

@@ -19,6 +19,7 @@ static const char *model_kind(const struct ss__json *model)
     return ss__json_is_array(ss__json_get(model, "vocab")) ? "Unigram" : "WordPiece";
 }
 
+/* Settings of the model count for the generic class alone; known classes have their own. */
 static ss_status read_wordpiece(struct ss_tokenizer_loading *loading,
                                 const struct ss__json *model, ss_err *err)
 {

@@ -1,4 +1,7 @@
-/* The normaliser: of tokenizer.json for the generic class, or as the known classes make it. */
+/* The normaliser: of tokenizer.json for the generic class, or as the known classes make it.
+ * Each normalizer of the file becomes one or several steps over code points (normalize.c);
+ * those that are not in the table are refused by name, since leaving one out would change ids
+ * without a word. */
 #include <string.h>
 
 #include "base/base64.h"
@@ -10,6 +13,7 @@ enum { MAX_SEQUENCE_DEPTH = 4, MAX_TEXT_BYTES = 64 };
 
 /* ---- the BERT normaliser ---- */
 
+/* The five steps of BertNormalizer in its order; docs/spec/encoders.md, §6.1 to 6.3. */
 ss_status ss_tokenizer_push_bert(struct ss_tokenizer_normalizer *normalizer,
                                  const struct ss_tokenizer_bert_settings *settings, ss_err *err)
 {

@@ -52,6 +52,8 @@ static ss_status compare_pipeline(const struct ss_tokenizer_loading *loading,
     return SS_OK;
 }
 
+/* A BERT class builds its pipeline from tokenizer_config.json and takes only the vocabulary
+ * from tokenizer.json, as the reference does; where the two differ, users are told. */
 static ss_status load_bert(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     const struct ss_tokenizer_json_file *config = &loading->config;
@@ -93,6 +95,7 @@ static void warn_normalizer(const struct ss_tokenizer_loading *loading, const ch
                  has_any && !ss_tokenizer_json_is_type(normalizer, kept));
 }
 
+/* Byte-level BPE with the words of GPT-2. */
 static ss_status load_roberta(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     const struct ss_tokenizer_json_file *config = &loading->config;
@@ -110,6 +113,7 @@ static ss_status load_roberta(struct ss_tokenizer_loading *loading, ss_err *err)
     return SS_OK;
 }
 
+/* Unigram over a precompiled map and Metaspace. */
 static ss_status load_xlm_roberta(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     const struct ss_tokenizer_json_file *config = &loading->config;

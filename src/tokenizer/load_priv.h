@@ -1,4 +1,9 @@
-/* What the files that read a tokenizer folder share. */
+/* What the files that read a tokenizer folder share.
+ *
+ * All functions here are called by the one thread that loads; errors name the file and key:
+ * SS_E_DATA for what is damaged, SS_E_UNSUPPORTED for what the reference does and this room
+ * does not, SS_E_LIMIT, SS_E_NOMEM. JSON trees are borrowed from `loading`; texts that the
+ * tokenizer keeps are copied to its arena. */
 #ifndef SS_TOKENIZER_LOAD_PRIV_H
 #define SS_TOKENIZER_LOAD_PRIV_H
 
@@ -59,6 +64,8 @@ struct ss_tokenizer_class {
     size_t n_replaced; /* how many of the first pieces of a SentencePiece file are left out */
 };
 
+/* A tokenizer while it is read: the files, the class, and what has been found so far. Owns its
+ * files and lists, and `self` until it is handed out. */
 struct ss_tokenizer_loading {
     const struct ss_tokenizer_options *options;
     const struct ss_tokenizer_class *class;
@@ -105,6 +112,7 @@ SS_MUST_USE ss_status ss_tokenizer_unigram_add(struct ss_tokenizer *tokenizer,
                                                ss_err *err);
 SS_MUST_USE ss_status ss_tokenizer_unigram_prepare(struct ss_tokenizer *tokenizer,
                                                    int64_t unknown, ss_err *err);
+/* The id of Unigram's unknown piece, by the class. */
 int64_t ss_tokenizer_unknown_id(const struct ss_tokenizer_loading *loading);
 /* vocab.json and merges.txt. */
 SS_MUST_USE ss_status ss_tokenizer_load_bpe_files(struct ss_tokenizer_loading *loading,
@@ -120,6 +128,7 @@ SS_MUST_USE ss_status ss_tokenizer_load_ids(struct ss_tokenizer_loading *loading
 /* All that the generic class reads from tokenizer.json but model and added tokens. */
 SS_MUST_USE ss_status ss_tokenizer_load_generic_pipeline(struct ss_tokenizer_loading *loading,
                                                          ss_err *err);
+/* Parts of that: the normaliser and the splitters. */
 SS_MUST_USE ss_status ss_tokenizer_load_normalizer(struct ss_tokenizer_loading *loading,
                                                    ss_err *err);
 SS_MUST_USE ss_status ss_tokenizer_load_splitters(struct ss_tokenizer_loading *loading,

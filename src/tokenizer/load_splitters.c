@@ -1,4 +1,6 @@
-/* The pre-tokenizer of tokenizer.json, or of a known class, as a list of splitters. */
+/* The pre-tokenizer of tokenizer.json, or of a known class, as a list of splitters. Byte-level
+ * ones cut text and then write it as bytes; the latter is left to the model where that is BPE
+ * and nothing comes between, since it then reads bytes as they are. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -38,6 +40,7 @@ static ss_status write_bytes(const struct reading *reading, ss_err *err)
     return SS_OK;
 }
 
+/* The next one, behind the writing of bytes that a splitter before it has left over. */
 static ss_status next_splitter(const struct reading *reading,
                                struct ss_tokenizer_splitter **out, ss_err *err)
 {
@@ -95,6 +98,8 @@ static ss_status read_byte_level(const struct reading *reading, const struct ss_
     return SS_OK;
 }
 
+/* Spaces become the replacement, and words begin with it. `add_prefix_space` is the older form
+ * of the prepend scheme. */
 static ss_status read_metaspace(const struct reading *reading, const struct ss__json *object,
                                 ss_err *err)
 {

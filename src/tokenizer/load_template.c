@@ -1,4 +1,6 @@
-/* The post-processor of the generic class: ids in front of a text and behind it. */
+/* The post-processor of the generic class: ids in front of a text and behind it. Only what is
+ * put around one text is read, and only where the text stands once: pairs of texts are not
+ * embedded. */
 #include <string.h>
 
 #include "tokenizer/load_priv.h"
@@ -74,6 +76,7 @@ static ss_status read_template(struct ss_tokenizer_loading *loading,
     return SS_OK;
 }
 
+/* BertProcessing and RobertaProcessing: `cls` and `sep`, each [text, id]. */
 static ss_status read_pair(struct ss_tokenizer_loading *loading, const struct ss__json *object,
                            ss_err *err)
 {

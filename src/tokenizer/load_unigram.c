@@ -58,6 +58,8 @@ static double as_reference_reads(double exact)
     return exact < 0 ? -value : value;
 }
 
+/* A piece that comes twice keeps both ids, of which its text leads to the later one, as
+ * there. */
 ss_status ss_tokenizer_unigram_add(struct ss_tokenizer *self, const char *piece, size_t n_bytes,
                                    double score, ss_err *err)
 {

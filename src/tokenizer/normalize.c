@@ -1,4 +1,10 @@
-/* The normaliser: steps over code points, each exact for the reference's Unicode versions. */
+/* The normaliser: steps over code points, each exact for the reference's Unicode versions.
+ *
+ * A text is decoded once, goes through the steps as code points between two buffers, and is
+ * encoded once. Each step also carries along how much of the beginning came from the text's
+ * first character (n_start), by which a splitter later knows whether a word begins the text:
+ * the reference tracks offsets for that. Most texts never come here: normalize_parts.c passes
+ * over ASCII that no step changes. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -123,6 +129,7 @@ static void sort_short_run(uint32_t *run, size_t n)
     }
 }
 
+/* By counting, stable: a hostile text may be one run of a million marks. */
 static ss_status sort_long_run(struct ss_tokenizer_points *spare, uint32_t *run, size_t n,
                                ss_err *err)
 {

@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "tokenizer/tokenizer_priv.h"
 
+/* Whether one of 64 bytes may change; for runs of spaces the byte behind them is read as
+ * well. */
 static bool changes_block(const struct ss_tokenizer_normalizer *normalizer, const char *text)
 {
     bool changes = false;

@@ -2,12 +2,15 @@
  * in one. Protocol buffers, of which these fields count:
  *
  *   ModelProto      1 pieces (repeated)  2 trainer_spec  3 normalizer_spec
- *   SentencePiece   1 piece (text)  2 score (f32)  3 type: 1 normal, 3 control, 4 user-defined,
- * … TrainerSpec     3 model_type: 1 Unigram NormalizerSpec  2 precompiled_charsmap (bytes)
+ *   SentencePiece   1 piece (text)  2 score (f32)  3 type: 1 normal, 3 control, 4 user-defined, …
+ *   TrainerSpec     3 model_type: 1 Unigram
+ *   NormalizerSpec  2 precompiled_charsmap (bytes)
  *
  * A field is a varint of number << 3 | form: 0 varint, 1 eight bytes, 2 length and bytes, 5
  * four bytes. The vocabulary of the classes is not that of the file: the first pieces are
- * replaced by tokens with a role, and the mask comes last. */
+ * replaced by tokens with a role, and the mask comes last. Lengths are compared with the bytes
+ * that are left, messages are not nested deeper than these, and fields that do not count are
+ * passed over. */
 #include <string.h>
 
 #include "base/file.h"
@@ -55,6 +58,7 @@ static void advance(struct message *message, size_t n)
     message->rest.n_bytes -= n;
 }
 
+/* Seven bits a byte, the lowest first; the tenth byte has one bit left. */
 static bool read_varint(struct message *message, uint64_t *value)
 {
     *value = 0;
@@ -193,6 +197,7 @@ static ss_status add_piece(struct building *building, const struct piece *piece,
     return SS_OK;
 }
 
+/* A file of another model type (BPE, word, char) has pieces and scores of another meaning. */
 static ss_status check_trainer(struct message *message, ss_err *err)
 {
     struct field field;

@@ -1,5 +1,12 @@
-/* Each splitter finds the next place to cut. They run one behind the other over spans,
- * without copies of the text. */
+/* Each splitter finds the next place to cut. They run one behind the other over spans, without
+ * copies of the text.
+ *
+ * A splitter's part goes to the next one at once, by recursion that is as deep as there are
+ * splitters, and from the last one to the model. So no list of parts is kept, and cutting ends
+ * as soon as a text has as many ids as are wanted. Behaviours (removed, isolated, merged …)
+ * decide whether a part joins the one before it, for which one part is held back. The last
+ * splitter of byte-level models, which nearly all texts go through, has a loop of its own
+ * (add_matches) that takes cuts 64 bytes at a time. */
 #include "tokenizer/split.h"
 
 #include <string.h>
@@ -123,6 +130,7 @@ static bool begins_with(const struct ss_text *text, const char *with, size_t n)
     return text->n_bytes >= n && memcmp(text->data, with, n) == 0;
 }
 
+/* Every space becomes the replacement. */
 static void add_marked(struct ss__buf *buf, const struct ss_tokenizer_splitter *splitter,
                        const struct ss_text *text)
 {
@@ -137,7 +145,7 @@ static void add_marked(struct ss__buf *buf, const struct ss_tokenizer_splitter *
     }
 }
 
-/* Change a piece as its splitter asks; a changed text lives in the buffer of the level. */
+/* Every byte as byte-level models write it. */
 static void add_bytes(struct ss__buf *buf, struct ss_tokenizer_span *span)
 {
     const struct ss_text *text = &span->text;
@@ -160,6 +168,7 @@ static size_t marked_start(const struct ss_tokenizer_splitter *splitter,
     return n;
 }
 
+/* Change a piece as its splitter asks; a changed text lives in the buffer of the level. */
 static ss_status edit(const struct ss_tokenizer_splitter *splitter, struct ss__buf *buf,
                       struct ss_tokenizer_span *span, ss_err *err)
 {
@@ -223,6 +232,8 @@ struct cut {
     bool is_match;
 };
 
+/* The part that was held back goes to the next splitter, with what of the text's first
+ * character is in it. */
 static ss_status emit(struct cut *cut, ss_err *err)
 {
     const struct ss_tokenizer_span part = {

@@ -131,6 +131,8 @@ static size_t skip_lead(const struct ss_text *text, size_t at)
 
 /* ---- the patterns ---- */
 
+/* The alternatives of the pattern in their order; the last two match any white space that is
+ * left. */
 bool ss_tokenizer_find_gpt2(const struct ss_tokenizer_splitter *splitter,
                             const struct ss_text *text, size_t at, size_t *start, size_t *stop)
 {
@@ -259,6 +261,7 @@ static size_t skip_capitals(const struct ss_text *text, size_t at)
     return skip_run(text, at, SS_TOKENIZER_SPLIT_UPPER, 0);
 }
 
+/* Four alternatives for letters: each of the two kinds of words, behind a lead or not. */
 bool ss_tokenizer_find_gpt4o(const struct ss_tokenizer_splitter *splitter,
                              const struct ss_text *text, size_t at, size_t *start, size_t *stop)
 {
@@ -302,6 +305,8 @@ static const struct {
      ss_tokenizer_find_gpt4o, 3},
 };
 
+/* By the text of the expression, letter for letter: an expression that differs in a character
+ * may cut elsewhere, and there is no engine for expressions in general. */
 bool ss_tokenizer_find_pattern(const char *pattern, struct ss_tokenizer_splitter *splitter)
 {
     for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {

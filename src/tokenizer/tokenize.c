@@ -1,5 +1,10 @@
 /* Text to ids: added tokens are matched in the raw text, then out of the normalised text; what
- * is left between them goes to the kind of pieces. */
+ * is left between them goes to the kind of pieces.
+ *
+ * A text is copied once into memory with 64 readable bytes behind it, which all searches by
+ * blocks rely on. Ids are gathered in the scratch until the limit is reached, since where a
+ * text is cut off is known only then (and on the left only at its end), and are copied behind
+ * each other into the batch. */
 #include <string.h>
 
 #include "base/mem.h"

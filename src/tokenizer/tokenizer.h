@@ -1,4 +1,9 @@
-/* Text to token ids and back, with ids equal to the reference tokenizer's on every input. */
+/* Text to token ids and back, with ids equal to the reference tokenizer's on every input.
+ *
+ * A loaded tokenizer does not change: threads share it, each with a scratch of its own. Ids
+ * depend on the text alone; the word cache in the scratch changes nothing but the time. What
+ * the reference is, and how the claim is tested: docs/numerics.md, "Encoders";
+ * docs/spec/encoders.md, §5 to 7. */
 #ifndef SS_TOKENIZER_H
 #define SS_TOKENIZER_H
 
@@ -23,8 +28,11 @@ struct ss_tokenizer_options {
 
 /* Load the tokenizer of a model folder.
  *
- * out      gives; immutable, shared by all threads
- * Errors   SS_E_NOINPUT (no tokenizer files), SS_E_DATA, SS_E_UNSUPPORTED (named)
+ * folder   borrowed for the call, as are the options (NULL: defaults) out      gives
+ * (ss_tokenizer_free); immutable, shared by all threads; NULL on error
+ * Errors   SS_E_NOINPUT (no tokenizer files), SS_E_DATA, SS_E_UNSUPPORTED (a class, key or step by its
+ *          name), SS_E_LIMIT, SS_E_NOMEM
+ * Threads  any
  * Source   tests/unit/test_tokenizer_data.c, tests/oracle/test_tokenizer.py */
 SS_MUST_USE ss_status ss_tokenizer_load(const char *folder,
                                         const struct ss_tokenizer_options *options,
@@ -51,6 +59,7 @@ struct ss_tokenizer_tokens {
     size_t n_texts;
     size_t ids_capacity, offsets_capacity;
 };
+/* Empty a batch and keep its memory; release it. */
 void ss_tokenizer_tokens_reset(struct ss_tokenizer_tokens *tokens);
 void ss_tokenizer_tokens_release(struct ss_tokenizer_tokens *tokens);
 static inline size_t ss_tokenizer_tokens_n_ids(const struct ss_tokenizer_tokens *tokens)
@@ -60,21 +69,29 @@ static inline size_t ss_tokenizer_tokens_n_ids(const struct ss_tokenizer_tokens 
 
 /* Per-thread memory of the tokenizer: buffers and the cache of words. */
 struct ss_tokenizer_token_scratch;
+/* Some megabytes, nearly all of it the word cache; gives *out. Errors: SS_E_NOMEM. One thread
+ * at a time. */
 SS_MUST_USE ss_status ss_tokenizer_token_scratch_new(struct ss_tokenizer_token_scratch **out,
                                                      ss_err *err);
 void ss_tokenizer_token_scratch_free(struct ss_tokenizer_token_scratch *scratch);
 size_t
 ss_tokenizer_token_scratch_bytes(const struct ss_tokenizer_token_scratch *scratch); /* about */
 
-/* Append one text: begin, the first max_ids - 2 pieces, end. max_ids 0: no limit. Invalid UTF-8
- * is read as U+FFFD per maximal invalid part. Errors: SS_E_NOMEM. */
+/* Append one text: begin, the first max_ids - 2 pieces (the last, where the tokenizer truncates
+ * on the left), end.
+ *
+ * text     borrowed; invalid UTF-8 is read as U+FFFD per maximal invalid part max_ids  with
+ * begin and end; 0: no limit tokens   gets one text more; unchanged on error
+ * Errors   SS_E_NOMEM, SS_E_LIMIT (a word of gigabytes)
+ * Threads  one call per scratch */
 SS_MUST_USE ss_status ss_tokenizer_tokenize(const struct ss_tokenizer *tokenizer,
                                             struct ss_tokenizer_token_scratch *scratch,
                                             struct ss_text text, size_t max_ids,
                                             struct ss_tokenizer_tokens *tokens, ss_err *err);
 
 /* Text of ids, as the reference's decode with clean-up; gives a terminated string (ss__free).
- * With skip_special, special tokens are left out. */
+ * With skip_special, special tokens are left out; ids without a text always are. Errors:
+ * SS_E_UNSUPPORTED (the tokenizer's decoder), SS_E_NOMEM. Threads: any. */
 SS_MUST_USE ss_status ss_tokenizer_detokenize(const struct ss_tokenizer *tokenizer,
                                               const int32_t *ids, size_t n_ids,
                                               bool skip_special, char **out, ss_err *err);

@@ -1,5 +1,12 @@
 /* What the files of this room share: the loaded tokenizer, the scratch memory of a call, and
- * the stages of a text: added tokens, normaliser, words, tokens. */
+ * the stages of a text: added tokens, normaliser, words, tokens.
+ *
+ *   raw text     added tokens that are matched as they stand are cut out          added.c
+ *   stretches    normalised where something may change                            normalize*.c
+ *   normalised   added tokens that are matched in normalised text are cut out     added.c
+ *   words        by splitters, or by the model's own way over text                split*.c, words.c
+ *   ids          from the word cache, or from the model                           bpe, unigram, wordpiece
+ */
 #ifndef SS_TOKENIZER_PRIV_H
 #define SS_TOKENIZER_PRIV_H
 
@@ -71,6 +78,7 @@ struct ss_tokenizer_added_set {
     size_t n_tokens;
 };
 
+/* All added tokens, and the two sets that are searched in a text. */
 struct ss_tokenizer_added {
     struct ss_tokenizer_added_token *tokens; /* in the order they were added */
     size_t n_tokens, tokens_capacity;
@@ -308,6 +316,7 @@ typedef enum ss_tokenizer_metaspace {
                                          */
 } ss_tokenizer_metaspace;
 
+/* A loaded tokenizer. Immutable; owns all it points to. */
 struct ss_tokenizer {
     const struct ss_tokenizer_model *model;
     struct ss_tokenizer_vocab vocab;
@@ -404,6 +413,7 @@ struct ss_tokenizer_lattice_node {
     int32_t id; /* -1: not reached */
 };
 
+/* Memory of a call, which grows to the largest one and is used again. One thread at a time. */
 struct ss_tokenizer_token_scratch {
     struct ss_tokenizer_word_cache cache;
     uint64_t cache_fingerprint; /* fingerprint of the tokenizer that these words belong to */

@@ -1,5 +1,7 @@
-/* An edge is a node, a byte and the node that it leads to, packed into 64 bits; a step is
- * one look into an open-addressed table. */
+/* An edge is a node, a byte and the node that it leads to, packed into 64 bits; a step is one
+ * look into an open-addressed table. Against arrays of children this takes 12 bytes for an edge
+ * instead of a table a node, and a step still costs about one cache line. Probes are bounded
+ * while the trie is filled, so that no file can make searching it slow. */
 #include "tokenizer/trie.h"
 
 #include "base/mem.h"
@@ -44,6 +46,7 @@ static ss_status grow_edges(struct ss_tokenizer_trie *trie, ss_err *err)
     return SS_OK;
 }
 
+/* A node of its own for each beginning of a text; its value is -1 until a text ends there. */
 static ss_status add_node(struct ss_tokenizer_trie *trie, uint32_t *node, ss_err *err)
 {
     if (trie->n_nodes >= SS_TOKENIZER_TRIE_MAX_NODES) {

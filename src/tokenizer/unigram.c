@@ -1,6 +1,13 @@
 /* Unigram: of all ways to cut a word into pieces the one with the best total score is taken,
- * found from left to right: for each place the best way to come there. Sums are in float64 and
- * in this order, and of equal ones the first found stays, as in the reference. */
+ * found from left to right (Viterbi): for each place the best way to come there. Sums are in
+ * float64 and in this order, and of equal ones the first found stays, as in the reference.
+ *
+ * A place is a byte of the word; ends[place] holds the best score of a way to it and the piece
+ * that it ends with. Pieces that begin at a place are found by one walk down the trie. A
+ * character that is no piece by itself gets the unknown one, with a score below all others, so
+ * every word has a way; unknown neighbours then become one. At the end the chain from the last
+ * place is turned round in the same array. Nearly equal sums turn on the last bit:
+ * load_unigram.c reads scores as the reference does (docs/numerics.md, "Encoders"). */
 #include <string.h>
 
 #include "base/mem.h"

@@ -17,6 +17,8 @@ static ss_status reach(struct ss_tokenizer_vocab *vocab, size_t id, ss_err *err)
     return SS_OK;
 }
 
+/* Of a text that comes twice the later id counts, and the earlier becomes a gap, as in the
+ * reference's map. */
 ss_status ss_tokenizer_vocab_add(struct ss_tokenizer_vocab *vocab, const char *text,
                                  size_t n_bytes, int64_t id, ss_err *err)
 {

@@ -31,15 +31,15 @@ enum {
 struct ss_tokenizer_short_entry {
     uint64_t key[2]; /* the word, zeros, and in the last byte its length and 1; 0: free */
     int32_t ids[SS_TOKENIZER_SHORT_IDS];
-    uint8_t n_ids, n_uses; /* n_uses 0: free */
+    uint8_t n_ids, n_uses; /* uses: met again, fewer with time */
 };
 
 /* 64 bytes: a word that is longer, or has more ids. */
 struct ss_tokenizer_long_entry {
     uint64_t key[SS_TOKENIZER_CACHED_BYTES / 8]; /* zeros behind the last */
     int32_t ids[SS_TOKENIZER_CACHED_IDS];
-    uint8_t length;        /* in bytes, and 1; 0: free */
-    uint8_t n_ids, n_uses; /* n_uses 0: free */
+    uint8_t length; /* in bytes, and 1; 0: free */
+    uint8_t n_ids, n_uses;
 };
 
 struct ss_tokenizer_word_cache {
@@ -65,6 +65,7 @@ void ss_tokenizer_word_cache_add(struct ss_tokenizer_word_cache *cache,
 
 /* ---- inside ---- */
 
+/* The words that the short table cannot hold. */
 int ss_tokenizer_word_cache_find_long(struct ss_tokenizer_word_cache *cache,
                                       const struct ss_text *word, int32_t *ids);
 
@@ -84,6 +85,7 @@ static inline void ss_tokenizer_word_cache_key(const struct ss_text *word, size_
     }
 }
 
+/* Both halves of a product: every bit of the key reaches the set's number. */
 static inline uint64_t ss_tokenizer_word_cache_hash(uint64_t a, uint64_t b)
 {
     __extension__ typedef unsigned __int128 wide;
@@ -92,6 +94,8 @@ static inline uint64_t ss_tokenizer_word_cache_hash(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/* Words of different lengths that are equal but for zeros at the end stay apart by the
+ * length. */
 static inline void ss_tokenizer_short_key(const struct ss_text *word, uint64_t key[2])
 {
     ss_tokenizer_word_cache_key(word, 2, key);

@@ -3,7 +3,8 @@
  * Printable ASCII needs no normaliser but lower-casing, and neither ASCII white space nor ASCII
  * punctuation can be changed by what stands beside it. So raw text is cut at those, and each
  * stretch between them is a unit: pure ASCII ones are split at once, others go through the
- * normaliser, and the ids of both are remembered by the stretch's raw bytes. */
+ * normaliser, and the ids of both are remembered by the stretch's raw bytes.
+ * docs/spec/encoders.md, §6. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -174,6 +175,7 @@ static ss_status add_raw(const struct ss_tokenizer *self,
         }
         const size_t start = at;
         unsigned seen = 0;
+        /* words and what is slow are the two lowest classes */
         for (; at < n_bytes && class_of[(uint8_t)text[at]] <= BYTE_SLOW; at++) {
             seen |= class_of[(uint8_t)text[at]];
         }

@@ -1,4 +1,9 @@
-/* Text between added tokens through normaliser, splitters and model, word by word. */
+/* Text between added tokens through normaliser, splitters and model, word by word.
+ *
+ * Metaspace tokenizers, whose words begin with a replacement for the space, have a way of their
+ * own: where the splitters are the usual ones, words are found by their spaces alone, and
+ * cached without the replacement, so that the text need not be copied with replacements in it.
+ * A text that has the replacement character itself takes the general way. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -89,6 +94,8 @@ struct space_walk {
         spaces; /* places of it that may be one: also all longer characters where some are */
 };
 
+/* Every lead byte of a longer character may be white space; next_space looks at the
+ * character. */
 static uint64_t spaces_in(const struct space_walk *walk, size_t block)
 {
     const char *text = walk->text->data + block;
