@@ -54,7 +54,7 @@ static ss_status read_sizes(const char *path, const struct ss__json *json,
         const char *key;
         size_t max, otherwise;
         size_t *value;
-    } input_rms[] = {
+    } sizes[] = {
         {keys->width, MAX_WIDTH, defaults->width, &config->width},
         {keys->layers, SS_ENCODER_MAX_LAYERS, defaults->layers, &config->n_layers},
         {keys->heads, MAX_WIDTH, defaults->heads, &config->n_heads},
@@ -63,16 +63,15 @@ static ss_status read_sizes(const char *path, const struct ss__json *json,
         {keys->positions, MAX_ROWS, defaults->positions, &config->n_positions},
         {keys->types, MAX_ROWS, defaults->types, &config->n_types},
     };
-    for (size_t i = 0; i < sizeof input_rms / sizeof input_rms[0]; i++) {
-        const bool is_of_width =
-            input_rms[i].otherwise == 0; /* where null is the default too */
-        if (input_rms[i].key == NULL) {
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        const bool is_of_width = sizes[i].otherwise == 0; /* where null is the default too */
+        if (sizes[i].key == NULL) {
             continue;
         }
-        *input_rms[i].value = is_of_width ? 4 * config->width : input_rms[i].otherwise;
-        if (!is_of_width || !ss__json_is_null(ss__json_get(json, input_rms[i].key))) {
-            SS_RETURN_IF_ERROR(read_size(path, json, input_rms[i].key, input_rms[i].max,
-                                         input_rms[i].value, err));
+        *sizes[i].value = is_of_width ? 4 * config->width : sizes[i].otherwise;
+        if (!is_of_width || !ss__json_is_null(ss__json_get(json, sizes[i].key))) {
+            SS_RETURN_IF_ERROR(
+                read_size(path, json, sizes[i].key, sizes[i].max, sizes[i].value, err));
         }
     }
     if (config->width % config->n_heads != 0) {

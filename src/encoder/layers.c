@@ -254,7 +254,7 @@ static ss_status make_vectors(struct ss_encoder_layer *l,
         float **vector;
         size_t n;
         bool is_there;
-    } layer_tensors[] = {
+    } parts[] = {
         {&l->qkv_bias, 3 * d, body->has_attention_bias},
         {&l->context_bias, d, body->has_attention_bias},
         {&l->inner_bias, f, body->has_inner_bias},
@@ -265,18 +265,18 @@ static ss_status make_vectors(struct ss_encoder_layer *l,
         {&l->gain_2, d, true},
         {&l->shift_2, d, true},
     };
-    const size_t n_parts = sizeof layer_tensors / sizeof layer_tensors[0];
+    const size_t n_parts = sizeof parts / sizeof parts[0];
     size_t n = 0;
     for (size_t i = 0; i < n_parts; i++) {
-        n += layer_tensors[i].is_there ? ss__round_up(layer_tensors[i].n, 16) : 0;
+        n += parts[i].is_there ? ss__round_up(parts[i].n, 16) : 0;
     }
     SS_ALLOC_ALIGNED_OR_RETURN(l->vectors, n);
     memset(l->vectors, 0, n * sizeof *l->vectors);
     float *at = l->vectors;
     for (size_t i = 0; i < n_parts; i++) {
-        if (layer_tensors[i].is_there) {
-            *layer_tensors[i].vector = at;
-            at += ss__round_up(layer_tensors[i].n, 16);
+        if (parts[i].is_there) {
+            *parts[i].vector = at;
+            at += ss__round_up(parts[i].n, 16);
         }
     }
     return SS_OK;
@@ -333,9 +333,9 @@ static ss_status make_order(struct layer_job *job, ss_err *err)
     SS_ALLOC_OR_RETURN(job->order, 3 * config->width);
     for (size_t r = 0; r < 3 * config->width; r++) {
         const size_t i = r % head_width, first = r - i;
-        const bool rope_tables = r < 2 * config->width && i < 2 * half;
+        const bool is_rotated = r < 2 * config->width && i < 2 * half;
         const size_t pair = i < half ? 2 * i : 2 * (i - half) + 1;
-        job->order[r] = rope_tables ? first + pair : r;
+        job->order[r] = is_rotated ? first + pair : r;
     }
     return SS_OK;
 }
