@@ -62,6 +62,7 @@ static const struct ss_encoder_known_keys known_keys = {
     .where = "",
 };
 
+/* A config that is being read, with what it says for modules that no pattern names. */
 struct reading {
     const char *file;
     const struct ss__json *json;
@@ -71,6 +72,8 @@ struct reading {
     bool is_stabilized; /* scale by the square root of the rank */
 };
 
+/* Besides LoRA's own kinds of start there are some (PiSSA, OLoRA …) that take a part out of the
+ * base model's weights first: W + scale B A would be wrong for them. */
 static ss_status check_kind(const struct reading *r, const struct ss_log *log, ss_err *err)
 {
     const char *type = "";
@@ -96,6 +99,7 @@ static ss_status check_kind(const struct reading *r, const struct ss_log *log, s
     return ss_encoder_keys_check(r->file, r->json, &known_keys, log, err);
 }
 
+/* PEFT's defaults are 8 for both. */
 static ss_status read_scales(struct reading *r, ss_err *err)
 {
     r->rank = r->alpha = 8;
@@ -192,6 +196,8 @@ static ss_status check_target(const struct reading *r, const char *module, ss_er
 
 /* ---- tensors ---- */
 
+/* `name` without `start`, if it begins so: PEFT names tensors as they lie in its own
+ * wrapper. */
 static const char *skip(const char *name, const char *start)
 {
     const size_t n = strlen(start);
@@ -212,6 +218,8 @@ static const struct end {
     {".lora_embedding_B", .is_b = true, .is_table = true},
 };
 
+/* NULL for a parameter that is kept whole; else *n_module bytes of the name are the
+ * module's. */
 static const struct end *find_end(const char *name, size_t *n_module)
 {
     const size_t n = strlen(name);
@@ -238,6 +246,8 @@ static struct ss_encoder_adapter_delta *need_delta(struct ss_encoder_adapter *ad
     return &adapter->deltas[adapter->n++];
 }
 
+/* The rank is in the tensor's shape and in the config: where the two differ, one of them is of
+ * another adapter. */
 static ss_status add_low_rank(const struct reading *r, const struct ss_weights_tensor *tensor,
                               const struct end *end, const char *module, ss_err *err)
 {
@@ -304,6 +314,7 @@ static ss_status add_tensor(const struct reading *r, const struct ss_weights_ten
                           : add_low_rank(r, tensor, end, module, err);
 }
 
+/* A alone would be a change of nothing, which nobody stores on purpose. */
 static ss_status check_pairs(const struct ss_encoder_adapter *adapter, ss_err *err)
 {
     for (size_t i = 0; i < adapter->n; i++) {
@@ -316,6 +327,7 @@ static ss_status check_pairs(const struct ss_encoder_adapter *adapter, ss_err *e
     return SS_OK;
 }
 
+/* need_delta searches a list, so the number of tensors is bounded before it is called. */
 static ss_status read_tensors(const struct reading *r, ss_err *err)
 {
     struct ss_encoder_adapter *adapter = r->adapter;

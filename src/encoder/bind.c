@@ -1,5 +1,9 @@
-/* Tensors under plain names (stored_names.c), each taken once and counted, so that what is
- * missing and what nobody asked for can be named. */
+/* Tensors under plain names (stored_names.c), each counted as used when it is bound, so that
+ * what is missing and what nobody asked for can be named: a tensor that is left over is a sign
+ * that the config speaks of another model.
+ *
+ * Entries are sorted once and searched; binding does not change them but for `is_used`, so that
+ * layers can be bound in parallel as long as no two threads bind the same name. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +85,8 @@ bool ss_encoder_binder_has(const struct ss_encoder_binder *binder, const char *n
     return find(binder, name) != NULL;
 }
 
+/* Every way to bind goes through here. Errors are of the container: it is the file that the
+ * user can mend. */
 static ss_status take(struct ss_encoder_binder *binder, const char *name,
                       struct ss_encoder_binder_entry **out, ss_err *err)
 {
@@ -95,6 +101,7 @@ static ss_status take(struct ss_encoder_binder *binder, const char *name,
     return SS_OK;
 }
 
+/* Errors are about the tensor (ss__err_about), whichever part of the view fails. */
 ss_status ss_encoder_bind_view(struct ss_encoder_binder *binder, const char *name,
                                size_t n_dims, const uint64_t *shape, const float **out,
                                float **owned, ss_err *err)
@@ -117,7 +124,8 @@ out:
     return status;
 }
 
-/* The rows as an adapter makes them. */
+/* The rows as an adapter makes them: all of them in memory, since the product touches every
+ * row, where a table would otherwise read from the file what a text needs. */
 static ss_status change_table(struct ss_encoder_binder *binder, const char *name,
                               const uint64_t shape[2], struct ss_weights_table *table,
                               ss_err *err)
@@ -166,6 +174,7 @@ out:
     return status;
 }
 
+/* Order within the rows does not matter here: squares are summed over outputs. */
 ss_status ss_encoder_bind_squares(struct ss_encoder_binder *binder, const char *name,
                                   const struct ss_encoder_bound_rows *rows, float *sums,
                                   ss_err *err)
@@ -212,6 +221,7 @@ ss_status ss_encoder_bind_rows(struct ss_encoder_binder *binder, const char *nam
         SS_TRY(ss_tensor_matrix_new(rows->n_total, rows->n_in, precision, matrix, err));
     }
     ss_tensor_matrix_fill(matrix, rows->at, rows->n, view, SS_TENSOR_OUT_BY_IN);
+    /* packed now: what was mapped of the file would only count towards peak memory */
     ss_weights_release_pages(binder->weights, find(binder, name)->tensor);
 out:
     ss__free(ordered);
@@ -255,6 +265,8 @@ out:
     return status;
 }
 
+/* A module after pooling has few tensors and knows them all: one more means that the config
+ * says less than the module computes. */
 static ss_status refuse_unused(const struct ss_encoder_binder *binder, ss_err *err)
 {
     for (size_t i = 0; i < binder->n; i++) {

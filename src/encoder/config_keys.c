@@ -19,6 +19,8 @@ static const char *const common_keys[] = {
     "quantization_config",
 };
 
+/* Read by no one here: they speak of loading, of text generation, of training, or of heads that
+ * embeddings do not pass. */
 static const char *const harmless_keys[] = {
     /* of any config */
     "transformers_version",

@@ -2,7 +2,9 @@
  * `global_attn_every_n_layers` is global, two thetas) and in the later one (`layer_types`,
  * `rope_parameters`). Defaults are those of transformers. Of the keys that are read,
  * `classifier_activation`, `classifier_bias` and `decoder_bias` belong to the head for masks.
- */
+ *
+ * Global layers attend to the whole text, local ones to `local_attention` / 2 tokens on either
+ * side; the two kinds have a rotary base each. */
 #include <string.h>
 
 #include "base/json.h"
@@ -76,6 +78,8 @@ static ss_status read_layer_types(const char *path, const struct ss__json *types
     return SS_OK;
 }
 
+/* The window of the attention counts keys nearer than itself, so it is one more than the
+ * distance that the config allows. */
 static ss_status read_layer_kinds(const char *path, const struct ss__json *json,
                                   struct ss_encoder_config *config, ss_err *err)
 {
@@ -116,6 +120,8 @@ static ss_status read_theta(const char *path, const struct ss__json *json, size_
     return ss__json_number(path, json, keys->theta, theta, err);
 }
 
+/* `rope_parameters` counts over the thetas; a config that has it as one object for all layers
+ * is not of this class. */
 static ss_status read_rope(const char *path, const struct ss__json *json,
                            struct ss_encoder_config *config, ss_err *err)
 {
@@ -148,6 +154,8 @@ static ss_status read_rope(const char *path, const struct ss__json *json,
 
 /* ---- the encoder ---- */
 
+/* Flags are in the body already, as the family has them: a key that is absent leaves them
+ * so. */
 ss_status ss_encoder_config_read_modern(const char *path, const struct ss__json *json,
                                         struct ss_encoder_config *config, ss_err *err)
 {

@@ -66,6 +66,8 @@ static const struct {
     {"glu", SS_TENSOR_ACT_SIGMOID},
 };
 
+/* The published class makes the head's activation of the same key: SiLU for swiglu, GELU
+ * else. */
 static ss_status read_gate(const char *path, const struct ss__json *json,
                            struct ss_encoder_config *config, ss_err *err)
 {
@@ -85,6 +87,8 @@ static ss_status read_gate(const char *path, const struct ss__json *json,
                          "'activation_function' is '%s'; read are swiglu, geglu and glu", name);
 }
 
+/* Switches of the published code that published models leave off. Each would be another
+ * formula. */
 static ss_status refuse_switches(const char *path, const struct ss__json *json,
                                  const struct ss_encoder_config *config, ss_err *err)
 {
@@ -144,6 +148,8 @@ static ss_status read_scaling_factor(const char *path, const struct ss__json *js
     return SS_OK;
 }
 
+/* Defaults are those of GPT-2's config class and of the code beside it: biases everywhere, two
+ * token types, and no rotation, which ss_encoder_rope_check then refuses. */
 static ss_status read_published(const char *path, const struct ss__json *json,
                                 struct ss_encoder_config *config, ss_err *err)
 {
@@ -175,6 +181,7 @@ static ss_status read_published(const char *path, const struct ss__json *json,
 
 /* ---- as transformers reads it ---- */
 
+/* Biases, types and activation are the family's and the common keys' matter here. */
 static ss_status read_native(const char *path, const struct ss__json *json,
                              struct ss_encoder_config *config, ss_err *err)
 {

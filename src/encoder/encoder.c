@@ -1,4 +1,13 @@
-/* Opening an encoder folder and embedding texts with it. */
+/* Opening an encoder folder and embedding texts with it (docs/spec/encoders.md, §1).
+ *
+ * Opening goes from what is cheap and often wrong to what is expensive: the folder's configs,
+ * the tokenizer, then the weights, which are bound and packed by all threads. What is stated by
+ * several files (the longest text, the prompt, how many values are kept) is settled here, and
+ * said in a notice where the outcome may surprise. Every file that was read is remembered with
+ * its size and time, for the manifest of a run.
+ *
+ * Embedding is two halves, tokenising and the forward pass, which run/ overlaps;
+ * ss_encoder_embed does both for one batch after the other. */
 #include <string.h>
 
 #include "base/file.h"
@@ -27,6 +36,8 @@ ss_status ss_encoder_add_file(ss_encoder *encoder, const char *path,
     return SS_OK;
 }
 
+/* A sharded container has an index besides its shards; of a single file the two paths are
+ * one. */
 ss_status ss_encoder_add_weights(ss_encoder *encoder, const struct ss_weights *weights,
                                  ss_err *err)
 {
@@ -78,6 +89,8 @@ static ss_status add_present(ss_encoder *encoder, const char *folder, const char
     return status;
 }
 
+/* Files that may have been read: listing one too many is harmless, the manifest only states
+ * what was there. */
 static ss_status add_config_files(ss_encoder *encoder,
                                   const struct ss_encoder_model_folder *folder,
                                   const char *weights_folder, ss_err *err)
@@ -112,6 +125,7 @@ static ss_status add_config_files(ss_encoder *encoder,
 
 /* ---- opening ---- */
 
+/* All that opening needs and an open encoder does not. */
 struct opening {
     ss_encoder *encoder;
     ss_work *work, *own_work; /* own: where the caller gave none */
@@ -123,6 +137,7 @@ struct opening {
     const char *weights_folder; /* of config and weights: another for an adapter alone */
 };
 
+/* Callers may free what they gave. */
 static ss_status keep_text(ss_encoder *encoder, const char *text, const char **out, ss_err *err)
 {
     *out = ss__arena_strndup(&encoder->arena, text, strlen(text));
@@ -155,6 +170,8 @@ out:
     return status;
 }
 
+/* Also finds the folder of the weights, and refuses a plain folder whose model generates text:
+ * mean pooling would give numbers, but not those that its authors mean. */
 static ss_status read_config(struct opening *o, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -299,6 +316,7 @@ static ss_status set_prompt(struct opening *o, ss_err *err)
     return SS_OK;
 }
 
+/* Of a plain folder mean pooling is understood, which is said since no file states it. */
 static ss_status set_pooling(struct opening *o, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -321,6 +339,8 @@ out:
     return status;
 }
 
+/* Widths follow from module to module. n_modules counts before a module is read, so that a
+ * failure releases what it has made. */
 static ss_status read_modules(struct opening *o, ss_err *err)
 {
     ss_encoder *e = o->encoder;
@@ -360,6 +380,7 @@ static ss_status set_truncation(struct opening *o, ss_err *err)
     return SS_OK;
 }
 
+/* Its files count as read, since they decide about embeddings as the weights do. */
 static ss_status open_adapter(struct opening *o, ss_err *err)
 {
     ss_encoder *e = o->encoder;
@@ -375,6 +396,10 @@ static ss_status open_adapter(struct opening *o, ss_err *err)
     return SS_OK;
 }
 
+/* The order matters: smoothing runs the bound transformer, and only after the head is bound
+ * does ss_encoder_binder_finish know which tensors nobody wanted. Last, the file must be what
+ * it was when it was opened: it is mapped, and a change under a reader would be read as
+ * weights. */
 static ss_status bind_weights(struct opening *o, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -428,6 +453,7 @@ static ss_status take_work(struct opening *o, ss_err *err)
     return SS_OK;
 }
 
+/* The caller's workspace gets its own progress callback back. */
 static void give_work(struct opening *o)
 {
     if (o->work != NULL && o->work != o->own_work && o->options->progress.fn != NULL) {
@@ -493,6 +519,8 @@ void ss_encoder_free(ss_encoder *encoder)
     ss__free(encoder);
 }
 
+/* Whether all embeddings have unit length: the last module that does anything must be one that
+ * normalises, and nothing be cut off after it. */
 static bool is_normalized(const ss_encoder *encoder)
 {
     size_t n = encoder->n_modules;
@@ -545,6 +573,7 @@ static ss_status fail_without_row(const ss_encoder *encoder,
     return status;
 }
 
+/* Ids are compared only where the tokenizer has more of them than the model has rows. */
 ss_status ss_encoder_check_ids(const ss_encoder *encoder, const struct ss_tokenizer *tokenizer,
                                const int32_t *ids, size_t n_ids, ss_err *err)
 {
@@ -593,6 +622,8 @@ ss_status ss_encoder_tokenize_text(const ss_encoder *encoder,
                                 ss_tokenizer_tokens_n_ids(tokens) - n_before, err);
 }
 
+/* A row's result does not depend on its batch, so that cutting texts into batches is free to
+ * serve speed and memory alone. An error names the text by its index. */
 ss_status ss_encoder_embed(const ss_encoder *encoder, ss_work *work,
                            const struct ss_text *texts, size_t n, float *out,
                            uint64_t *n_tokens, ss_err *err)

@@ -7,13 +7,25 @@
 #include "base/map.h"
 #include "tokenizer/tokenizer.h"
 
-/* Tokenise one text with the encoder's prompt and limit, appended to `tokens`. */
+/* Tokenise one text with the encoder's prompt and limit, appended to `tokens`.
+ *
+ * Purpose  the first half of embedding, for a thread that runs ahead of the forward pass
+ * Errors   SS_E_DATA for a token that the model has no row for; SS_E_UNSUPPORTED where the tokenizer
+ *          gives token types that the model would use; SS_E_NOMEM
+ * Threads  any, with a scratch and tokens of its own each */
 SS_MUST_USE ss_status ss_encoder_tokenize_text(const ss_encoder *encoder,
                                                struct ss_tokenizer_token_scratch *scratch,
                                                struct ss_text text,
                                                struct ss_tokenizer_tokens *tokens, ss_err *err);
 
-/* Embed a tokenised batch: out [n_texts, width]. */
+/* Embed a tokenised batch.
+ *
+ * Shapes   out [n_texts, width], the order of `tokens`
+ * Errors   SS_E_NOMEM; SS_E_STOPPED (work's callback); SS_E_IO where the weights file has
+ *          changed under us
+ * Threads  one call at a time with one `work`
+ * Note     a batch larger than ss_encoder_batch_tokens is cut at whole texts; no result depends on it
+ */
 SS_MUST_USE ss_status ss_encoder_forward(const ss_encoder *encoder, ss_work *work,
                                          const struct ss_tokenizer_tokens *tokens, float *out,
                                          ss_err *err);
@@ -33,7 +45,8 @@ void ss_encoder_fp32_free(ss_encoder *fp32); /* nullable */
 /* A good token budget for a batch of this encoder. */
 size_t ss_encoder_batch_tokens(const ss_encoder *encoder);
 
-/* Files that were read to make the encoder, for the manifest. */
+/* Files that were read to make the encoder, for the manifest, with their size and time when
+ * they were read. Paths are borrowed and live as long as the encoder. */
 size_t ss_encoder_n_files(const ss_encoder *encoder);
 const char *ss_encoder_file(const ss_encoder *encoder, size_t index);
 struct ss__file_facts ss_encoder_file_facts(const ss_encoder *encoder, size_t index);

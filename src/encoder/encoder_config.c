@@ -1,5 +1,12 @@
-/* config.json of a transformer: every number comes from the file, nothing from its name. What
- * all families share is read here, the rest by the family's own function. */
+/* config.json of a transformer (docs/spec/encoders.md, §2): every number comes from the file,
+ * nothing from the model's name. What all families share is read here, the rest by the family's
+ * own function.
+ *
+ * Three things keep a config from being misread in silence: keys that would mean another
+ * formula are refused by name, keys that no table has are named in a warning, and sizes have
+ * limits, so that a damaged number is an error of the file and not one of memory. A key that is
+ * absent has the default of the class in transformers; null is an error, since the class would
+ * fail with it. */
 #include <string.h>
 
 #include "base/json.h"
@@ -7,6 +14,7 @@
 
 enum { MAX_WIDTH = 1 << 16, MAX_ROWS = 1 << 24 };
 
+/* Names of transformers' ACT2FN. gelu_fast is the tanh form with its constants written out. */
 static const struct {
     const char *name;
     ss_tensor_activation activation;

@@ -1,6 +1,12 @@
 /* Inside the encoder room: what a folder says, the weights bound to it, and the forward pass.
+ * The formats are docs/spec/encoders.md; what the arithmetic promises is docs/numerics.md.
  *
- * Legend: S tokens, D width, H heads, F inner width of the feed-forward part. */
+ * Legend: S tokens, D width, H heads, F inner width of the feed-forward part.
+ *
+ * What holds for every function here: errors name the file and, where there is one, the key or
+ * tensor (ss__err_about); SS_E_NOMEM is possible wherever an `ss_err` is; an open encoder is
+ * not changed by running it, so any number of threads may use it, each with a workspace of its
+ * own. */
 #ifndef SS_ENCODER_PRIV_H
 #define SS_ENCODER_PRIV_H
 
@@ -32,23 +38,30 @@ struct ss_encoder_known_keys {
     const char *where;                  /* "", or "in 'key': " */
 };
 
+/* (An exact match.) */
 bool ss_encoder_keys_have(struct ss_encoder_key_list list, const char *key);
 
 /* Check the keys of an object (nullable). Keys that begin with an underscore and keys without a
- * value (null, false, "", {}, []) are never named. Errors: SS_E_UNSUPPORTED, naming the key. */
+ * value (null, false, "", {}, []) are never named.
+ *
+ * Errors   SS_E_UNSUPPORTED: a refused key, or an unknown one where `refuses_others`
+ * Note     else unknown keys are named in one warning, the first few of them; log nullable */
 SS_MUST_USE ss_status ss_encoder_keys_check(const char *file, const struct ss__json *object,
                                             const struct ss_encoder_known_keys *known,
                                             const struct ss_log *log, ss_err *err);
+/* null, false, "", {} or []. NULL counts as null; 0 is a value. */
 bool ss_encoder_json_is_empty(const struct ss__json *value);
 
 /* A key whose other values would mean another kind of model. */
 struct ss_encoder_expected {
     const char *key, *value;
 };
+/* Errors: SS_E_UNSUPPORTED for another value, SS_E_DATA for one that is no text. */
 SS_MUST_USE ss_status ss_encoder_json_expect(const char *file, const struct ss__json *json,
                                              struct ss_encoder_expected expected, ss_err *err);
 
-/* A list of names for a message, of which the first few are said. *n counts all. */
+/* A list of names for a message, of which the first few are said. *n counts all, from 0. Errors
+ * stay in the buffer (ss__buf_check). */
 void ss_encoder_names_add(struct ss__buf *list, size_t *n, const char *name);
 void ss_encoder_names_end(struct ss__buf *list, size_t n);
 
@@ -118,6 +131,7 @@ struct ss_encoder_config;
 
 enum { SS_ENCODER_N_LAYOUTS = 2 };
 
+/* One architecture, as data: nothing outside this struct asks for a model's name. */
 struct ss_encoder_family {
     const char *model_type;
     const char *prefixes[3]; /* that tensor names may carry; ends with NULL */
@@ -139,9 +153,10 @@ struct ss_encoder_family {
                       struct ss_encoder_config *config, ss_err *err);
 };
 
-/* NULL for an architecture that is not read. */
+/* The row of the table; static. NULL for an architecture that is not read. */
 const struct ss_encoder_family *ss_encoder_family_find(const char *model_type);
-/* The names of keys that a config uses, and what is set where they are absent. */
+/* The names of keys that a config uses, aliases where it has them, and what is set where they
+ * are absent. Names are static. */
 struct ss_encoder_config_keys ss_encoder_family_keys(const struct ss_encoder_family *family,
                                                      const struct ss__json *json);
 const struct ss_encoder_config_defaults *
@@ -162,6 +177,7 @@ struct ss_encoder_layer_kind {
     size_t window;                /* keys nearer than this count; 0: all */
 };
 
+/* What a model is, after defaults: nothing below reads config.json again. */
 struct ss_encoder_config {
     const struct ss_encoder_family *family;
     struct ss_encoder_config_keys keys; /* as this config spells them */
@@ -187,6 +203,7 @@ struct ss_encoder_arguments {
     struct ss__json *values; /* an object, or NULL */
 };
 
+/* Where a config comes from and what is laid over it. Borrowed. */
 struct ss_encoder_config_source {
     const char *path;
     const struct ss_encoder_arguments
@@ -199,8 +216,9 @@ struct ss_encoder_config_source {
 SS_MUST_USE ss_status ss_encoder_config_read(const struct ss_encoder_config_source *source,
                                              struct ss_encoder_config *out, ss_err *err);
 
-/* Put config arguments over the keys of *json, which becomes another document. Of keys that
- * have an effect, those of a single size, number or name are read, and others refused. */
+/* Put config arguments over the keys of *json, which becomes another document; the old one is
+ * freed. Of keys that have an effect, those of a single size, number or name are read, and
+ * others refused. Errors: SS_E_UNSUPPORTED, and *json stays. */
 SS_MUST_USE ss_status ss_encoder_config_overlay(const struct ss_encoder_config_source *source,
                                                 const struct ss_encoder_family *family,
                                                 struct ss__json **json, ss_err *err);
@@ -209,7 +227,8 @@ SS_MUST_USE ss_status ss_encoder_config_check_keys(
     const struct ss_encoder_config_source *source, const struct ss_encoder_family *family,
     const struct ss__json *json, ss_err *err);
 
-/* Tokens that the table of positions can hold. */
+/* Tokens that the table of positions can hold: not all of its rows where positions count from
+ * the padding id (docs/spec/encoders.md, §2.1). */
 size_t ss_encoder_config_max_tokens(const struct ss_encoder_config *config);
 
 /* The activation of a config's name, refused by name where it is not read. Nothing is written
@@ -222,16 +241,20 @@ SS_MUST_USE ss_status ss_encoder_config_activation(const char *path,
 struct ss_encoder_refused_key {
     const char *key, *reason;
 };
-/* Refuse the first of n keys that is true. */
+/* Refuse the first of n keys that is true. Errors: SS_E_UNSUPPORTED; SS_E_DATA for no truth
+ * value. */
 SS_MUST_USE ss_status ss_encoder_config_refuse(const char *path, const struct ss__json *json,
                                                const struct ss_encoder_refused_key *keys,
                                                size_t n, ss_err *err);
 
-/* Rotary positions of `json` (the config or a part of it) into *kind: "rope_theta",
- * "rope_type" and what belongs to it. json may be NULL. */
+/* Rotary positions of `json` (the config or a part of it) into *kind: "rope_theta", "rope_type"
+ * and what belongs to it; *kind keeps what is not stated. json may be NULL. Errors: SS_E_DATA,
+ * SS_E_UNSUPPORTED for a type other than default and linear. */
 SS_MUST_USE ss_status ss_encoder_rope_read(const char *path, const struct ss__json *json,
                                            struct ss_encoder_layer_kind *kind, ss_err *err);
-/* Check that `fraction` of the heads' width can be rotated and set rotary_half. */
+/* Check that `fraction` of the heads' width can be rotated and set rotary_half. Errors:
+ * SS_E_DATA for a base or factor out of range or for tables too large, SS_E_SHAPE for an odd
+ * width. */
 SS_MUST_USE ss_status ss_encoder_rope_check(const char *path, double fraction,
                                             struct ss_encoder_config *config, ss_err *err);
 
@@ -256,7 +279,8 @@ struct ss_encoder_step {
     const char *path; /* its folder */
 };
 
-/* The modules of a folder and the files beside them. Strings belong to `arena`. */
+/* The modules of a folder and the files beside them. Strings belong to `arena`, but for `path`,
+ * which is borrowed, and views into the documents. */
 struct ss_encoder_model_folder {
     struct ss__arena arena;
     const char *path;
@@ -273,28 +297,36 @@ struct ss_encoder_model_folder {
     const char *prompts_path;
 };
 
+/* Read what a folder says about its use (ss_encoder_model_folder_release, after errors too).
+ *
+ * Errors   SS_E_NOINPUT: no such folder; SS_E_DATA; SS_E_UNSUPPORTED: a module that is not the
+ *          library's, an order other than transformer, pooling, others, or a key that is refused
+ */
 SS_MUST_USE ss_status ss_encoder_model_folder_read(const char *path, const struct ss_log *log,
                                                    struct ss_encoder_model_folder *out,
                                                    ss_err *err);
 /* "base/name" in the folder's arena; NULL when memory ran out. An empty name gives the base. */
 const char *ss_encoder_model_folder_join(struct ss_encoder_model_folder *folder,
                                          const char *base, const char *name);
-/* Read the sentence config, with its arguments (sentence_config.c). */
+/* Read the sentence config of folder->transformer, with its arguments (sentence_config.c). None
+ * at all is no error. */
 SS_MUST_USE ss_status ss_encoder_sentence_config_read(struct ss_encoder_model_folder *folder,
                                                       const struct ss_log *log, ss_err *err);
 void ss_encoder_model_folder_release(struct ss_encoder_model_folder *folder);
 
-/* The limit that the sentence config states, 0 if it states none (docs/spec/encoders.md 1.2,
- * rule 1). */
+/* The limit that the sentence config states in tokens, 0 if it states none, SIZE_MAX if it
+ * states that there is none (docs/spec/encoders.md, §1.2, rule 1). */
 SS_MUST_USE ss_status ss_encoder_model_folder_limit(
     const struct ss_encoder_model_folder *folder, size_t *limit, ss_err *err);
 
-/* The prompt that the options and the folder ask for: a view, "" if none. */
+/* The prompt that the options and the folder ask for: a view of either, "" if none. Errors:
+ * SS_E_USAGE for a name that the caller gave, SS_E_DATA for a default that the folder lacks. */
 SS_MUST_USE ss_status ss_encoder_model_folder_prompt(
     const struct ss_encoder_model_folder *folder, const struct ss_encoder_options *options,
     const char **prompt, ss_err *err);
 
-/* Values of an embedding that the options or the folder want kept; 0: all. */
+/* Values of an embedding that the options or the folder want kept; 0: all. May be more than
+ * there are. */
 SS_MUST_USE ss_status ss_encoder_model_folder_truncation(
     const struct ss_encoder_model_folder *folder, const struct ss_encoder_options *options,
     size_t *n_kept, ss_err *err);
@@ -308,6 +340,7 @@ struct ss_encoder_adapter_files {
     const char *base;    /* the model that it was made for: a folder or a name; "" */
 };
 
+/* An open adapter: what becomes of each tensor that it changes. */
 struct ss_encoder_adapter {
     struct ss_weights *weights;
     struct ss__arena arena;
@@ -325,15 +358,18 @@ struct ss_encoder_adapter {
 SS_MUST_USE ss_status ss_encoder_adapter_find(const char *folder, struct ss__arena *arena,
                                               struct ss_encoder_adapter_files *out,
                                               ss_err *err);
-/* Gives *out (ss_encoder_adapter_free). Errors: SS_E_UNSUPPORTED for kinds that are not read,
- * by name; SS_E_DATA, SS_E_SHAPE, SS_E_NOINPUT. */
+/* Gives *out (ss_encoder_adapter_free). `prefixes` are the family's, so that names meet the
+ * binder's. Errors: SS_E_UNSUPPORTED for kinds that are not read, by name; SS_E_DATA,
+ * SS_E_SHAPE, SS_E_NOINPUT; SS_E_LIMIT for more tensors than are read. */
 SS_MUST_USE ss_status ss_encoder_adapter_open(const struct ss_encoder_adapter_files *place,
                                               const char *const *prefixes,
                                               const struct ss_log *log,
                                               struct ss_encoder_adapter **out, ss_err *err);
 void ss_encoder_adapter_free(struct ss_encoder_adapter *adapter); /* nullable */
 
-/* Apply a delta to *values, of `shape`; they become *owned. Released on error. Threads: any. */
+/* Apply a delta to *values, of `shape`; they become *owned (ss__free). A delta that replaces
+ * the tensor is read from the adapter; a product is added to a copy. Released on error.
+ * Threads: any. */
 SS_MUST_USE ss_status ss_encoder_adapter_apply(const struct ss_encoder_adapter *adapter,
                                                const struct ss_encoder_adapter_delta *delta,
                                                size_t n_dims, const uint64_t *shape,
@@ -360,7 +396,8 @@ struct ss_encoder_binder {
 };
 
 /* prefixes: nullable, ends with NULL; stripped with "module." wherever a name begins with one
- * of them and a dot. */
+ * of them and a dot. The binder is released (ss_encoder_binder_release) after errors too; it
+ * borrows `weights`. Errors: SS_E_DATA where two tensors have one plain name. */
 SS_MUST_USE ss_status ss_encoder_binder_init(struct ss_encoder_binder *binder,
                                              const struct ss_weights *weights,
                                              const char *const *prefixes, ss_err *err);
@@ -373,17 +410,23 @@ void ss_encoder_binder_release(struct ss_encoder_binder *binder);
 /* A tensor's name without prefixes, as the binder knows it; NULL when memory ran out. */
 const char *ss_encoder_plain_name(struct ss__arena *arena, const char *name,
                                   const char *const *prefixes);
-/* Refuse a view that shows stored numbers more than once. */
+/* Refuse a view that shows stored numbers more than once. Errors: SS_E_UNSUPPORTED. */
 SS_MUST_USE ss_status ss_encoder_check_stored(const struct ss_weights *weights,
                                               const struct ss_weights_tensor *tensor,
                                               ss_err *err);
 bool ss_encoder_binder_has(const struct ss_encoder_binder *binder, const char *name);
 
-/* A tensor of n_dims dimensions as ss_weights_view_f32 gives it. */
+/* A tensor of n_dims dimensions as ss_weights_view_f32 gives it, changed by the adapter.
+ *
+ * Ownership  *out is *owned (ss__free), or where *owned is NULL a view of the file
+ * Errors     SS_E_DATA: no such tensor; SS_E_SHAPE: of another shape; SS_E_UNSUPPORTED: of a type that
+ *            is not read
+ * Threads    different names in different threads */
 SS_MUST_USE ss_status ss_encoder_bind_view(struct ss_encoder_binder *binder, const char *name,
                                            size_t n_dims, const uint64_t *shape,
                                            const float **out, float **owned, ss_err *err);
-/* A matrix of which single rows are needed. */
+/* A matrix of which single rows are needed; *out (ss_weights_table_release) reads them from the
+ * file where it can, and is in memory where an adapter changes it. */
 SS_MUST_USE ss_status ss_encoder_bind_table(struct ss_encoder_binder *binder, const char *name,
                                             const uint64_t shape[2],
                                             struct ss_weights_table *out, ss_err *err);
@@ -396,17 +439,19 @@ struct ss_encoder_bound_rows {
     size_t n_total;      /* outputs that the matrix is made with when it is still empty */
     const size_t *order; /* [n] which row, counted from `from`, comes where; NULL: in order */
 };
-/* The squares of the weights of some rows, added by input to sums [n_in]. */
+/* The squares of the weights of some rows, added by input to sums [n_in]. rows->order is
+ * without effect. */
 SS_MUST_USE ss_status ss_encoder_bind_squares(struct ss_encoder_binder *binder,
                                               const char *name,
                                               const struct ss_encoder_bound_rows *rows,
                                               float *sums, ss_err *err);
-/* The pages of the tensor in the file leave memory. */
+/* Pack some rows of a tensor into a matrix, which is made where it is still empty. The pages of
+ * the tensor in the file leave memory. */
 SS_MUST_USE ss_status ss_encoder_bind_rows(struct ss_encoder_binder *binder, const char *name,
                                            const struct ss_encoder_bound_rows *rows,
                                            ss_precision precision,
                                            struct ss_tensor_matrix *matrix, ss_err *err);
-/* All of a [n_out, n_in] tensor, at SS_PRECISION_HIGHEST. */
+/* All of a [n_out, n_in] tensor, at SS_PRECISION_HIGHEST: for what is not a layer. */
 SS_MUST_USE ss_status ss_encoder_bind_matrix(struct ss_encoder_binder *binder, const char *name,
                                              size_t n_out, size_t n_in,
                                              struct ss_tensor_matrix *matrix, ss_err *err);
@@ -445,6 +490,8 @@ struct ss_encoder_transformer {
 /* Beyond this distance all keys share one bias (docs/spec/encoders.md 2.2). */
 enum { SS_ENCODER_MAX_DISTANCE = 91 };
 
+/* Bind all weights of a body (ss_encoder_transformer_release, after errors too). It borrows the
+ * weights of the binder where a table stays in the file. Errors: as of ss_encoder_bind_view. */
 SS_MUST_USE ss_status ss_encoder_transformer_bind(struct ss_encoder_transformer *transformer,
                                                   const struct ss_encoder_config *config,
                                                   struct ss_encoder_binder *binder,
@@ -465,8 +512,8 @@ typedef enum ss_encoder_measured_input {
     SS_ENCODER_N_MEASURED_INPUTS
 } ss_encoder_measured_input;
 
-/* Pack the matrices again that take measured inputs, smoothed for root mean squares `sizes`
- * [n_layers, SS_ENCODER_N_MEASURED_INPUTS, D]. Matters only where
+/* Pack the matrices again that take measured inputs, smoothed for the root mean squares
+ * input_rms [n_layers, SS_ENCODER_N_MEASURED_INPUTS, D] of their channels. Matters only where
  * ss_tensor_precision_uses_smoothing. */
 SS_MUST_USE ss_status ss_encoder_layers_smooth(struct ss_encoder_transformer *transformer,
                                                const struct ss_encoder_config *config,
@@ -479,12 +526,14 @@ SS_MUST_USE ss_status ss_encoder_layers_smooth(struct ss_encoder_transformer *tr
 SS_MUST_USE ss_status ss_encoder_smooth(ss_encoder *encoder, struct ss_encoder_binder *binder,
                                         ss_work *work, ss_err *err);
 
-/* Errors: SS_E_DATA, where the model has no row of word embeddings for one of the ids. */
+/* Whether the model can take ids. Errors: SS_E_DATA, where it has no row of word embeddings for
+ * one of them; SS_E_UNSUPPORTED, where the tokenizer gives types that it would have to add. */
 SS_MUST_USE ss_status ss_encoder_check_ids(const ss_encoder *encoder,
                                            const struct ss_tokenizer *tokenizer,
                                            const int32_t *ids, size_t n_ids, ss_err *err);
 
-/* Cosines and sines of all positions for the kinds of layers that the config has. */
+/* Cosines and sines of all positions for the kinds of layers that the config has; owned by the
+ * transformer. What is made already stays. */
 SS_MUST_USE ss_status ss_encoder_rope_make(const struct ss_encoder_config *config,
                                            float *rope_tables[SS_ENCODER_N_LAYER_KINDS],
                                            ss_err *err);
@@ -499,7 +548,9 @@ struct ss_encoder_batch {
 };
 
 /* Last hidden states of a batch whose offsets begin with 0; *hidden [S, D] is scratch of `work`
- * until its next use. */
+ * until its next use. No row depends on what else is in the batch.
+ *
+ * Errors   SS_E_NOMEM, SS_E_STOPPED, SS_E_IO for a table in the file */
 SS_MUST_USE ss_status ss_encoder_transformer_run(const ss_encoder *encoder, ss_work *work,
                                                  const struct ss_encoder_batch *batch,
                                                  float **hidden, ss_err *err);
@@ -514,12 +565,15 @@ struct ss_encoder_pooling {
     bool excludes_prompt;
 };
 
-/* path: the module's folder, or NULL for mean pooling. */
+/* path: the module's folder, or NULL for mean pooling. Errors: SS_E_DATA, SS_E_SHAPE for
+ * another width than the transformer's, SS_E_UNSUPPORTED for a mode or key that is not
+ * known. */
 SS_MUST_USE ss_status ss_encoder_pooling_read(const char *path, size_t width,
                                               struct ss_encoder_pooling *out, ss_err *err);
 /* "cls+mean", appended. */
 void ss_encoder_pooling_name(const struct ss_encoder_pooling *pooling, struct ss__buf *out);
-/* hidden [S, D] to out [n_sequences, n_modes * D], without the first n_skipped tokens. */
+/* hidden [S, D] to out [n_sequences, n_modes * D], without the first n_skipped tokens of each
+ * sequence. Sequences are shared out among the threads of `work`. */
 void ss_encoder_pooling_run(const struct ss_encoder_pooling *pooling, ss_work *work,
                             const struct ss_encoder_batch *batch, size_t n_skipped,
                             size_t width, const float *hidden, float *out);
@@ -537,12 +591,15 @@ struct ss_encoder_module {
     uint64_t n_parameters;
 };
 
-/* Read a step that takes embeddings of n_in values. Adds its files to `encoder`. */
+/* Read a step that takes embeddings of n_in values. Adds its files to `encoder`. *out is
+ * released (ss_encoder_module_release) after errors too. Errors: SS_E_UNSUPPORTED for a type
+ * that is not read. */
 SS_MUST_USE ss_status ss_encoder_module_read(const struct ss_encoder_step *step,
                                              const struct ss_log *log, size_t n_in,
                                              ss_encoder *encoder, struct ss_encoder_module *out,
                                              ss_err *err);
 void ss_encoder_module_release(struct ss_encoder_module *module);
+/* Whether its results have unit length; whether it changes nothing. */
 bool ss_encoder_module_normalizes(const struct ss_encoder_module *module);
 bool ss_encoder_module_is_identity(const struct ss_encoder_module *module);
 
@@ -552,7 +609,7 @@ struct ss_encoder_rows {
     size_t n;
     ss_tensor_slot slot;
 };
-/* rows [n, n_in] become [n, n_out], in place or in the other slot. */
+/* rows [n, n_in] become [n, n_out], in place or in the other slot of `work`. */
 SS_MUST_USE ss_status ss_encoder_module_run(const struct ss_encoder_module *module,
                                             ss_work *work, struct ss_encoder_rows *rows,
                                             ss_err *err);
@@ -569,12 +626,15 @@ struct ss_encoder_mask_head {
     ss_tensor_activation activation;
 };
 
+/* Bind the head (ss_encoder_mask_head_release). A tied decoder is a view of the words, or a
+ * copy where the file has another type. Errors: SS_E_UNSUPPORTED where the model has none. */
 SS_MUST_USE ss_status ss_encoder_mask_head_bind(
     struct ss_encoder_mask_head *head, const struct ss_encoder_config *config,
     const struct ss_encoder_transformer *transformer, struct ss_encoder_binder *binder,
     ss_err *err);
 void ss_encoder_mask_head_release(struct ss_encoder_mask_head *head);
-/* Probabilities of rows x [n, D] over the vocabulary, out [n, n_vocab]. */
+/* Probabilities of rows x [n, D] over the vocabulary, out [n, n_vocab]; each row adds up to
+ * 1. */
 SS_MUST_USE ss_status ss_encoder_mask_head_run(const ss_encoder *encoder, ss_work *work,
                                                const float *x, size_t n, float *out,
                                                ss_err *err);

@@ -94,7 +94,7 @@ static const struct ss_encoder_config_defaults mpnet_defaults = {
     .eps = 1e-12,
 };
 
-/* The norm's is no key of the config. */
+/* The config has no key for the norm's eps: the class builds its layers with 1e-12. */
 static const struct ss_encoder_config_defaults distilbert_defaults = {
     .width = 768,
     .layers = 6,
@@ -127,6 +127,7 @@ static const struct ss_encoder_config_defaults nomic_defaults = {
     .eps = 1e-5,
 };
 
+/* Those of transformers' own class of the same name. */
 static const struct ss_encoder_config_defaults nomic_native_defaults = {
     .width = 768,
     .layers = 12,
@@ -139,6 +140,7 @@ static const struct ss_encoder_config_defaults nomic_native_defaults = {
     .eps = 1e-12,
 };
 
+/* transformers maps these names to the class' own, and they win where a config has both. */
 static const struct ss_encoder_alias distilbert_aliases[] = {
     {"hidden_size", "dim"},
     {"num_attention_heads", "n_heads"},
@@ -148,6 +150,8 @@ static const struct ss_encoder_alias distilbert_aliases[] = {
 
 /* ---- tensor names ---- */
 
+/* The head of RoBERTa and its relatives; MPNet has the same, and both always apply the exact
+ * GELU. */
 #define LM_HEAD                                                                                \
     {                                                                                          \
         .dense = "lm_head.dense", .norm = "lm_head.layer_norm",                                \
@@ -196,6 +200,7 @@ static const struct ss_encoder_tensor_names bert_names = {
 /* RoBERTa, XLM-RoBERTa and CamemBERT. */
 static const struct ss_encoder_tensor_names roberta_names = {BERT_BODY, .head = LM_HEAD};
 
+/* (No token types, and no prefix below "transformer.".) */
 static const struct ss_encoder_tensor_names distilbert_names = {
     .words = "embeddings.word_embeddings",
     .positions = "embeddings.position_embeddings",
@@ -278,6 +283,7 @@ static const struct ss_encoder_tensor_names nomic_native_names = {
 
 /* ---- bodies ---- */
 
+/* The blocks of BERT: post-norm, biases everywhere. */
 static const struct ss_encoder_body classic = {.has_norm_bias = true,
                                                .has_attention_bias = true,
                                                .has_inner_bias = true,
@@ -285,6 +291,7 @@ static const struct ss_encoder_body classic = {.has_norm_bias = true,
                                                .has_head_dense_bias = true,
                                                .has_head_bias = true};
 
+/* ModernBERT has no biases unless its config asks for some. */
 static const struct ss_encoder_body modern = {.norms_first = true,
                                               .skips_a_norm = true,
                                               .is_gated = true,
@@ -299,6 +306,7 @@ static const struct ss_encoder_body nomic = {.is_gated = true,
 
 /* ---- the table ---- */
 
+/* One row for three names of one architecture, which differ in the size of their vocabulary. */
 #define ROBERTA(DEFAULTS)                                                                      \
     .prefixes = {"roberta", "camembert"}, .keys = {&bert_keys}, .defaults = {DEFAULTS},        \
     .names = {&roberta_names}, .position_pad = 1, .pad_in_config = true, .body = &classic
@@ -380,7 +388,7 @@ const struct ss_encoder_family *ss_encoder_family_find(const char *model_type)
     return NULL;
 }
 
-/* The alternative whose width the config has. */
+/* The alternative whose width the config has. Width is the key that no config leaves out. */
 static size_t choose_layout(const struct ss_encoder_family *family, const struct ss__json *json)
 {
     for (size_t i = 0; i < SS_ENCODER_N_LAYOUTS && family->keys[i] != NULL; i++) {
@@ -392,6 +400,8 @@ static size_t choose_layout(const struct ss_encoder_family *family, const struct
     return family->keys[1] != NULL ? 1 : 0;
 }
 
+/* The struct holds names only, so it is walked as an array of them (as list_keys does,
+ * config_keys.c). */
 struct ss_encoder_config_keys ss_encoder_family_keys(const struct ss_encoder_family *family,
                                                      const struct ss__json *json)
 {
@@ -417,6 +427,7 @@ ss_encoder_family_defaults(const struct ss_encoder_family *family, const struct 
     return family->defaults[choose_layout(family, json)];
 }
 
+/* Kept beside the table, for a list with "and" is not worth code that makes one. */
 const char *ss_encoder_family_list(void)
 {
     return "mpnet, bert, distilbert, roberta, xlm-roberta, camembert, modernbert and "

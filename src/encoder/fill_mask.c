@@ -1,5 +1,8 @@
-/* Filling masks: the language-model head at the mask tokens of one text, the best candidates,
- * and the text with each of them in place (docs/spec/encoders.md 3.1). */
+/* Filling masks: the language-model head at the mask tokens of one text, the best
+ * candidates, and the text with each of them in place (docs/spec/encoders.md, §3.1). The
+ * rules are those of transformers' fill-mask pipeline: a softmax over the whole vocabulary,
+ * of equal scores the lower id, and a text of one mask is decoded without special tokens,
+ * one of several with them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +18,8 @@ struct filling {
     float *scores; /* [n_masks, n_vocab] */
 };
 
+/* Without a limit: a text that is cut might lose its mask, so a long one is an error
+ * instead. */
 static ss_status tokenize(struct filling *f, ss_work *work, struct ss_text text, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -36,6 +41,7 @@ out:
     return status;
 }
 
+/* Say how this model spells its mask. */
 static ss_status fail_without_mask(const ss_encoder *encoder, int32_t mask, ss_err *err)
 {
     char *name = NULL;
@@ -70,6 +76,8 @@ out:
     return status;
 }
 
+/* The head runs for the masks' rows alone, which are copied together since masks may be far
+ * apart. */
 static ss_status score(struct filling *f, ss_work *work, ss_err *err)
 {
     const size_t width = f->encoder->config.width;
@@ -92,6 +100,7 @@ static ss_status score(struct filling *f, ss_work *work, ss_err *err)
     return ss_encoder_mask_head_run(f->encoder, work, rows, f->n_masks, f->scores, err);
 }
 
+/* A total order, so that qsort gives one result everywhere. */
 static int compare_candidates(const void *a, const void *b)
 {
     const struct ss_mask_candidate *x = a;

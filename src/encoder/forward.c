@@ -22,6 +22,7 @@ enum {
 
 /* ---- scratch ---- */
 
+/* NULL where memory ran out or the size does not fit: widths are a file's. */
 static float *scratch(ss_work *work, ss_tensor_slot slot, size_t n, size_t width)
 {
     size_t n_floats = 0;
@@ -32,8 +33,9 @@ static float *scratch(ss_work *work, ss_tensor_slot slot, size_t n, size_t width
     return ss_tensor_work_scratch(work, slot, n_bytes);
 }
 
-/* `context` has a second use: it holds normalised states until attention writes it. Queries,
- * keys and values are dead before the feed-forward part begins, so both stand in one place. */
+/* `context` has a second use: it holds normalised states until attention writes it, which is
+ * safe since the product of queries, keys and values has read them all by then. Queries, keys
+ * and values are dead before the feed-forward part begins, so both stand in one place. */
 struct buffers {
     float *hidden, *context;
     float *qkv, *inner, *gate;
@@ -63,6 +65,7 @@ static ss_status get_buffers(ss_work *work, const struct ss_encoder_config *conf
 
 /* ---- embeddings ---- */
 
+/* Rows of the table of words may come from the file, so a lookup can fail in any thread. */
 struct embed_job {
     const ss_encoder *encoder;
     const struct ss_encoder_batch *batch;
@@ -72,6 +75,7 @@ struct embed_job {
     ss_err err;
 };
 
+/* The first failure is told; the others say the same of other rows. */
 static void note_failure(struct embed_job *job, ss_status status, const ss_err *err)
 {
     if (!atomic_flag_test_and_set(&job->has_failed)) {
@@ -80,8 +84,9 @@ static void note_failure(struct embed_job *job, ss_status status, const ss_err *
     }
 }
 
-/* Sequence `index`: words, then the type, then positions are added, the order of the reference.
- */
+/* Sequence `index`: words, then the type, then positions are added, the order of the
+ * reference. Positions are indices, or count the ids that are not padding
+ * (docs/spec/encoders.md, §2.1). */
 static void embed_sequence(void *context, size_t index, size_t worker)
 {
     struct embed_job *job = context;
@@ -156,6 +161,7 @@ static struct ss_tensor_epilogue output_epilogue(const struct run *run, const fl
                                        .norm_eps = run->config->norm_eps};
 }
 
+/* Only while a model is opened (smoothing.c). */
 static void measure(const struct run *run, ss_encoder_measured_input input, const float *x)
 {
     const size_t width = run->config->width;
@@ -164,6 +170,7 @@ static void measure(const struct run *run, ss_encoder_measured_input input, cons
     }
 }
 
+/* Queries and keys turn by their positions, in place; values do not. */
 static void rotate(const struct run *run)
 {
     const struct ss_encoder_config *config = run->config;
@@ -177,6 +184,8 @@ static void rotate(const struct run *run)
                      run->batch->n_sequences);
 }
 
+/* x becomes x + O attention(x), normalised before or after. The epilogue of the last product
+ * adds the bias and the residual and normalises while a block of rows is in cache. */
 static ss_status run_attention(const struct run *run, ss_err *err)
 {
     const struct ss_encoder_layer *l = run->layer;
@@ -205,6 +214,8 @@ static ss_status run_attention(const struct run *run, ss_err *err)
                             err);
 }
 
+/* x becomes x + W2 (act(W1 x) * (W3 x)), or without the gate. The activation belongs to the
+ * inner product's epilogue, since only that half goes through it. */
 static ss_status run_feed_forward(const struct run *run, ss_err *err)
 {
     const struct ss_encoder_layer *l = run->layer;
@@ -226,6 +237,7 @@ static ss_status run_feed_forward(const struct run *run, ss_err *err)
     return ss_tensor_linear(run->work, &l->outer, b->inner, run->n, b->hidden, &outer, err);
 }
 
+/* A stop is asked for once per layer: soon enough, and rarely enough to cost nothing. */
 static ss_status run_layers(struct run *run, ss_err *err)
 {
     for (size_t i = 0; i < run->config->n_layers; i++) {
@@ -286,6 +298,8 @@ out:
 
 /* ---- from tokens to embeddings ---- */
 
+/* Pooled rows go from module to module between two slots; what is given out is the first
+ * `width` of their values. */
 static ss_status embed_batch(const ss_encoder *encoder, ss_work *work,
                              const struct ss_encoder_batch *batch, float *out, ss_err *err)
 {
@@ -310,6 +324,8 @@ static ss_status embed_batch(const ss_encoder *encoder, ss_work *work,
     return SS_OK;
 }
 
+/* Enough tokens to keep the threads in large products, few enough for the buffers to stay in
+ * cache. */
 size_t ss_encoder_batch_tokens(const ss_encoder *encoder)
 {
     const struct ss_encoder_config *config = &encoder->config;

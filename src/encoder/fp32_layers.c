@@ -1,7 +1,7 @@
 /* The encoder with fp32 layers, to re-embed ambiguous rows: texts whose active features may
- * change within the error of the encoder's own precision. Only the layers depend on the
- * precision; embedding tables, pooling and modules are shared with the encoder that it is made
- * from. */
+ * change within the error of the encoder's own precision (docs/numerics.md, "Fire sets at
+ * `high`"). Only the layers depend on the precision; embedding tables, pooling and modules are
+ * shared with the encoder that it is made from. */
 #include "base/mem.h"
 #include "encoder/encoder_priv.h"
 
@@ -10,6 +10,8 @@ double ss_encoder_error(const ss_encoder *encoder)
     return ss_tensor_precision_error(encoder->config.precision);
 }
 
+/* The struct is copied and its layers replaced: every other pointer in it is borrowed, and
+ * ss_encoder_fp32_free must not free it. */
 ss_status ss_encoder_fp32(const ss_encoder *encoder, ss_work *work, ss_encoder **out,
                           ss_err *err)
 {

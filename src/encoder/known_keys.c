@@ -1,5 +1,7 @@
 /* Keys of configs against tables: what is read, what has no effect on embeddings, what is
- * refused. A key that is in no table may be of a newer release and matter: it is named. */
+ * refused. A key that is in no table may be of a newer release and matter: it is named, so that
+ * a wrong embedding does not come in silence. Whether that is a warning or an error follows the
+ * reference, class by class. */
 #include <string.h>
 
 #include "base/json.h"
@@ -40,6 +42,7 @@ void ss_encoder_names_end(struct ss__buf *list, size_t n)
     }
 }
 
+/* In any of the lists. Tables are short, and a config is read once. */
 static bool is_known(const struct ss_encoder_known_keys *known, const char *key)
 {
     bool found = false;
@@ -92,6 +95,7 @@ out:
     return status;
 }
 
+/* A key that is absent is what is expected. */
 ss_status ss_encoder_json_expect(const char *file, const struct ss__json *json,
                                  struct ss_encoder_expected expected, ss_err *err)
 {

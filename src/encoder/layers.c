@@ -1,7 +1,11 @@
 /* Binding the weights of layers: up to five packed matrices (query, key and value as one) and
  * the vectors in one block. Which tensors fill them is a table: a family names either one
  * tensor or its parts. Layers' matrices are bound and packed in parallel; each touches tensors
- * of its own. Those that take measured inputs can be packed again, fit for them. */
+ * of its own. Those that take measured inputs can be packed again, fit for them (smoothing.c;
+ * docs/numerics.md, "Levels of precision").
+ *
+ * Query, key and value are one matrix since they take one input: it is quantised once, and a
+ * product three times as wide keeps the threads busy for small widths too. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +29,7 @@ struct layer_job {
     } * results;
 };
 
+/* One layer of a job. */
 struct layer_ref {
     const struct layer_job *job;
     size_t index;
@@ -55,11 +60,13 @@ struct source_tensor {
     struct source source;
 };
 
+/* All rows of the table in bind_matrices, so that one can find the others of its matrix. */
 struct source_tensors {
     const struct source_tensor *at;
     size_t n;
 };
 
+/* Biases are put in the order of the rows that they belong to. */
 static ss_status bind_bias(const struct layer_ref *ref,
                            const struct source_tensor *source_tensor, ss_err *err)
 {
@@ -80,6 +87,7 @@ out:
     return status;
 }
 
+/* Whether the family names such a tensor. */
 static bool has_source_tensor(const struct layer_ref *ref,
                               const struct source_tensor *source_tensor)
 {
@@ -104,6 +112,8 @@ static ss_status bind_squares(const struct layer_ref *ref,
                                    &rows, squares, err);
 }
 
+/* A channel's factor weighs its inputs against the weights that they meet (docs/numerics.md),
+ * so all tensors of the matrix are read before any is packed. */
 static ss_status smooth(const struct layer_ref *ref,
                         const struct source_tensors *source_tensors,
                         const struct source_tensor *source_tensor, ss_err *err)
@@ -165,6 +175,7 @@ static ss_status bind_source_tensor(const struct layer_ref *ref,
 
 /* ---- matrices ---- */
 
+/* Where `input` of this layer was measured; nothing is known the first time. */
 static struct source measured(const struct layer_ref *ref, ss_encoder_measured_input input,
                               size_t first)
 {
@@ -174,6 +185,7 @@ static struct source measured(const struct layer_ref *ref, ss_encoder_measured_i
                            .first = first};
 }
 
+/* GELU and SiLU leave a little below 0, ReLU nothing. A gate multiplies the sign back in. */
 static bool is_mostly_positive(const struct ss_encoder_config *config)
 {
     const ss_tensor_activation act = config->activation;
@@ -182,6 +194,9 @@ static bool is_mostly_positive(const struct ss_encoder_config *config)
             act == SS_TENSOR_ACT_RELU || act == SS_TENSOR_ACT_SILU);
 }
 
+/* The columns of `rows`: outputs and inputs as stored, the first row and how many, the output
+ * they become, outputs of the whole matrix, and the order. A family has the first of two ways
+ * or the second: one tensor of query, key and value or three, one of inner and gate or two. */
 static ss_status bind_matrices(const struct layer_ref *ref, struct ss_encoder_layer *l,
                                ss_err *err)
 {
@@ -244,6 +259,8 @@ static ss_status bind_matrices(const struct layer_ref *ref, struct ss_encoder_la
 
 /* ---- vectors ---- */
 
+/* One block for all vectors of a layer, each from a multiple of 16 floats on, which is a cache
+ * line. */
 static ss_status make_vectors(struct ss_encoder_layer *l,
                               const struct ss_encoder_config *config, bool has_norm_1,
                               ss_err *err)
@@ -312,6 +329,7 @@ static ss_status bind_vectors(const struct layer_ref *ref, struct ss_encoder_lay
     return bind_norm(ref, SS_ENCODER_TENSOR_NORM_2, layer->gain_2, layer->shift_2, err);
 }
 
+/* A task writes its own layer and its own result, so nothing is locked. */
 static void bind_layer_task(void *context, size_t index, size_t worker)
 {
     const struct layer_job *job = context;
@@ -321,8 +339,9 @@ static void bind_layer_task(void *context, size_t index, size_t worker)
     result->status = bind_matrices(&ref, &job->transformer->layers[index], &result->err);
 }
 
-/* Where neighbours turn, they are put `half` apart while they are bound, queries and keys
- * alike, which changes no product of the two. */
+/* Where neighbours turn, they are put `half` apart while they are bound, so that the rotation
+ * has one form (ss_tensor_rotate). Queries and keys are permuted alike, so every product of the
+ * two is a sum of the same terms; values, and what is not rotated of a head, stay. */
 static ss_status make_order(struct layer_job *job, ss_err *err)
 {
     const struct ss_encoder_config *config = job->config;
@@ -340,6 +359,8 @@ static ss_status make_order(struct layer_job *job, ss_err *err)
     return SS_OK;
 }
 
+/* Of several failures that of the first layer is told: which one came first in time is
+ * chance. */
 static ss_status bind_all_matrices(struct layer_job *job, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -377,6 +398,7 @@ ss_status ss_encoder_layers_bind(struct ss_encoder_transformer *transformer,
     return bind_all_matrices(&job, err);
 }
 
+/* The matrices of measured inputs are made anew; bind_matrices passes over the others. */
 ss_status ss_encoder_layers_smooth(struct ss_encoder_transformer *transformer,
                                    const struct ss_encoder_config *config,
                                    struct ss_encoder_binder *binder, const float *input_rms,

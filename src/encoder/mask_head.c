@@ -16,6 +16,7 @@ static const char *full_name(char name[NAME_BYTES], const char *base, const char
     return name;
 }
 
+/* Said by name before anything else is bound: many published models have no head. */
 static ss_status need_head(const struct ss_encoder_head_names *names,
                            const struct ss_encoder_binder *binder, ss_err *err)
 {
@@ -29,6 +30,7 @@ static ss_status need_head(const struct ss_encoder_head_names *names,
                          name);
 }
 
+/* Where neither name is there, ss_encoder_bind_vector names the first as missing. */
 static ss_status bind_bias(struct ss_encoder_mask_head *head,
                            const struct ss_encoder_head_names *names, size_t n_vocab,
                            struct ss_encoder_binder *binder, ss_err *err)
@@ -113,7 +115,7 @@ struct logit_job {
     size_t n, width, n_vocab;
 };
 
-/* A stretch of the vocabulary for all rows. */
+/* A part of the vocabulary for all rows: a word's row is read once, for all masks. */
 static void logits_of_words(void *context, size_t index, size_t worker)
 {
     const struct logit_job *job = context;
@@ -128,6 +130,7 @@ static void logits_of_words(void *context, size_t index, size_t worker)
     }
 }
 
+/* Softmax runs per row in one thread: a sum in parts would depend on the number of threads. */
 ss_status ss_encoder_mask_head_run(const ss_encoder *encoder, ss_work *work, const float *x,
                                    size_t n, float *out, ss_err *err)
 {

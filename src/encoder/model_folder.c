@@ -1,5 +1,7 @@
 /* The files of a model folder that say how it is used: modules.json, the sentence config and
- * the prompts, in the old and the new layout (docs/spec/encoders.md 1). */
+ * the prompts, in the old and the new layout (docs/spec/encoders.md, §1). Paths come from a
+ * file, so they are checked to stay inside the folder; classes are known by name and never
+ * loaded as code. */
 #include "encoder/encoder_priv.h"
 
 #include <string.h>
@@ -12,6 +14,7 @@ enum { MAX_MODULES = 64 };
 
 static const char module_namespace[] = "sentence_transformers.";
 
+/* A path in the folder's arena, or the end of the function. */
 #define JOIN(target, folder, base, name)                                                       \
     do {                                                                                       \
         (target) = ss_encoder_model_folder_join((folder), (base), (name));                     \
@@ -42,6 +45,8 @@ static ss_status check_names(const char *file, const struct ss__json *modules, s
     return SS_OK;
 }
 
+/* The package has moved its classes twice, so only the last part of a dotted name counts
+ * (§1.1). */
 static ss_status read_module(struct ss_encoder_model_folder *folder, const char *file,
                              const struct ss__json *json, const struct ss_log *log,
                              struct ss_encoder_step *step, ss_err *err)
@@ -147,6 +152,7 @@ out:
     return status;
 }
 
+/* The cast is for the macro, which gives members that can be changed; none is here. */
 static void list_prompts(const struct ss__json *prompts, struct ss__buf *out)
 {
     const char *name = NULL;
@@ -156,6 +162,9 @@ static void list_prompts(const struct ss__json *prompts, struct ss__buf *out)
     }
 }
 
+/* A prompt that was given counts before one that was named, and that before the folder's
+ * default. A wrong name is the caller's fault or the folder's, according to where it came
+ * from. */
 ss_status ss_encoder_model_folder_prompt(const struct ss_encoder_model_folder *folder,
                                          const struct ss_encoder_options *options,
                                          const char **prompt, ss_err *err)
@@ -256,6 +265,8 @@ void ss_encoder_model_folder_release(struct ss_encoder_model_folder *folder)
     *folder = (struct ss_encoder_model_folder){0};
 }
 
+/* A folder whose modules end with a SparseAutoEncoder is both an encoder and an SAE; it counts
+ * as the latter here, since the question is what a lone path means. */
 bool ss_encoder_is_at(const char *path)
 {
     struct ss_encoder_model_folder folder = {0};

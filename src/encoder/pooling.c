@@ -1,5 +1,7 @@
-/* From the hidden states of a text's tokens to one embedding (docs/spec/encoders.md 1.3). Sums
- * run in token order, so that they do not depend on what else is in a batch. */
+/* From the hidden states of a text's tokens to one embedding (docs/spec/encoders.md, §1.3).
+ * Sums run in token order, so that they do not depend on what else is in a batch. There is no
+ * padding, so no mask: m of the specification is 1 for tokens that count and 0 for those of a
+ * prompt that is left out. */
 #include <math.h>
 #include <string.h>
 
@@ -28,12 +30,15 @@ static float sum(const struct span *span, float *out)
     return (float)(span->n - span->start);
 }
 
+/* The first token that counts; the very first where none does, as the reference's argmax of
+ * zeros. */
 static void pool_cls(const struct span *span, float *out)
 {
     const size_t i = span->start < span->n ? span->start : 0;
     memcpy(out, span->hidden + i * span->width, span->width * sizeof *out);
 }
 
+/* Of no tokens all modes but cls give zeros. */
 static void pool_max(const struct span *span, float *out)
 {
     if (span->start == span->n) {
@@ -71,6 +76,7 @@ static void pool_weighted_mean(const struct span *span, float *out)
     ss_tensor_scale(out, (float)(1 / fmax(total, 1e-9)), span->width);
 }
 
+/* The end of a text: the closing special token, where the tokenizer adds one. */
 static void pool_last(const struct span *span, float *out)
 {
     if (span->start == span->n) {
@@ -115,6 +121,7 @@ static ss_status add_mode(const char *file, const struct ss__json *name,
                          text);
 }
 
+/* The newer key counts over the booleans, of which none means mean. */
 static ss_status read_modes(const char *file, const struct ss__json *json,
                             struct ss_encoder_pooling *out, ss_err *err)
 {
@@ -143,6 +150,7 @@ static ss_status read_modes(const char *file, const struct ss__json *json,
     return SS_OK;
 }
 
+/* Stated by an older or a newer key; a width that differs means that folders were mixed. */
 static ss_status check_width(const char *file, const struct ss__json *json, size_t width,
                              ss_err *err)
 {

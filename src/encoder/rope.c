@@ -1,8 +1,9 @@
-/* Rotary positions: what a config says of them, and the tables of cosines and sines.
+/* Rotary positions (RoFormer): what a config says of them, and the tables of cosines and sines.
  *
- * The pair i of a head turns at position p by the angle p / (theta^(i / half) stretch). The
+ * Pair i of a head turns at position p by the angle p / (theta^(i / half) scaling_factor). The
  * reference rounds the frequency and the angle to float32 before it takes the cosine; at
- * position 8191 that moves an angle by up to 2.4e-4, so the same roundings are made here. */
+ * position 8191 that moves an angle by up to 2.4e-4, so the same roundings are made here
+ * (docs/numerics.md, "Encoders"). */
 #include <math.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@ enum { MAX_ROPE_ENTRIES = 1 << 24 }; /* 8192 positions of 64 pairs are 2^19 */
 
 /* ---- configs ---- */
 
+/* `rope_type` counts over `type`, its older name. "linear" divides positions by a factor; the
+ * other types (dynamic, yarn, …) make the angle depend on a text's length, and are refused. */
 ss_status ss_encoder_rope_read(const char *path, const struct ss__json *json,
                                struct ss_encoder_layer_kind *kind, ss_err *err)
 {
@@ -44,6 +47,7 @@ ss_status ss_encoder_rope_read(const char *path, const struct ss__json *json,
     return SS_OK;
 }
 
+/* Only of kinds that a layer has: what is stated for others is without effect. */
 static ss_status check_kinds(const char *path, const struct ss_encoder_config *config,
                              ss_err *err)
 {
@@ -67,6 +71,7 @@ static ss_status check_kinds(const char *path, const struct ss_encoder_config *c
     return SS_OK;
 }
 
+/* Also bounds the tables, whose size would else be a product of two numbers of a file. */
 ss_status ss_encoder_rope_check(const char *path, double fraction,
                                 struct ss_encoder_config *config, ss_err *err)
 {
@@ -101,6 +106,7 @@ ss_status ss_encoder_rope_check(const char *path, double fraction,
 
 /* ---- tables ---- */
 
+/* As torch computes it in float32: the exponent, the power and its inverse are each rounded. */
 static float frequency(const struct ss_encoder_layer_kind *kind, size_t i, size_t half)
 {
     const float exponent = (float)(2 * i) / (float)(2 * half);

@@ -24,6 +24,7 @@ const char *ss_encoder_model_folder_join(struct ss_encoder_model_folder *folder,
     return kept;
 }
 
+/* The library looks for them in this order, and the first that says anything counts. */
 static const char *const sentence_files[] = {
     "sentence_bert_config.json",       "sentence_roberta_config.json",
     "sentence_distilbert_config.json", "sentence_camembert_config.json",
@@ -43,6 +44,7 @@ static const char *const harmless_keys[] = {
     "query_length", "document_length", "query_expansion",    "unpad_inputs",
     "backend",      "cache_dir",       "model_name_or_path",
 };
+/* A tokenizer from elsewhere. */
 static const char *const refused_keys[] = {"tokenizer_name_or_path"};
 static const struct ss_encoder_known_keys known_keys = {
     .lists = {SS_ENCODER_KEY_LIST(read_keys), SS_ENCODER_KEY_LIST(harmless_keys)},
@@ -122,6 +124,8 @@ static const struct ss_encoder_known_keys known_call_keys = {
 
 /* ---- what is called ---- */
 
+/* The newer library can embed images and chats too: what texts go through must be the plain
+ * way. */
 static ss_status check_modalities(const char *file, const struct ss__json *json, ss_err *err)
 {
     const struct ss__json *modalities = ss__json_get(json, "modality_config");
@@ -142,6 +146,7 @@ static ss_status check_modalities(const char *file, const struct ss__json *json,
         err);
 }
 
+/* Arguments of the tokenizer's call, for all kinds of inputs and for texts. */
 static ss_status check_call(const char *file, const struct ss__json *json,
                             const struct ss_log *log, ss_err *err)
 {
@@ -175,6 +180,7 @@ static ss_status check_call(const char *file, const struct ss__json *json,
 
 /* ---- arguments ---- */
 
+/* A view into the sentence config. */
 static ss_status read_arguments(const struct ss_encoder_model_folder *folder,
                                 const char *old_name, const char *new_name,
                                 struct ss_encoder_arguments *out, ss_err *err)
@@ -228,6 +234,8 @@ ss_status ss_encoder_sentence_config_read(struct ss_encoder_model_folder *folder
 
 /* ---- limits ---- */
 
+/* Later statements count over earlier ones: the key of its own, the tokenizer's argument, the
+ * arguments of every call, those for texts. */
 ss_status ss_encoder_model_folder_limit(const struct ss_encoder_model_folder *folder,
                                         size_t *limit, ss_err *err)
 {

@@ -1,5 +1,6 @@
-/* Modules after pooling: Dense, Normalize, LayerNorm, Dropout (docs/spec/encoders.md 1). One
- * table says how each is read and run. */
+/* Modules after pooling: Dense, Normalize, LayerNorm, Dropout (docs/spec/encoders.md, §1). One
+ * table says how each is read and run. They are fp32 at every precision: pooled rows are few,
+ * and an error here would not be made small by what follows. */
 #include <math.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ struct reading {
     ss_encoder *encoder;
 };
 
+/* NULL for `read`: nothing but the config; for `run`: the identity. */
 struct ss_encoder_module_kind {
     const char *type;
     bool is_identity, normalizes;
@@ -39,6 +41,8 @@ static const struct {
     {"Sigmoid", SS_TENSOR_ACT_SIGMOID}, {"SiLU", SS_TENSOR_ACT_SILU},
 };
 
+/* A dotted class of torch, which the reference would import: those that are known are read, and
+ * no other code is. */
 static ss_status read_activation(const struct reading *r, ss_tensor_activation *out,
                                  ss_err *err)
 {
@@ -63,6 +67,7 @@ static ss_status read_activation(const struct reading *r, ss_tensor_activation *
         name);
 }
 
+/* The config's width must be what the module before gives. */
 static ss_status check_input(const struct reading *r, const char *key,
                              const struct ss_encoder_module *module, ss_err *err)
 {
@@ -87,6 +92,7 @@ struct module_weights {
     struct ss_encoder_binder binder;
 };
 
+/* The files count as read before they are. */
 static ss_status open_weights(const struct reading *r, struct module_weights *out, ss_err *err)
 {
     SS_RETURN_IF_ERROR(ss_weights_open_model(r->path, NULL, &out->weights, err));
@@ -135,6 +141,8 @@ out:
     return status;
 }
 
+/* From one slot into the other, since a product cannot be in place; where the residual has a
+ * matrix of its own its product is made first, and the epilogue adds it in place. */
 static ss_status run_dense(const struct ss_encoder_module *m, ss_work *work,
                            struct ss_encoder_rows *rows, ss_err *err)
 {

@@ -11,6 +11,7 @@ static const char *skip_prefix(const char *name, const char *prefix)
     return strncmp(name, prefix, n) == 0 && name[n] == '.' ? name + n + 1 : name;
 }
 
+/* Wrappers may be nested ("module.bert."), so prefixes are taken off until none is left. */
 const char *ss_encoder_plain_name(struct ss__arena *arena, const char *name,
                                   const char *const *prefixes)
 {
@@ -35,7 +36,9 @@ const char *ss_encoder_plain_name(struct ss__arena *arena, const char *name,
 }
 
 /* A view may show one stored number many times; then a small file could ask for any amount of
- * memory. Parameters are never stored so. */
+ * memory. Parameters are never stored so. A view spans 1 + Σ (n_d - 1) |stride_d| numbers,
+ * which is no less than its elements unless some are shown twice. A span beyond 64 bits is no
+ * repetition; it fails where it is read. */
 static bool shows_each_once(const struct ss_weights_tensor *tensor)
 {
     uint64_t span = 1;

@@ -14,6 +14,7 @@ enum { N_BUCKETS = 32, N_DISTANCES = 2 * SS_ENCODER_MAX_DISTANCE + 1, NAME_BYTES
  * as integers, since the logarithm they come from is exact at powers of two only in theory. */
 static const size_t bucket_begins[] = {8, 12, 16, 23, 32, 46, 64, 91};
 
+/* `distance` is key minus query. */
 static size_t bucket(long distance)
 {
     const size_t base = distance > 0 ? 16 : 0; /* keys after the query */
@@ -28,6 +29,8 @@ static size_t bucket(long distance)
     return base + bucket_begins[0] + n - 1;
 }
 
+/* The table of buckets becomes one of distances, by head, so that attention adds a row of it to
+ * a row of scores; distances beyond the last edge share the outermost entry. */
 static ss_status bind_distances(struct ss_encoder_transformer *t,
                                 const struct ss_encoder_config *config,
                                 struct ss_encoder_binder *binder, ss_err *err)
@@ -109,6 +112,7 @@ out:
     return status;
 }
 
+/* The shift stays at 0 where the body's norms have no bias. */
 static ss_status bind_norm(const char *base, const struct ss_encoder_config *config,
                            struct ss_encoder_binder *binder, float *gain_and_shift, ss_err *err)
 {
