@@ -148,7 +148,7 @@ static ss_status add_lists(struct ss_tokenizer_loading *loading, ss_err *err)
     const struct ss__json *extra = ss__json_get(loading->config.root, extra_key);
     const struct ss__json *additional = ss__json_get(loading->config.root, additional_key);
     const struct ss__json *more = map_member(loading, extra_key);
-    const bool is_empty = ss__json_count(extra) + ss__json_count(extra) == 0;
+    const bool is_empty = ss__json_count(extra) == 0;
     if (additional != NULL && is_empty) { /* it moves into the place of the other */
         extra = additional;
         additional = NULL;
