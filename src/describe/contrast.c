@@ -266,6 +266,9 @@ ss_status ss_describe_contrast(const struct ss_describe_view *view,
     const size_t n_features = view->evidence->n_features;
     struct ss_describe_contrasting work = {.view = view, .options = options};
     struct ss__asking asking = {.stop = options->stop};
+    const size_t n_block = options->n_block == 0 || options->n_block > SS_DESCRIBE_BLOCK
+                               ? SS_DESCRIBE_BLOCK
+                               : options->n_block;
     size_t n = 0;
     work.strings = (struct ss_describe_strings){
         .embedder = options->embedder, .stop = options->stop, .keeps_lengths = true};
@@ -276,7 +279,7 @@ ss_status ss_describe_contrast(const struct ss_describe_view *view,
     SS_TRY(init_contrast(&work, err));
     for (size_t f = 0; f < n_features; f += work.n_block) {
         SS_TRY(ss__check_stop(&asking, err));
-        work.n_block = ss__min_size(SS_DESCRIBE_BLOCK, n_features - f);
+        work.n_block = ss__min_size(n_block, n_features - f);
         for (size_t i = 0; i < work.n_block; i++) {
             work.block[i].feature = f + i;
         }

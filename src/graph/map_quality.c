@@ -13,6 +13,7 @@ struct measure {
     const float *y;
     size_t k, n_rows, step; /* every step-th row is looked from */
     struct ss_tensor_matrix matrix;
+    double *scratch;                    /* [width] a row that is made */
     float *rows;                        /* [BLOCK_ROWS, width] */
     float *products;                    /* [BLOCK_ROWS, n] */
     struct ss_graph_candidate *nearest; /* [BLOCK_ROWS, k] */
@@ -78,8 +79,9 @@ static ss_status fill_matrix(struct measure *measure, ss_err *err)
     SS_RETURN_IF_ERROR(ss_tensor_matrix_new(measure->points->n, width, SS_PRECISION_HIGHEST,
                                             &measure->matrix, err));
     for (size_t i = 0; i < measure->points->n; i++) {
+        const double *x = ss_graph_row_in(measure->points, i, measure->scratch);
         for (size_t j = 0; j < width; j++) {
-            measure->rows[j] = (float)ss_graph_row(measure->points, i)[j];
+            measure->rows[j] = (float)x[j];
         }
         ss_tensor_matrix_fill(&measure->matrix, i, 1, measure->rows, SS_TENSOR_OUT_BY_IN);
     }
@@ -90,7 +92,8 @@ static ss_status measure_block(struct measure *measure, ss_work *work, ss_err *e
 {
     const size_t width = measure->points->width;
     for (size_t i = 0; i < measure->n_block; i++) {
-        const double *x = ss_graph_row(measure->points, (measure->first + i) * measure->step);
+        const double *x = ss_graph_row_in(measure->points, (measure->first + i) * measure->step,
+                                          measure->scratch);
         for (size_t j = 0; j < width; j++) {
             measure->rows[i * width + j] = (float)x[j];
         }
@@ -133,6 +136,7 @@ ss_status ss_graph_map_quality(ss_work *work, const struct ss_graph_points *poin
     /* The measure is defined for fewer neighbours than half of the points. */
     measure.k = ss__min_size(LOOKED_AT, (points->n - 1) / 2);
     measure.n_rows = measure.step > 1 ? SOME_ROWS : points->n;
+    SS_ALLOC(measure.scratch, points->width);
     SS_ALLOC_ALIGNED(measure.rows, BLOCK_ROWS * points->width);
     SS_ALLOC_ALIGNED(measure.products, BLOCK_ROWS * points->n);
     SS_ALLOC(measure.nearest, BLOCK_ROWS * measure.k);
@@ -146,6 +150,7 @@ ss_status ss_graph_map_quality(ss_work *work, const struct ss_graph_points *poin
     sum_up(&measure, out);
 out:
     ss_tensor_matrix_release(&measure.matrix);
+    ss__free(measure.scratch);
     ss__free(measure.rows);
     ss__free(measure.products);
     ss__free(measure.nearest);

@@ -16,25 +16,29 @@ struct job {
     uint32_t *ids;                               /* [n, n_found] */
     float *keys;                                 /* [n, n_found] */
     struct ss_graph_candidate **rooms; /* [threads, kinds] where a row is compared with all */
+    double *scratch;                   /* [threads, 2, width] rows that are made */
     struct ss_graph_neighbours *out;   /* of the rows that are asked for: kinds, or `rows` */
 };
 
-static const double *first_of(const void *context, size_t kind)
+static const double *first_of(const void *context, size_t kind, double *scratch)
 {
     const struct job *job = context;
-    return ss_graph_row(job->points, ss_graph_kind_row(job->kinds, kind));
+    return ss_graph_row_in(job->points, ss_graph_kind_row(job->kinds, kind), scratch);
 }
 
 /* The point that is looked from; among points, each kind is asked once. */
-static const double *asked(const void *context, size_t row)
+static const double *asked(const void *context, size_t row, double *scratch)
 {
     const struct job *job = context;
-    return job->rows != NULL ? ss_graph_row(job->rows, row) : first_of(job, row);
+    return job->rows != NULL ? ss_graph_row_in(job->rows, row, scratch)
+                             : first_of(job, row, scratch);
 }
 
-static double distance2_to(const struct job *job, size_t row, uint32_t kind)
+static struct ss_graph_candidate candidate_of(const struct job *job, const double *x,
+                                              uint32_t kind, double *scratch)
 {
-    return ss_graph_distance2(asked(job, row), first_of(job, kind), job->points->width);
+    const double *y = first_of(job, kind, scratch);
+    return (struct ss_graph_candidate){ss_graph_distance2(x, y, job->points->width), kind};
 }
 
 /* Take the rows of kinds in the order of candidates until there are k; `self` is left out.
@@ -98,24 +102,27 @@ static bool is_settled(const struct job *job, const struct ss_graph_candidate *c
 
 /* Candidates of a row, sorted: those found if they settle it, else all kinds. The row's own
  * kind is one of them. */
-static size_t find_candidates(struct job *job, size_t row, struct ss_graph_candidate *room)
+static size_t find_candidates(struct job *job, size_t row, size_t worker)
 {
+    struct ss_graph_candidate *room = job->rooms[worker];
+    double *scratch = job->scratch + 2 * worker * job->points->width;
+    double *other = scratch + job->points->width;
+    const double *x = asked(job, row, scratch);
     const float *keys = job->keys + row * job->n_found;
     size_t n = 0;
     for (size_t i = 0; i < job->n_found && keys[i] < INFINITY; i++) {
-        const uint32_t kind = job->ids[row * job->n_found + i];
-        room[n++] = (struct ss_graph_candidate){distance2_to(job, row, kind), kind};
+        room[n++] = candidate_of(job, x, job->ids[row * job->n_found + i], other);
     }
     qsort(room, n, sizeof *room, ss_graph_candidate_compare);
     double others = INFINITY;
     if (n < job->kinds->n) {
-        others = (double)keys[n - 1] - ss_graph_targets_error(&job->targets, asked(job, row));
+        others = (double)keys[n - 1] - ss_graph_targets_error(&job->targets, x);
     }
     if (is_settled(job, room, n, others)) {
         return n;
     }
     for (uint32_t kind = 0; kind < job->kinds->n; kind++) {
-        room[kind] = (struct ss_graph_candidate){distance2_to(job, row, kind), kind};
+        room[kind] = candidate_of(job, x, kind, other);
     }
     qsort(room, job->kinds->n, sizeof *room, ss_graph_candidate_compare);
     return job->kinds->n;
@@ -125,7 +132,7 @@ static void settle(void *context, size_t row, size_t worker)
 {
     struct job *job = context;
     struct ss_graph_candidate *room = job->rooms[worker];
-    const size_t n = find_candidates(job, row, room);
+    const size_t n = find_candidates(job, row, worker);
     if (job->rows != NULL) {
         take(job, room, n, SS_GRAPH_NONE, row);
         return;
@@ -138,6 +145,7 @@ static void settle(void *context, size_t row, size_t worker)
 
 static ss_status make_rooms(struct job *job, size_t n_threads, ss_err *err)
 {
+    SS_ALLOC_OR_RETURN(job->scratch, 2 * n_threads * job->points->width);
     SS_ALLOC_OR_RETURN(job->rooms, n_threads);
     for (size_t i = 0; i < n_threads; i++) {
         SS_ALLOC_OR_RETURN(job->rooms[i], job->kinds->n);
@@ -151,6 +159,7 @@ static void free_rooms(struct job *job, size_t n_threads)
         ss__free(job->rooms[i]);
     }
     ss__free(job->rooms);
+    ss__free(job->scratch);
 }
 
 static ss_status find(struct job *job, ss_work *work, ss_err *err)

@@ -33,9 +33,9 @@ SS_MUST_USE ss_status ss_graph_nearest_of(ss_work *work, const struct ss_graph_p
 
 /* ---- the search, for whoever ranks otherwise ---- */
 
-/* Rows by number: each [width], borrowed. */
+/* Rows by number: each [width], borrowed, or written to `scratch` [width]. */
 struct ss_graph_rows {
-    const double *(*row_of)(const void *context, size_t row);
+    const double *(*row_of)(const void *context, size_t row, double *scratch);
     const void *context;
     size_t n, width;
 };

@@ -109,7 +109,7 @@ static int by_hash(const void *a, const void *b)
 /* The first row that equals each: firsts [n]. Rows of one hash stand together; among them,
  * each is compared with the firsts so far. */
 static void find_firsts(const struct ss_graph_points *points, const struct hashed *sorted,
-                        uint32_t *firsts)
+                        double *scratch, uint32_t *firsts)
 {
     for (size_t from = 0, end = 0; from < points->n; from = end) {
         for (end = from; end < points->n && sorted[end].hash == sorted[from].hash; end++) {
@@ -118,7 +118,8 @@ static void find_firsts(const struct ss_graph_points *points, const struct hashe
             for (size_t i = from; i < end && firsts[row] == row; i++) {
                 const uint32_t other = sorted[i].row;
                 if (firsts[other] == other &&
-                    memcmp(ss_graph_row(points, row), ss_graph_row(points, other),
+                    memcmp(ss_graph_row_in(points, row, scratch),
+                           ss_graph_row_in(points, other, scratch + points->width),
                            points->width * sizeof(double)) == 0) {
                     firsts[row] = other;
                 }
@@ -150,22 +151,26 @@ ss_status ss_graph_kinds_find(const struct ss_graph_points *points, struct ss_gr
     ss_status status = SS_OK;
     struct hashed *sorted = NULL;
     uint32_t *firsts = NULL;
+    double *scratch = NULL;
     *out = (struct ss_graph_kinds){0};
     SS_ALLOC(sorted, points->n);
     SS_ALLOC(firsts, points->n);
+    SS_ALLOC(scratch, 2 * points->width);
     SS_ALLOC(out->offsets, points->n + 2);
     SS_ALLOC(out->members, points->n);
     SS_ALLOC(out->of, points->n);
     for (size_t r = 0; r < points->n; r++) {
         sorted[r] = (struct hashed){
-            ss__hash64(ss_graph_row(points, r), points->width * sizeof(double)), (uint32_t)r};
+            ss__hash64(ss_graph_row_in(points, r, scratch), points->width * sizeof(double)),
+            (uint32_t)r};
     }
     qsort(sorted, points->n, sizeof *sorted, by_hash);
-    find_firsts(points, sorted, firsts);
+    find_firsts(points, sorted, scratch, firsts);
     number_kinds(points->n, firsts, out);
 out:
     ss__free(sorted);
     ss__free(firsts);
+    ss__free(scratch);
     if (status != SS_OK) {
         ss_graph_kinds_release(out);
     }

@@ -12,7 +12,10 @@
 
 struct ss_graph_points {
     size_t n, width;
-    const double *x; /* [n, width] finite */
+    const double *x; /* [n, width] finite; NULL: rows are made when they are asked for */
+    /* Write a row to out [width], from any thread, always the same. */
+    void (*make)(const void *context, size_t row, double *out);
+    const void *context;
 };
 
 /* Σ (a - b)² over n numbers, in one fixed order; the same for (b, a). */
@@ -52,6 +55,17 @@ static inline uint64_t ss_graph_mix(uint64_t x)
 static inline const double *ss_graph_row(const struct ss_graph_points *points, size_t row)
 {
     return points->x + row * points->width;
+}
+
+/* A row of points whose rows may have to be made: in `scratch` [width] then. */
+static inline const double *ss_graph_row_in(const struct ss_graph_points *points, size_t row,
+                                            double *scratch)
+{
+    if (points->x != NULL) {
+        return ss_graph_row(points, row);
+    }
+    points->make(points->context, row, scratch);
+    return scratch;
 }
 
 /* How many rows kind k has, and the first of them. */

@@ -131,15 +131,17 @@ static void look_in_list(void *context, size_t index, size_t worker)
     }
 }
 
-static const double *pending_point(const void *context, size_t row)
+static const double *pending_point(const void *context, size_t row, double *scratch)
 {
     const struct reach *reach = context;
+    (void)scratch;
     return ss_graph_row(&reach->points, reach->pending[row]);
 }
 
-static const double *distinct_point(const void *context, size_t row)
+static const double *distinct_point(const void *context, size_t row, double *scratch)
 {
     const struct reach *reach = context;
+    (void)scratch;
     return ss_graph_row(&reach->points, row);
 }
 
@@ -175,7 +177,8 @@ static void settle(void *context, size_t row, size_t worker)
     for (; n < FOUND && keys[n] < INFINITY; n++) {
         lighten(own, edge_between(reach, p, reach->found[row * FOUND + n]));
     }
-    const double error = ss_graph_targets_error(&reach->targets, pending_point(reach, row));
+    const double error =
+        ss_graph_targets_error(&reach->targets, ss_graph_row(&reach->points, p));
     const double others =
         n < FOUND ? INFINITY
                   : (double)keys[n - 1] * (1 - 0x1p-20) - error / (reach->alpha * reach->alpha);
@@ -272,7 +275,8 @@ static ss_status gather_distinct(struct reach *reach, const struct ss_graph_poin
                ss_graph_row(points, ss_graph_kind_row(&reach->kinds, k)),
                width * sizeof *reach->owned);
     }
-    reach->points = (struct ss_graph_points){reach->kinds.n, width, reach->owned};
+    reach->points =
+        (struct ss_graph_points){.n = reach->kinds.n, .width = width, .x = reach->owned};
     return SS_OK;
 }
 

@@ -28,10 +28,10 @@ void ss_graph_targets_set(struct ss_graph_targets *targets, size_t at, const dou
     ss_tensor_matrix_fill(&targets->matrix, at, 1, scratch, SS_TENSOR_OUT_BY_IN);
 }
 
-static void find_mean(const struct ss_graph_rows *rows, double *mean)
+static void find_mean(const struct ss_graph_rows *rows, double *scratch, double *mean)
 {
     for (size_t i = 0; i < rows->n; i++) {
-        const double *x = rows->row_of(rows->context, i);
+        const double *x = rows->row_of(rows->context, i, scratch);
         for (size_t j = 0; j < rows->width; j++) {
             mean[j] += x[j] / (double)rows->n;
         }
@@ -43,17 +43,20 @@ ss_status ss_graph_targets_new(const struct ss_graph_rows *rows, struct ss_graph
 {
     ss_status status = SS_OK;
     float *scratch = NULL;
+    double *row = NULL;
     *out = (struct ss_graph_targets){.width = rows->width};
     SS_ALLOC(scratch, rows->width);
+    SS_ALLOC(row, rows->width);
     SS_ALLOC(out->mean, rows->width);
     SS_ALLOC(out->norms, rows->n);
-    find_mean(rows, out->mean);
+    find_mean(rows, row, out->mean);
     SS_TRY(ss_tensor_matrix_new(rows->n, rows->width, SS_PRECISION_HIGHEST, &out->matrix, err));
     for (size_t i = 0; i < rows->n; i++) {
-        ss_graph_targets_set(out, i, rows->row_of(rows->context, i), scratch);
+        ss_graph_targets_set(out, i, rows->row_of(rows->context, i, row), scratch);
     }
 out:
     ss__free(scratch);
+    ss__free(row);
     if (status != SS_OK) {
         ss_graph_targets_release(out);
     }
@@ -88,6 +91,7 @@ struct job {
     struct ss_tensor_partition cut;
     float *rows;    /* [threads, block_rows, width] */
     float *scratch; /* [threads, scratch_floats] */
+    double *made;   /* [threads, width] a row that is made */
     size_t scratch_floats;
     uint32_t *ids; /* [n_groups, n_rows, k] */
     float *keys;   /* the same */
@@ -156,9 +160,9 @@ static void search_part(void *context, size_t index, size_t worker)
                         .ids = job->ids + at,
                         .keys = job->keys + at};
     for (size_t r = 0; r < n; r++) {
-        norms[r] =
-            (float)centre(search->targets, search->rows.row_of(search->rows.context, first + r),
-                          rows + r * width);
+        const double *x =
+            search->rows.row_of(search->rows.context, first + r, job->made + worker * width);
+        norms[r] = (float)centre(search->targets, x, rows + r * width);
     }
     for (size_t i = 0; i < n * search->k; i++) {
         part.ids[i] = SS_GRAPH_NONE;
@@ -203,6 +207,7 @@ ss_status ss_graph_search_run(const struct ss_graph_search *search, ss_work *wor
         ss__round_up(ss_tensor_linear_tiles_floats(matrix, job.cut.block_rows), 16);
     SS_ALLOC_ALIGNED(job.rows, n_threads * job.cut.block_rows * (search->targets->width + 1));
     SS_ALLOC_ALIGNED(job.scratch, n_threads * job.scratch_floats);
+    SS_ALLOC(job.made, n_threads * search->targets->width);
     SS_ALLOC(job.ids, job.cut.n_groups * search->rows.n * search->k);
     SS_ALLOC(job.keys, job.cut.n_groups * search->rows.n * search->k);
     ss__pool_run(pool, job.cut.n_blocks * job.cut.n_groups, search_part, &job);
@@ -211,6 +216,7 @@ ss_status ss_graph_search_run(const struct ss_graph_search *search, ss_work *wor
 out:
     ss__free(job.rows);
     ss__free(job.scratch);
+    ss__free(job.made);
     ss__free(job.ids);
     ss__free(job.keys);
     return status;

@@ -27,6 +27,7 @@ struct ss_graph_umap_options {
 
 /* Place all points: y [n, 2] in 0 … 10 or a little beyond.
  *
+ * points   with numbers, where there is no start; else rows may be made
  * start    [n, 2] positions to begin with, or NULL: principal components
  * Errors   SS_E_NOMEM, SS_E_STOPPED
  * Threads  those of `work`

@@ -19,6 +19,7 @@ struct placing {
     struct ss_graph_neighbours neighbours;
     struct ss_graph_curve curve;
     double mean_of_all;
+    double *scratch; /* [threads, width] a row that is made */
     float *out;
 };
 
@@ -55,11 +56,11 @@ static void find_middle(const struct placing *placing, const uint32_t *ids,
 }
 
 /* Draws depend on the row's numbers, not on its place among others. */
-static uint64_t key_of(const struct placing *placing, size_t row)
+static uint64_t key_of(const struct placing *placing, size_t row, size_t worker)
 {
-    return ss_graph_mix(
-        placing->map->options->seed ^
-        ss__hash64(ss_graph_row(placing->rows, row), placing->rows->width * sizeof(double)));
+    const size_t width = placing->rows->width;
+    const double *x = ss_graph_row_in(placing->rows, row, placing->scratch + worker * width);
+    return ss_graph_mix(placing->map->options->seed ^ ss__hash64(x, width * sizeof *x));
 }
 
 static void push_negatives(const struct placing *placing, struct ss_graph_forces *forces,
@@ -71,11 +72,10 @@ static void push_negatives(const struct placing *placing, struct ss_graph_forces
     }
 }
 
-static void refine(const struct placing *placing, size_t row, size_t n, const double *weights,
-                   float *at)
+static void refine(const struct placing *placing, size_t row, uint64_t key, size_t n,
+                   const double *weights, float *at)
 {
     const uint32_t *ids = placing->neighbours.ids + row * placing->neighbours.k;
-    const uint64_t key = key_of(placing, row);
     struct ss_graph_adam adam = {0};
     struct ss_graph_forces forces;
     forces.a = (float)placing->curve.a;
@@ -104,7 +104,6 @@ static void place(void *context, size_t row, size_t worker)
     float *at = placing->out + 2 * row;
     double weights[MOST_PLACED_BY];
     size_t n = 0;
-    (void)worker;
     while (n < k && ids[n] != SS_GRAPH_NONE) {
         n++;
     }
@@ -114,7 +113,7 @@ static void place(void *context, size_t row, size_t worker)
     }
     find_weights(placing, row, n, weights);
     find_middle(placing, ids, weights, n, at);
-    refine(placing, row, n, weights, at);
+    refine(placing, row, key_of(placing, row, worker), n, weights, at);
 }
 
 ss_status ss_graph_umap_place(ss_work *work, const struct ss_graph_umap_fitted *map,
@@ -122,16 +121,19 @@ ss_status ss_graph_umap_place(ss_work *work, const struct ss_graph_umap_fitted *
 {
     ss_status status = SS_OK;
     struct placing placing = {.map = map, .rows = rows, .out = out};
+    struct ss__pool *pool = ss_tensor_work_pool(work);
     if (rows->n == 0) {
         return SS_OK;
     }
     const size_t k =
         ss__min_size(ss__min_size(map->options->n_neighbours, MOST_PLACED_BY), map->points->n);
     placing.curve = ss_graph_umap_curve(map->options->min_dist, map->options->spread);
+    SS_ALLOC(placing.scratch, ss__pool_n_threads(pool) * rows->width);
     SS_TRY(ss_graph_nearest_of(work, map->points, rows, k, &placing.neighbours, err));
-    ss__pool_run(ss_tensor_work_pool(work), rows->n, place, &placing);
+    ss__pool_run(pool, rows->n, place, &placing);
     SS_TRY(ss_tensor_work_check(work, err));
 out:
     ss_graph_neighbours_release(&placing.neighbours);
+    ss__free(placing.scratch);
     return status;
 }

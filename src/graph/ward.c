@@ -73,9 +73,10 @@ static uint32_t alive_of(struct ward *ward, uint32_t slot)
 
 /* ---- nearest clusters ---- */
 
-static const double *pending_centre(const void *context, size_t row)
+static const double *pending_centre(const void *context, size_t row, double *scratch)
 {
     const struct ward *ward = context;
+    (void)scratch;
     return centre_of(ward, ward->pending[row]);
 }
 
@@ -241,9 +242,10 @@ static ss_status join_round(struct ward *ward, ss_err *err)
 
 /* ---- the columns of the product ---- */
 
-static const double *column_centre(const void *context, size_t column)
+static const double *column_centre(const void *context, size_t column, double *scratch)
 {
     const struct ward *ward = context;
+    (void)scratch;
     return centre_of(ward, ward->columns[column]);
 }
 

@@ -412,7 +412,8 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
         run->asking = NULL;
         analysis.is_written = true;
         const struct ss_run_steps steps = steps_of(&analysis, run);
-        ss_run_evidence_abort(&analysis.evidence); /* it is read from the folder */
+        ss_run_evidence_abort(&analysis.evidence); /* they are read from the folder */
+        ss_run_graph_abort(&analysis.graph);
         SS_TRY(ss_run_steps_do(&steps, analysis.steps, err));
     }
     *out = run;

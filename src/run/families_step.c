@@ -13,6 +13,7 @@
 #include "run/coactivation_file.h"
 #include "run/families_file.h"
 #include "run/families_pictures.h"
+#include "run/manifest.h"
 #include "run/results.h"
 #include "run/steps.h"
 #include "saescope.h"
@@ -141,7 +142,7 @@ static void set_options(struct step *step)
 static ss_status open_step(struct step *step, ss_err *err)
 {
     SS_RETURN_IF_ERROR(check_options(step->options, err));
-    SS_RETURN_IF_ERROR(ss_run_open(step->dir, NULL, &step->run, err));
+    SS_RETURN_IF_ERROR(ss_run_open_features(step->dir, &step->run, err));
     SS_RETURN_IF_ERROR(ss_run_coactivation_open(step->dir, step->run->info.n_features,
                                                 &step->coactivation, err));
     SS_RETURN_IF_ERROR(open_labels(step, err));

@@ -40,4 +40,8 @@ SS_MUST_USE ss_status ss_run_manifest_read(struct ss_run *run, const char *folde
 SS_MUST_USE ss_status ss_run_open_checked(const char *dir, bool check,
                                           struct ss__asking *asking, ss_run **out, ss_err *err);
 
+/* As ss_run_open, but top texts are not read, which take as much memory as their file: every
+ * feature has none. */
+SS_MUST_USE ss_status ss_run_open_features(const char *dir, ss_run **out, ss_err *err);
+
 #endif

@@ -204,8 +204,30 @@ static ss_status check_rates(struct ss_run *run, const char *path, ss_err *err)
     return ss_run_rates_check(run, path, err);
 }
 
-ss_status ss_run_open_checked(const char *dir, bool check, struct ss__asking *asking,
-                              ss_run **out, ss_err *err)
+static ss_status skip_tops(struct ss_run *run, const char *path, ss_err *err)
+{
+    (void)path;
+    SS_ALLOC_OR_RETURN(run->top_offsets, run->info.n_features + 1);
+    return SS_OK;
+}
+
+static ss_status read_tops(struct ss_run *run, const char *dir, ss_err *err)
+{
+    SS_RETURN_IF_ERROR(read_part(run, dir, SS_RUN_FILE_TOP, ss_run_top_json_read, err));
+    return has_part(dir, SS_RUN_FILE_TEXTS)
+               ? read_part(run, dir, SS_RUN_FILE_TEXTS, ss_run_top_texts_read, err)
+               : SS_OK;
+}
+
+/* What of a run is read. */
+struct opening {
+    bool checks;   /* hashes */
+    bool has_tops; /* top texts too */
+    struct ss__asking *asking;
+};
+
+static ss_status open_run(const char *dir, const struct opening *opening, ss_run **out,
+                          ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_run *run = NULL;
@@ -218,15 +240,13 @@ ss_status ss_run_open_checked(const char *dir, bool check, struct ss__asking *as
         SS_FAIL_FILE(dir, SS_E_DATA, "this is a file, not the folder of an analysis's results");
     }
     SS_ALLOC(run, 1);
-    run->asking = asking;
-    SS_TRY(ss__check_stop(asking, err));
-    SS_TRY(ss_run_manifest_read(run, dir, check, asking, err));
+    run->asking = opening->asking;
+    SS_TRY(ss__check_stop(opening->asking, err));
+    SS_TRY(ss_run_manifest_read(run, dir, opening->checks, opening->asking, err));
     SS_TRY(read_part(run, dir, SS_RUN_FILE_FEATURES, ss_run_features_csv_read, err));
     SS_TRY(read_part(run, dir, SS_RUN_FILE_RATES, check_rates, err));
-    SS_TRY(read_part(run, dir, SS_RUN_FILE_TOP, ss_run_top_json_read, err));
-    if (has_part(dir, SS_RUN_FILE_TEXTS)) {
-        SS_TRY(read_part(run, dir, SS_RUN_FILE_TEXTS, ss_run_top_texts_read, err));
-    }
+    SS_TRY(opening->has_tops ? read_tops(run, dir, err)
+                             : read_part(run, dir, SS_RUN_FILE_TOP, skip_tops, err));
     SS_TRY(ss_run_summarise(run, err));
     run->asking = NULL;
     *out = run;
@@ -234,6 +254,18 @@ ss_status ss_run_open_checked(const char *dir, bool check, struct ss__asking *as
 out:
     ss_run_free(run);
     return status;
+}
+
+ss_status ss_run_open_checked(const char *dir, bool check, struct ss__asking *asking,
+                              ss_run **out, ss_err *err)
+{
+    return open_run(dir, &(struct opening){check, true, asking}, out, err);
+}
+
+ss_status ss_run_open_features(const char *dir, ss_run **out, ss_err *err)
+{
+    struct ss__asking asking = {{0}, 0};
+    return open_run(dir, &(struct opening){false, false, &asking}, out, err);
 }
 
 ss_status ss_run_open(const char *dir, const struct ss_run_options *options, ss_run **out,

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "encoder/encoder.h"
+#include "run/manifest.h"
 #include "run/map_step.h"
 
 /* Texts that are placed together, of each half at most; the first of a pool are a fair sample of
@@ -143,15 +144,7 @@ static ss_status take_texts(struct ss_run_map *map, ss_err *err)
     const struct ss_run_evidence *evidence = &map->evidence;
     const size_t n = evidence->n_pool[0] + evidence->n_pool[1];
     SS_ALLOC_OR_RETURN(map->text_rows, n);
-    SS_ALLOC_OR_RETURN(map->texts.x, n * map->width);
     order_texts(map);
-    for (size_t i = 0; i < n; i++) {
-        const float *x = evidence->embeddings + map->text_rows[i] * map->width;
-        for (size_t j = 0; j < map->width; j++) {
-            map->texts.x[i * map->width + j] = (double)x[j];
-        }
-    }
-    ss_graph_unit(map->texts.x, n, map->width);
     return SS_OK;
 }
 
@@ -163,33 +156,50 @@ static ss_status allow_missing(ss_status status)
     return status == SS_E_NOINPUT ? SS_OK : status;
 }
 
+/* The run's encoder and no more of what labels are made from. */
+static ss_status find_encoder(struct ss_run_map *map, const ss_encoder *given, ss_err *err)
+{
+    const struct ss_map_options *options = map->options;
+    const struct ss_describe_options describe = {.struct_size = sizeof describe,
+                                                 .no_sentence_test = true};
+    struct ss_encoder_info info = {.struct_size = sizeof info};
+    struct ss_run_describe_inputs inputs = {.dir = map->dir,
+                                            .stop = options->progress,
+                                            .log = options->log,
+                                            .run = map->run,
+                                            .work = map->work};
+    const ss_status status = ss_run_describe_find_models(&inputs, given, &describe, err);
+    map->own_encoder = inputs.own_encoder;
+    SS_RETURN_IF_ERROR(status);
+    ss_encoder_describe(inputs.encoder, &info);
+    if (info.width != map->evidence.width) {
+        return ss__fail_file(err, info.path, SS_E_SHAPE,
+                             "its embeddings have %zu numbers, those of %s %zu", info.width,
+                             map->dir, map->evidence.width);
+    }
+    map->encoder = inputs.encoder;
+    return SS_OK;
+}
+
 /* The encoder, where something is to be embedded. Whoever only lacks labels for that goes on. */
 static ss_status open_encoder(struct ss_run_map *map, const ss_encoder *given, ss_err *err)
 {
     const struct ss_map_options *options = map->options;
     const bool is_needed = options->place != NULL || options->vectors == SS_MAP_KEYWORDS;
-    const struct ss_describe_options describe = {.struct_size = sizeof describe,
-                                                 .n_threads = options->n_threads,
-                                                 .progress = options->progress,
-                                                 .log = options->log};
     ss_err why = {0};
     if (!is_needed && (options->no_labels || !map->evidence.has_texts)) {
         return SS_OK;
     }
-    const ss_status status =
-        ss_run_describe_open(&map->inputs, map->dir, given, &describe, &why);
-    if (status == SS_OK) {
-        map->encoder = map->inputs.encoder;
-    } else if (status == SS_E_NOINPUT && !is_needed && given == NULL) {
+    const ss_status status = find_encoder(map, given, &why);
+    if (status == SS_E_NOINPUT && !is_needed && given == NULL) {
         ss__log(&options->log, SS_LEVEL_NOTICE,
                 "clusters are named by their features, not by contrast: %s", why.message);
-    } else {
-        if (err != NULL) {
-            *err = why;
-        }
-        return status;
+        return SS_OK;
     }
-    return SS_OK;
+    if (status != SS_OK && err != NULL) {
+        *err = why;
+    }
+    return status;
 }
 
 static ss_status open_width(struct ss_run_map *map, ss_err *err)
@@ -229,7 +239,7 @@ static ss_status open_evidence(struct ss_run_map *map, ss_err *err)
 ss_status ss_run_map_open(struct ss_run_map *map, const ss_encoder *encoder, ss_err *err)
 {
     const struct ss_map_options *options = map->options;
-    SS_RETURN_IF_ERROR(ss_run_open(map->dir, NULL, &map->run, err));
+    SS_RETURN_IF_ERROR(ss_run_open_features(map->dir, &map->run, err));
     SS_RETURN_IF_ERROR(ss_work_new(options->n_threads, &map->work, err));
     ss_work_set_progress(map->work, options->progress);
     SS_RETURN_IF_ERROR(open_evidence(map, err));
@@ -246,9 +256,10 @@ ss_status ss_run_map_open(struct ss_run_map *map, const ss_encoder *encoder, ss_
                              SS_RUN_MAP_LEAST);
     }
     ss_graph_unit(map->features.x, map->features.n, map->width);
-    SS_RETURN_IF_ERROR(ss_graph_points_check(
-        &(struct ss_graph_points){map->features.n, map->width, map->features.x},
-        "the vector of feature", err));
+    SS_RETURN_IF_ERROR(ss_graph_points_check(&(struct ss_graph_points){.n = map->features.n,
+                                                                       .width = map->width,
+                                                                       .x = map->features.x},
+                                             "the vector of feature", err));
     return options->vectors == SS_MAP_CENTROIDS && map->has_evidence ? take_texts(map, err)
                                                                      : SS_OK;
 }
@@ -352,7 +363,7 @@ void ss_run_map_close(struct ss_run_map *map)
     ss__free(map->clusters);
     ss__free(map->centres);
     ss__arena_release(&map->arena);
-    ss_run_describe_close(&map->inputs);
+    ss_encoder_free(map->own_encoder);
     ss_run_centroids_release(&map->centroids);
     ss_run_evidence_release(&map->evidence);
     ss_descriptions_free(map->descriptions);

@@ -14,7 +14,8 @@ enum {
     SCORE_TEXTS = 100,
     STRONGEST = 20,
     LABEL_PHRASES = 3,
-    MISSES = 100
+    MISSES = 100,
+    BLOCK = 16 /* clusters that are named at a time: their products are most of the memory */
 };
 
 /* ---- by the features ---- */
@@ -54,6 +55,7 @@ struct naming {
     struct belonging *texts;  /* [n] by row */
     struct belonging *sorted; /* [n] the strongest first */
     size_t n;
+    struct ss_text *words;  /* [evidence.n_texts] of the pools; of others nothing is read */
     struct ss_sparse codes; /* of the pools' texts over clusters, by row of the evidence */
     size_t *sample_offsets; /* as in the evidence */
     uint32_t *sample_texts;
@@ -192,19 +194,36 @@ static ss_status embed(void *user, const struct ss_text *texts, size_t n, float 
     return ss_encoder_embed(naming->encoder, naming->map->work, texts, n, out, NULL, err);
 }
 
+/* No cluster has a text outside the pools: those in between are empty, those at the end left
+ * out. */
+static ss_status show_texts(struct naming *naming, ss_err *err)
+{
+    const struct ss_run_evidence *evidence = &naming->map->evidence;
+    SS_ALLOC_OR_RETURN(naming->words, evidence->n_texts);
+    for (size_t row = 0; row < evidence->n_texts; row++) {
+        const int half = ss_run_evidence_half(evidence, row);
+        naming->words[row] = row < evidence->first[half] + evidence->n_pool[half]
+                                 ? evidence->texts[row]
+                                 : (struct ss_text){"", 0};
+    }
+    return SS_OK;
+}
+
 static ss_status open_view(struct naming *naming, ss_err *err)
 {
     const struct ss_run_evidence *evidence = &naming->map->evidence;
+    const size_t n_texts = evidence->first[SS_STATS_SCORE] + evidence->n_pool[SS_STATS_SCORE];
+    SS_RETURN_IF_ERROR(show_texts(naming, err));
     SS_RETURN_IF_ERROR(fill_codes(naming, err));
     SS_RETURN_IF_ERROR(fill_samples(naming, err));
     naming->evidence = (struct ss_describe_evidence){
         .n_features = naming->map->n_clusters,
         .width = evidence->width,
-        .n_texts = evidence->n_texts,
-        .texts = evidence->texts,
+        .n_texts = n_texts,
+        .texts = naming->words,
         .embeddings = evidence->embeddings,
         .codes = &naming->codes,
-        .first = {evidence->first[0], evidence->first[1], evidence->first[2]},
+        .first = {evidence->first[0], evidence->first[1], n_texts},
         .n_pool = {evidence->n_pool[0], evidence->n_pool[1]},
         .sample_offsets = naming->sample_offsets,
         .sample_texts = naming->sample_texts,
@@ -219,8 +238,8 @@ static ss_status label_by_contrast(struct naming *naming, ss_err *err)
     ss_status status = SS_OK;
     struct ss_run_map *map = naming->map;
     const struct ss_describe_embedder embedder = {embed, naming, map->width};
-    const struct ss_describe_contrast_options contrast = {.embedder = embedder,
-                                                          .stop = map->options->progress};
+    const struct ss_describe_contrast_options contrast = {
+        .embedder = embedder, .n_block = BLOCK, .stop = map->options->progress};
     const struct ss_describe_score_options scoring = {.embedder = embedder,
                                                       .stop = map->options->progress};
     struct ss_text *labels = NULL;
@@ -246,6 +265,7 @@ static void close_naming(struct naming *naming)
     ss_describe_view_free(naming->view);
     ss_sparse_release(&naming->codes);
     ss__free(naming->texts);
+    ss__free(naming->words);
     ss__free(naming->sorted);
     ss__free(naming->sample_offsets);
     ss__free(naming->sample_texts);

@@ -12,6 +12,28 @@ void ss_run_map_centre(const struct ss_run_map *map, const float *embedding, dou
     ss_graph_unit(out, 1, map->width);
 }
 
+static void make_row(const void *context, size_t row, double *out)
+{
+    const struct ss_run_map_rows *rows = context;
+    const struct ss_run_map *map = rows->map;
+    const float *embedding =
+        map->evidence.embeddings + map->text_rows[rows->first + row] * map->width;
+    if (rows->is_centred) {
+        ss_run_map_centre(map, embedding, out);
+        return;
+    }
+    for (size_t j = 0; j < map->width; j++) {
+        out[j] = (double)embedding[j];
+    }
+    ss_graph_unit(out, 1, map->width);
+}
+
+struct ss_graph_points ss_run_map_points_of(const struct ss_run_map_rows *rows, size_t n)
+{
+    return (struct ss_graph_points){
+        .n = n, .width = rows->map->width, .make = make_row, .context = rows};
+}
+
 int32_t ss_run_map_nearest_cluster(const struct ss_run_map *map, const double *x,
                                    double *cosine)
 {

@@ -14,7 +14,7 @@
 static struct ss_graph_points points_of(const struct ss_run_map *map,
                                         const struct ss_run_map_points *points)
 {
-    return (struct ss_graph_points){points->n, map->width, points->x};
+    return (struct ss_graph_points){.n = points->n, .width = map->width, .x = points->x};
 }
 
 /* ---- clusters ---- */
@@ -136,30 +136,20 @@ static ss_status place_features(struct ss_run_map *map,
 static ss_status start_texts(struct ss_run_map *map,
                              const struct ss_graph_umap_options *options, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_graph_points features = points_of(map, &map->features);
     const struct ss_graph_umap_fitted fitted = {&features, map->features.y, options};
-    struct ss_graph_points landmarks = {.n = map->n_landmarks, .width = map->width};
-    double *x = NULL;
-    SS_ALLOC(x, landmarks.n * map->width);
-    for (size_t i = 0; i < landmarks.n; i++) {
-        ss_run_map_centre(map, map->evidence.embeddings + map->text_rows[i] * map->width,
-                          x + i * map->width);
-    }
-    landmarks.x = x;
-    SS_TRY(ss_graph_umap_place(map->work, &fitted, &landmarks, map->texts.y, err));
-out:
-    ss__free(x);
-    return status;
+    const struct ss_run_map_rows rows = {.map = map, .is_centred = true};
+    const struct ss_graph_points landmarks = ss_run_map_points_of(&rows, map->n_landmarks);
+    return ss_graph_umap_place(map->work, &fitted, &landmarks, map->texts.y, err);
 }
 
 static ss_status place_texts(struct ss_run_map *map,
                              const struct ss_graph_umap_options *options, ss_err *err)
 {
     const size_t n = map->n_landmarks;
-    const struct ss_graph_points landmarks = {n, map->width, map->texts.x};
-    const struct ss_graph_points rest = {map->texts.n - n, map->width,
-                                         map->texts.x + n * map->width};
+    const struct ss_run_map_rows rows[2] = {{.map = map}, {.map = map, .first = n}};
+    const struct ss_graph_points landmarks = ss_run_map_points_of(&rows[0], n);
+    const struct ss_graph_points rest = ss_run_map_points_of(&rows[1], map->texts.n - n);
     SS_ALLOC_OR_RETURN(map->texts.y, 2 * map->texts.n);
     SS_RETURN_IF_ERROR(start_texts(map, options, err));
     SS_RETURN_IF_ERROR(
@@ -174,7 +164,8 @@ static ss_status place_texts(struct ss_run_map *map,
 static ss_status place_given(struct ss_run_map *map,
                              const struct ss_graph_umap_options *options, ss_err *err)
 {
-    const struct ss_graph_points landmarks = {map->n_landmarks, map->width, map->texts.x};
+    const struct ss_run_map_rows rows = {.map = map};
+    const struct ss_graph_points landmarks = ss_run_map_points_of(&rows, map->n_landmarks);
     SS_RETURN_IF_ERROR(ss_run_map_read_placed(map, err));
     const struct ss_graph_points given = points_of(map, &map->placed);
     SS_ALLOC_OR_RETURN(map->placed.y, 2 * given.n);

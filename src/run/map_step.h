@@ -22,7 +22,7 @@
 /* Points on the map, with what they were placed by. */
 struct ss_run_map_points {
     size_t n;
-    double *x;   /* [n, width] of length 1; NULL: none */
+    double *x;   /* [n, width] of length 1; NULL: none, or made when they are asked for */
     float *y;    /* [n, 2] */
     int32_t *of; /* [n] cluster; -1: none */
 };
@@ -49,9 +49,9 @@ struct ss_run_map {
     struct ss_run_centroids centroids;
     bool has_evidence;
     struct ss_run_evidence evidence;
-    struct ss_run_describe_inputs inputs; /* for the encoder, where one is needed */
-    const ss_encoder *encoder;            /* NULL: there is none */
-    ss_descriptions *descriptions;        /* NULL: the run has none */
+    const ss_encoder *encoder;     /* NULL: there is none */
+    ss_encoder *own_encoder;       /* opened from where the run had it; else NULL */
+    ss_descriptions *descriptions; /* NULL: the run has none */
     size_t width;
 
     uint32_t *ids; /* [features.n] the feature of each */
@@ -91,6 +91,16 @@ void ss_run_map_centre(const struct ss_run_map *map, const float *embedding, dou
 /* The cluster whose centre is nearest to such a text, and its cosine; -1: there is none. */
 int32_t ss_run_map_nearest_cluster(const struct ss_run_map *map, const double *x,
                                    double *cosine);
+
+/* Texts from the `first` on as points whose rows are made from the evidence: in float64, all of
+ * them would take twice the memory of their embeddings. */
+struct ss_run_map_rows {
+    const struct ss_run_map *map;
+    size_t first;
+    bool is_centred; /* as features see them; else the embeddings, of length 1 */
+};
+/* n of them; borrows `rows`. */
+struct ss_graph_points ss_run_map_points_of(const struct ss_run_map_rows *rows, size_t n);
 
 /* What one sees of a feature: its label, or "". */
 struct ss_text ss_run_map_feature_label(const struct ss_run_map *map, size_t feature);

@@ -202,7 +202,8 @@ static ss_status write_file(const struct ss_run_families *families,
     struct writing writing = {.table = families->table, .directions = directions};
     struct ss__out out = SS__OUT_CLOSED;
     char chance[SS__DOUBLE_TEXT_BYTES] = "";
-    const struct ss_graph_points points = {directions->n, directions->width, directions->x};
+    const struct ss_graph_points points = {
+        .n = directions->n, .width = directions->width, .x = directions->x};
     writing.chance = chance_level(directions->n - (directions->n > 0), directions->width);
     chance[ss__format_double(writing.chance, chance)] = '\0';
     const struct ss_arrow_note notes[] = {{"chance_cosine", chance}};

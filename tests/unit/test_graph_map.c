@@ -52,8 +52,8 @@ static int close_all(void **state)
 /* Rows of numbers; free `x`. */
 static struct ss_graph_points points_of(const json_t *rows, double **x)
 {
-    struct ss_graph_points points = {json_array_size(rows),
-                                     json_array_size(json_array_get(rows, 0)), NULL};
+    struct ss_graph_points points = {.n = json_array_size(rows),
+                                     .width = json_array_size(json_array_get(rows, 0))};
     *x = malloc(points.n * points.width * sizeof **x);
     assert_non_null(*x);
     for (size_t i = 0; i < points.n * points.width; i++) {
@@ -216,9 +216,11 @@ static void hdbscan_is_the_packages_on_the_shared_set(void **state)
         struct ss_graph_hdbscan found = {0};
         const struct ss_graph_hdbscan_options options =
             options_of(json_object_get(item, "options"));
-        assert_int_equal(ss_graph_hdbscan(works[2], &(struct ss_graph_points){N, WIDTH, x},
-                                          &options, &found, NULL),
-                         SS_OK);
+        assert_int_equal(
+            ss_graph_hdbscan(works[2],
+                             &(struct ss_graph_points){.n = N, .width = WIDTH, .x = x},
+                             &options, &found, NULL),
+            SS_OK);
         assert_partition(found.labels, json_object_get(item, "labels"));
         for (size_t p = 0; p < N; p++) {
             assert_true(fabs(found.probabilities[p] -
@@ -246,12 +248,15 @@ static void hdbscan_does_not_depend_on_order(void **state)
     for (size_t i = 0; i < N; i++) {
         memcpy(turned[i * 29 % N], x[i], sizeof x[i]);
     }
-    assert_int_equal(ss_graph_hdbscan(works[1], &(struct ss_graph_points){N, 2, &x[0][0]},
-                                      &options, &one, NULL),
-                     SS_OK);
-    assert_int_equal(ss_graph_hdbscan(works[2], &(struct ss_graph_points){N, 2, &turned[0][0]},
-                                      &options, &other, NULL),
-                     SS_OK);
+    assert_int_equal(
+        ss_graph_hdbscan(works[1], &(struct ss_graph_points){.n = N, .width = 2, .x = &x[0][0]},
+                         &options, &one, NULL),
+        SS_OK);
+    assert_int_equal(
+        ss_graph_hdbscan(works[2],
+                         &(struct ss_graph_points){.n = N, .width = 2, .x = &turned[0][0]},
+                         &options, &other, NULL),
+        SS_OK);
     assert_int_equal(one.n_clusters, 2);
     for (size_t i = 0; i < N; i++) {
         for (size_t j = 0; j < i; j++) {
@@ -292,7 +297,7 @@ static void neighbours_are_exact(void **state)
                                       : 1e30 * noise;
             }
         }
-        const struct ss_graph_points points = {N, WIDTH, &x[0][0]};
+        const struct ss_graph_points points = {.n = N, .width = WIDTH, .x = &x[0][0]};
         struct ss_graph_neighbours found = {0};
         assert_int_equal(ss_graph_nearest(works[1 + kind % 2], &points, K, &found, NULL),
                          SS_OK);
@@ -420,7 +425,7 @@ static void maps_keep_groups_apart(void **state)
         }
     }
     ss_graph_unit(&x[0][0], N, WIDTH);
-    const struct ss_graph_points points = {N, WIDTH, &x[0][0]};
+    const struct ss_graph_points points = {.n = N, .width = WIDTH, .x = &x[0][0]};
     for (size_t n = 1; n <= N_THREADS; n++) {
         assert_int_equal(ss_graph_umap(works[n], &points, &options, NULL, &y[n][0][0], NULL),
                          SS_OK);
@@ -432,7 +437,7 @@ static void maps_keep_groups_apart(void **state)
         on_map[i][0] = (double)y[1][i][0];
         on_map[i][1] = (double)y[1][i][1];
     }
-    const struct ss_graph_points map = {N, 2, &on_map[0][0]};
+    const struct ss_graph_points map = {.n = N, .width = 2, .x = &on_map[0][0]};
     assert_int_equal(ss_graph_nearest(works[1], &map, 15, &near, NULL), SS_OK);
     for (size_t i = 0; i < N * 15; i++) {
         assert_int_equal(near.ids[i] % 2, i / 15 % 2);
@@ -443,20 +448,70 @@ static void maps_keep_groups_apart(void **state)
     memcpy(rows[1], x[8], sizeof rows[1]);
     rows[1][5] += 0.01;
     ss_graph_unit(rows[1], 1, WIDTH);
-    assert_int_equal(ss_graph_umap_place(works[1], &fitted,
-                                         &(struct ss_graph_points){1, WIDTH, rows[0]}, place,
-                                         NULL),
-                     SS_OK);
+    assert_int_equal(
+        ss_graph_umap_place(works[1], &fitted,
+                            &(struct ss_graph_points){.n = 1, .width = WIDTH, .x = rows[0]},
+                            place, NULL),
+        SS_OK);
     assert_memory_equal(place, y[1][7], sizeof place);
-    assert_int_equal(ss_graph_umap_place(works[1], &fitted,
-                                         &(struct ss_graph_points){1, WIDTH, rows[1]}, place,
-                                         NULL),
-                     SS_OK);
+    assert_int_equal(
+        ss_graph_umap_place(works[1], &fitted,
+                            &(struct ss_graph_points){.n = 1, .width = WIDTH, .x = rows[1]},
+                            place, NULL),
+        SS_OK);
     const double to_own =
         hypot((double)place[0] - on_map[8][0], (double)place[1] - on_map[8][1]);
     const double to_other =
         hypot((double)place[0] - on_map[7][0], (double)place[1] - on_map[7][1]);
     assert_true(to_own < to_other / 2);
+}
+
+static void make_row(const void *context, size_t row, double *out)
+{
+    const struct ss_graph_points *points = context;
+    memcpy(out, ss_graph_row(points, row), points->width * sizeof *out);
+}
+
+/* Rows that are made when they are asked for are rows like others: neighbours, maps, places and
+ * figures are the same bytes, equal rows included. */
+static void made_rows_are_rows(void **state)
+{
+    enum { N = 200, WIDTH = 12, K = 9 };
+    static double x[N][WIDTH];
+    static float start[N][2], y[2][N][2], places[2][N][2];
+    struct ss_graph_neighbours near[2];
+    struct ss_graph_map_quality quality[2];
+    (void)state;
+    for (size_t i = 0; i < N; i++) {
+        for (size_t j = 0; j < WIDTH; j++) {
+            x[i][j] = (double)(ss_graph_mix(i % 150 * WIDTH + j) >> 11) * 0x1p-53 - 0.5;
+        }
+        start[i][0] = (float)(i % 14);
+        start[i][1] = (float)(i / 14);
+    }
+    ss_graph_unit(&x[0][0], N, WIDTH);
+    const struct ss_graph_points whole = {.n = N, .width = WIDTH, .x = &x[0][0]};
+    const struct ss_graph_points both[2] = {
+        whole, {.n = N, .width = WIDTH, .make = make_row, .context = &whole}};
+    const struct ss_graph_umap_options options = SS_GRAPH_UMAP_DEFAULTS;
+    for (int i = 0; i < 2; i++) {
+        const struct ss_graph_umap_fitted fitted = {&both[i], &y[0][0][0], &options};
+        assert_int_equal(ss_graph_nearest(works[2], &both[i], K, &near[i], NULL), SS_OK);
+        assert_int_equal(
+            ss_graph_umap(works[2], &both[i], &options, &start[0][0], &y[i][0][0], NULL),
+            SS_OK);
+        assert_int_equal(
+            ss_graph_map_quality(works[2], &both[i], &y[0][0][0], &quality[i], NULL), SS_OK);
+        assert_int_equal(
+            ss_graph_umap_place(works[2], &fitted, &both[i], &places[i][0][0], NULL), SS_OK);
+    }
+    assert_memory_equal(near[0].ids, near[1].ids, N * K * sizeof *near[0].ids);
+    assert_memory_equal(near[0].distances2, near[1].distances2, N * K * sizeof(double));
+    assert_memory_equal(y[0], y[1], sizeof y[0]);
+    assert_memory_equal(places[0], places[1], sizeof places[0]);
+    assert_memory_equal(&quality[0], &quality[1], sizeof quality[0]);
+    ss_graph_neighbours_release(&near[0]);
+    ss_graph_neighbours_release(&near[1]);
 }
 
 int main(void)
@@ -471,6 +526,7 @@ int main(void)
         cmocka_unit_test(the_graph_is_umap_learns),
         cmocka_unit_test(quality_is_scikit_learns),
         cmocka_unit_test(maps_keep_groups_apart),
+        cmocka_unit_test(made_rows_are_rows),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
