@@ -57,6 +57,25 @@ def test_peak_does_not_grow_with_the_number_of_texts(peak_bytes, sae, tmp_path):
     assert peaks[1] < peaks[0] + 3 * MIB, peaks
 
 
+def test_a_map_holds_embeddings_once(peak_bytes, tmp_path):
+    """A text takes its embedding, once from its file and once as products take it, and a little more; not float64 copies of it."""
+    width, few, many, source = 768, 300, 2300, np.random.default_rng(2)
+    folder = tmp_path / "wide"
+    folder.mkdir()
+    write_safetensors(folder / "sae.safetensors", {
+        "W_enc": source.normal(size=(width, FEATURES)), "W_dec": source.normal(size=(FEATURES, width)), "b_enc": np.zeros(FEATURES),
+        "b_dec": np.zeros(width), "jumprelu.log_threshold": np.zeros(FEATURES)})
+    (folder / "config.json").write_text(json.dumps({"sae_type": "jumprelu", "act_size": width, "dict_size": FEATURES,
+                                                    "input_unit_norm": True, "dtype": "torch.float32"}))
+    peaks = []
+    for n in (few, many):
+        np.save(tmp_path / f"{n}.npy", source.normal(size=(n, width)).astype("<f4"))
+        assert peak_bytes("analyze", "--embeddings", tmp_path / f"{n}.npy", "--sae", folder, "--dataset", write_texts(tmp_path / f"{n}.jsonl", n), "--quiet",
+                          "--steps", "none", "--out", tmp_path / f"run-{n}")
+        peaks.append(peak_bytes("map", tmp_path / f"run-{n}", "--no-labels", "--quiet", "--threads", 1))
+    assert peaks[1] - peaks[0] < (many - few) * (2 * 4 * width + 3000), peaks
+
+
 def tall_model(folder, inner, n_words):
     """The tiny model with a wide feed-forward part and rows for many more words; the bytes of both."""
     shutil.copytree(MODEL, folder)

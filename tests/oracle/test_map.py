@@ -4,6 +4,9 @@ Needs ../shared: 2,000 abstracts, their embeddings, SAEs, and what umap-learn an
 """
 import csv
 import json
+import os
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +21,6 @@ FEATURES, TEXTS, PLACED = (0.920, 0.33), (0.933, 0.39), (0.911, 0.29)
 
 @pytest.fixture(scope="module")
 def analysed(program, tmp_path_factory):
-    import subprocess
     if not FAMILIES.is_dir():
         pytest.skip("no ../shared here")
     folder = tmp_path_factory.mktemp("map")
@@ -103,3 +105,27 @@ def test_hdbscan_calls_most_features_noise(run, analysed):
     done = run("map", analysed, "--no-labels", "--method", "hdbscan", "--json")
     said = json.loads(done.out)
     assert done.code == 0 and 0.6 < said["noise"] / said["features"] < 0.95
+
+
+@pytest.fixture(scope="module")
+def minilm():
+    folder = Path(os.environ.get("SAESCOPE_MINILM", Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "saescope/all-MiniLM-L6-v2"))
+    if not (folder / "model.safetensors").exists():
+        pytest.skip("no encoder here: scripts/fetch-encoder.sh fetches it")
+    return folder
+
+
+def test_memory_of_a_map_of_15292_texts(program, minilm, tmp_path):
+    """With labels of its clusters, the encoder among it. Embeddings are those of 2,000 abstracts with some noise, since memory does not
+    depend on them."""
+    if not FAMILIES.is_dir():
+        pytest.skip("no ../shared here")
+    few = np.load(ORACLE / "astro-2000/embeddings.npy")
+    rows = few[np.arange(15292) % len(few)] + 0.02 * np.random.default_rng(1).normal(size=(15292, few.shape[1]))
+    np.save(tmp_path / "e.npy", unit(rows).astype("<f4"))
+    subprocess.run([program, "analyze", "-q", "--embeddings", tmp_path / "e.npy", "-s", ORACLE / "sae/jumprelu-1536", "-d", SHARED / "data/arxiv-astro.jsonl.xz",
+                    "-o", tmp_path / "run", "--steps", "none"], check=True)
+    child = subprocess.Popen([program, "map", tmp_path / "run", "--model", minilm, "-q"], stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    assert status == 0 and usage.ru_maxrss / 1024 <= 250, usage.ru_maxrss
+    assert all(c["label_from"] == "contrast" for c in json.loads((tmp_path / "run/clusters.json").read_text("utf8"))["clusters"][:20])
