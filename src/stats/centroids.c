@@ -1,4 +1,14 @@
-/* Sums of embeddings, and the state that holds them. Its bytes, little-endian:
+/* Sums of embeddings, and the state that holds them. Fixed-point numbers make a sum independent
+ * of the order of its terms: each term a x is rounded once to a multiple of 2^-28, and whole
+ * numbers are added exactly, so one run, parts in any number, and threads all give the same
+ * bytes.
+ *
+ * What could overflow is known beforehand: beside each row of sums stands a bound, the sum of a
+ * max|x|, rounded up and never falling. While it is below 2^62 no sum of the row can have left
+ * 63 bits; beyond, the row is said to be unknown. Bounds only grow, so this too is independent
+ * of order.
+ *
+ * Its bytes, little-endian:
  *
  *   "SSCENT01", u64 features F, u64 width, u64 rows, u64 bound
  *   u64 [F] counts, u64 [F] weights, u64 [F] bounds, i64 [width] all, i64 [F, width] sums */
@@ -65,6 +75,7 @@ static uint64_t units_of(double value, bool goes_up)
     return units < 0x1p63 ? (uint64_t)units : UINT64_MAX;
 }
 
+/* max|x| of a row. */
 static float largest_of(const float *x, size_t width)
 {
     float most = 0;
@@ -90,7 +101,8 @@ static void add_terms(int64_t *restrict sums, const float *restrict x, double fa
     }
 }
 
-/* Whether the terms can be rounded; if not, the bound is full, and so the sums mean nothing. */
+/* Whether the terms can be rounded; if not, the bound is full, and so the sums mean nothing.
+ * The product of two floats is exact in a double. */
 static bool add_bound(uint64_t *bound, double factor, float largest)
 {
     const double most = factor * (double)largest;
@@ -99,6 +111,7 @@ static bool add_bound(uint64_t *bound, double factor, float largest)
     return fits;
 }
 
+/* A row costs `width` for itself and as much for each feature that fires. */
 void ss_stats_centroids_add(struct ss_stats_centroids *centroids, const struct ss_sparse *rows,
                             const float *embeddings)
 {
@@ -122,6 +135,7 @@ void ss_stats_centroids_add(struct ss_stats_centroids *centroids, const struct s
     centroids->n_rows += rows->n_rows;
 }
 
+/* Unsigned, as in add_terms. */
 static void merge_sums(int64_t *sums, const int64_t *others, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -163,6 +177,8 @@ void ss_stats_centroids_mean(const struct ss_stats_centroids *centroids, double 
     }
 }
 
+/* A weight is off by up to half a unit per row, so it says something only above one unit per
+ * row. */
 bool ss_stats_centroids_get(const struct ss_stats_centroids *centroids, size_t feature,
                             const double *mean, double *out)
 {

@@ -31,6 +31,7 @@ struct ss_stats_centroids {
 /* Bytes of memory that the sums of so many features take. */
 uint64_t ss_stats_centroids_bytes(size_t n_features, size_t width);
 
+/* Zeros for n_features features. Errors: SS_E_NOMEM, which leaves what can be released. */
 SS_MUST_USE ss_status ss_stats_centroids_init(struct ss_stats_centroids *centroids,
                                               size_t n_features, size_t width, ss_err *err);
 /* Take rows with their embeddings [n, width], which are finite. Threads: caller only. */
@@ -42,10 +43,11 @@ SS_MUST_USE ss_status ss_stats_centroids_merge(struct ss_stats_centroids *centro
                                                ss_err *err);
 
 /* The mean of all embeddings: out [width]; zeros where there are no rows, or where they are so
- * large that their sum has no place in 62 bits. */
+ * large that their sum does not fit into 62 bits. */
 void ss_stats_centroids_mean(const struct ss_stats_centroids *centroids, double *out);
-/* The centroid of a feature without that mean: out [width]. False, and zeros, where it has none:
- * it never fires, its activations add up to less than a unit, or its sums are too large. */
+/* The centroid of a feature without that mean: out [width]. False, and zeros, where it has
+ * none: it never fires, its activations are a unit or less on average, or its sums are too
+ * large. */
 bool ss_stats_centroids_get(const struct ss_stats_centroids *centroids, size_t feature,
                             const double *mean, double *out);
 

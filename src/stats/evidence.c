@@ -1,5 +1,11 @@
-/* Entries of lists are small and in memory; whole texts and their embeddings wait in a file
- * without a name (evidence_texts.c) until the pass knows which of them count. */
+/* Adding rows and merging parts. Entries of lists are small and in memory; whole texts and
+ * their embeddings wait in a file without a name (evidence_texts.c) until the pass knows which
+ * of them count.
+ *
+ * A text is held while a list or a pool has it, counted by references. Which texts are held at
+ * the end depends on the set of rows alone: pools and firing lists take the smallest keys, the
+ * strongest by activation and key, top lists by activation and position. So the state of parts
+ * that were merged is that of one run, byte for byte. */
 #include "stats/evidence.h"
 
 #include <stdlib.h>
@@ -50,11 +56,13 @@ void ss_stats_evidence_free(struct ss_stats_evidence *evidence)
 
 /* ---- who holds a text ---- */
 
+/* One list more has the text. */
 static void hold(struct ss_stats_evidence *evidence, uint32_t slot)
 {
     evidence->texts.slots[slot].n_lists++;
 }
 
+/* One fewer; the last one frees its slot, and its record is dead weight in the file. */
 static void let_go(struct ss_stats_evidence *evidence, uint32_t slot)
 {
     if (--evidence->texts.slots[slot].n_lists == 0) {
@@ -95,6 +103,7 @@ static ss_status start(struct ss_stats_evidence *evidence, struct adding *adding
     return SS_OK;
 }
 
+/* No longer on its way: a text that no list took is forgotten here. */
 static void end(struct ss_stats_evidence *evidence, const struct adding *adding)
 {
     if (adding->slot != SS_STATS_NO_TEXT) {
@@ -104,6 +113,7 @@ static void end(struct ss_stats_evidence *evidence, const struct adding *adding)
 
 /* ---- the pool ---- */
 
+/* By key and variant; both are of one half. */
 static bool is_behind(const struct ss_stats_evidence *evidence, uint32_t a, uint32_t b)
 {
     return ss_stats_held_compare(&evidence->texts.slots[a], &evidence->texts.slots[b]) > 0;
@@ -116,6 +126,7 @@ static void swap_slots(uint32_t *a, uint32_t *b)
     *b = kept;
 }
 
+/* The root, which was replaced, goes down to its place. */
 static void sink_pool(const struct ss_stats_evidence *evidence, struct ss_stats_pool *pool)
 {
     for (size_t i = 0;;) {
@@ -131,6 +142,7 @@ static void sink_pool(const struct ss_stats_evidence *evidence, struct ss_stats_
     }
 }
 
+/* The last entry, which is new, goes up to its place. */
 static void rise_pool(const struct ss_stats_evidence *evidence, struct ss_stats_pool *pool)
 {
     for (size_t i = pool->n - 1;
@@ -152,6 +164,7 @@ static bool pool_wants(const struct ss_stats_evidence *evidence,
            ss_stats_held_compare(&evidence->texts.slots[pool->slots[0]], &own) > 0;
 }
 
+/* Where the pool is full, the text with the largest key makes room. */
 static ss_status add_to_pool(struct ss_stats_evidence *evidence, struct adding *adding,
                              ss_err *err)
 {
@@ -208,6 +221,8 @@ static const ss_stats_sample_kind kinds[SS_STATS_N_HALVES][3] = {
     {SS_STATS_SAMPLE_TOP, SS_STATS_SAMPLE_FIRING_SCORE, SS_STATS_SAMPLE_FIRING_SCORE}};
 static const size_t n_kinds[SS_STATS_N_HALVES] = {3, 2};
 
+/* A text of the score half is never among the strongest, so that nothing it is scored on was
+ * seen by whoever describes. */
 static ss_status add_row(struct ss_stats_evidence *evidence,
                          const struct ss_stats_arrival *text, ss_err *err)
 {
@@ -247,6 +262,7 @@ static uint64_t variant_of(const float *embedding, size_t width)
     return variant;
 }
 
+/* Rows are taken one by one; what the file has too much is looked at once for all of them. */
 ss_status ss_stats_evidence_add(struct ss_stats_evidence *evidence,
                                 const struct ss_stats_evidence_rows *rows, ss_err *err)
 {
@@ -275,6 +291,8 @@ ss_status ss_stats_evidence_add(struct ss_stats_evidence *evidence,
 
 /* ---- merging ---- */
 
+/* Everything that decides what is sampled: parts that differ in it are of different
+ * analyses. */
 static bool has_same_sizes(const struct ss_stats_evidence_options *a,
                            const struct ss_stats_evidence_options *b)
 {
@@ -294,6 +312,8 @@ struct merging {
     uint32_t *slots; /* [from->texts.n_slots] of `into` */
 };
 
+/* Bring a text of the other part into this one, once; where it is there already, its count is
+ * added. */
 static ss_status meet(struct merging *merging, uint32_t slot, bool may_add, ss_err *err)
 {
     const struct ss_stats_held *held = &merging->from->texts.slots[slot];
@@ -330,6 +350,7 @@ static ss_status merge_pools(struct merging *merging, ss_err *err)
     return SS_OK;
 }
 
+/* Entries of the other list are candidates here as rows are. */
 static ss_status merge_list(struct merging *merging, ss_stats_sample_kind kind, size_t feature,
                             ss_err *err)
 {

@@ -38,6 +38,7 @@ struct ss_stats_key {
  * before, unless it is 0. */
 struct ss_stats_key ss_stats_key_of(uint64_t seed, struct ss_text text, uint64_t number);
 
+/* A bit that ordering by `key` does not see. */
 static inline int ss_stats_key_half(struct ss_stats_key key)
 {
     return (int)(key.rest >> 56 & 1);

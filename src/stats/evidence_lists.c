@@ -1,5 +1,6 @@
 /* The lists of features: heaps with the worst entry first, so that nearly every fire costs one
- * comparison. */
+ * comparison. What is worse depends on the kind of list, and is a total order of entries, so
+ * that a list does not depend on the order in which rows come. */
 #include "stats/evidence_priv.h"
 
 ss_status ss_stats_lists_init(struct ss_stats_lists *lists, size_t n_features,
@@ -38,6 +39,7 @@ struct rank {
     uint64_t variant;
 };
 
+/* The other kinds take the smallest keys, a sample that does not prefer strong activations. */
 static bool is_by_activation(ss_stats_sample_kind kind)
 {
     return kind == SS_STATS_SAMPLE_TOP || kind == SS_STATS_SAMPLE_STRONGEST;
@@ -49,6 +51,8 @@ static int compare_keys(const struct rank *a, const struct rank *b)
     return by_key != 0 ? by_key : (a->variant > b->variant) - (a->variant < b->variant);
 }
 
+/* Of equal activations top lists take the earlier row, as struct ss_stats_top does; others the
+ * smaller key, for positions would make the sample depend on how a dataset is ordered. */
 static bool is_worse(ss_stats_sample_kind kind, const struct rank *a, const struct rank *b)
 {
     if (is_by_activation(kind) && a->activation != b->activation) {
@@ -111,6 +115,7 @@ static void swap(const struct heap *heap, size_t i, size_t j)
     }
 }
 
+/* Restore the heap below entry i, which may be too good for its place. */
 static void sink(const struct heap *heap, size_t n, size_t i)
 {
     for (;;) {
@@ -126,6 +131,7 @@ static void sink(const struct heap *heap, size_t n, size_t i)
     }
 }
 
+/* Restore it above entry i, which may be too bad. */
 static void rise(const struct heap *heap, size_t i)
 {
     while (i > 0 && is_worse_at(heap, i, (i - 1) / 2)) {
@@ -134,6 +140,8 @@ static void rise(const struct heap *heap, size_t i)
     }
 }
 
+/* The first test needs no other memory than the list's own; entries that pass it are compared
+ * whole. */
 bool ss_stats_lists_may_enter(const struct ss_stats_lists *lists,
                               const struct ss_stats_held *slots,
                               const struct ss_stats_candidate *candidate)
@@ -229,6 +237,7 @@ bool ss_stats_lists_are_sorted(struct ss_stats_lists *lists, size_t n_features,
     return true;
 }
 
+/* An ascending row is a heap too, so a list that is sorted can go on. */
 void ss_stats_lists_sort(struct ss_stats_lists *lists, size_t n_features,
                          const struct ss_stats_held *slots)
 {

@@ -53,6 +53,7 @@ struct ss_stats_arrival {
     const float *embedding;
 };
 
+/* An empty table with a file without a name, which goes when it is closed. Errors: SS_E_IO. */
 SS_MUST_USE ss_status ss_stats_held_open(struct ss_stats_held_texts *texts, size_t width,
                                          ss_err *err);
 void ss_stats_held_close(struct ss_stats_held_texts *texts);
@@ -69,12 +70,15 @@ SS_MUST_USE ss_status ss_stats_held_add(struct ss_stats_held_texts *texts,
 SS_MUST_USE ss_status ss_stats_held_count(struct ss_stats_held_texts *texts, uint32_t slot,
                                           const struct ss_stats_arrival *text, uint64_t count,
                                           ss_err *err);
+/* Free the slot; its record stays in the file until that is compacted. */
 void ss_stats_held_forget(struct ss_stats_held_texts *texts, uint32_t slot);
-/* Read a record into `memory`; the views of *out lead there. */
+/* Read a record into `memory`; the views of *out lead there until its next use. Errors:
+ * SS_E_IO, SS_E_NOMEM. Threads: any, with a buffer each, while nothing is added. */
 SS_MUST_USE ss_status ss_stats_held_read(const struct ss_stats_held_texts *texts, uint32_t slot,
                                          struct ss__buf *memory, struct ss_stats_arrival *out,
                                          ss_err *err);
-/* Rewrite the file where more than half of it is of texts that were let go. */
+/* Rewrite the file where more than half of it, and 16 MiB, is of texts that were let go.
+ * Errors: SS_E_IO, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_stats_held_compact(struct ss_stats_held_texts *texts, ss_err *err);
 /* By half, key and variant. */
 int ss_stats_held_compare(const struct ss_stats_held *a, const struct ss_stats_held *b);
@@ -97,6 +101,7 @@ struct ss_stats_lists {
     uint64_t *floors;                    /* [F] the first half of the worst entry's key */
 };
 
+/* Empty lists of up to k entries. Errors: SS_E_USAGE (F k of 2^32 or more), SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_stats_lists_init(struct ss_stats_lists *lists, size_t n_features,
                                           ss_stats_sample_kind kind, size_t k, ss_err *err);
 void ss_stats_lists_release(struct ss_stats_lists *lists);

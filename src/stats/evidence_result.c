@@ -1,4 +1,6 @@
-/* What was gathered, in its order. */
+/* What was gathered, brought into its order and looked at: texts by half and key, lists best
+ * first. Lists stay heaps in memory, worst first, so that a part that was finished can be
+ * merged into. */
 #include <stdlib.h>
 
 #include "stats/evidence_priv.h"
@@ -36,6 +38,8 @@ static int compare(const void *a, const void *b)
                                  ((const struct sorted *)b)->held);
 }
 
+/* Slots are numbered by when a text came; what is given out and saved is numbered by order
+ * instead. */
 static ss_status sort_texts(struct ss_stats_evidence *evidence, ss_err *err)
 {
     ss_status status = SS_OK;

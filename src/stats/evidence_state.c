@@ -41,6 +41,7 @@ struct saving {
     struct ss__buf array;
 };
 
+/* An array, filled up to 8 bytes, so that the next one can be read where it lies. */
 static ss_status put_bytes(struct saving *saving, const void *data, size_t n_bytes, ss_err *err)
 {
     static const char zeros[8];
@@ -152,6 +153,7 @@ static ss_status put_lists(struct saving *saving, const struct ss_stats_lists *l
     return SS_OK;
 }
 
+/* In the order of texts: what is written does not show when a text came. */
 static ss_status put_records(struct saving *saving, ss_err *err)
 {
     const struct ss_stats_evidence *evidence = saving->evidence;
@@ -228,6 +230,9 @@ static uint64_t text_number(const struct loading *loading, enum column column, s
     return number_at(loading->columns[column], i, column_bytes(column));
 }
 
+/* Sizes are compared with the bytes that are there: each feature has 16 of counts, each text 56
+ * of numbers. Lists may be longer than what is in them, but not by a factor that lets a small
+ * file ask for much memory. */
 static ss_status load_head(struct loading *loading, ss_err *err)
 {
     struct head *head = &loading->head;
@@ -313,6 +318,7 @@ static bool load_list(struct loading *loading, struct ss_stats_lists *lists, siz
     return true;
 }
 
+/* Texts are there already, so every entry must lead to one. */
 static ss_status load_lists(struct loading *loading, ss_stats_sample_kind kind, ss_err *err)
 {
     struct ss_stats_lists *lists = &loading->evidence->lists[kind];

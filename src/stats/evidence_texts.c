@@ -1,5 +1,9 @@
 /* The texts that some list holds: a table in memory, and a record of each in a file without a
- * name, which only grows until it is compacted. */
+ * name, which only grows until it is compacted. Records are gathered in `pending` and written a
+ * megabyte at a time, each whole, so that a record is either in the file or in memory.
+ *
+ * A record is features, activations, embedding, text and kept columns one behind the other,
+ * numbers first so that they are aligned where the record is. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +14,9 @@
 
 enum { MIN_BUCKETS = 1 << 10, COMPACT_SLACK_BYTES = 16 << 20, PENDING_BYTES = 1 << 20 };
 
+/* A cryptographic hash, so that what is sampled has nothing to do with what a text says; and
+ * one that anybody can compute, so that a sample can be checked. Equal rows without a text are
+ * told apart by number. */
 struct ss_stats_key ss_stats_key_of(uint64_t seed, struct ss_text text, uint64_t number)
 {
     uint8_t digest[SS__SHA256_BYTES], before[8], of_number[8];
@@ -59,6 +66,7 @@ void ss_stats_held_close(struct ss_stats_held_texts *texts)
     *texts = (struct ss_stats_held_texts){0};
 }
 
+/* 4 bytes a feature, 4 an activation. */
 static uint64_t record_bytes(const struct ss_stats_held_texts *texts,
                              const struct ss_stats_held *held)
 {

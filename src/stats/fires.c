@@ -1,4 +1,9 @@
-/* Fire counts, maxima and exact sums of activations per feature. */
+/* Fire counts, maxima and exact sums of activations per feature.
+ *
+ * A sum is a fixed-point number of 384 bits in units of 2^-149, the smallest float, of which
+ * every float is a whole number; adding is exact, so the order of rows and the number of parts
+ * do not show. Floats are below 2^128 = 2^277 units, and 2^64 of them below 2^341. A mean is
+ * rounded at the end only. Rates and intervals: docs/numerics.md, "Rates and pictures". */
 #include <math.h>
 #include <string.h>
 
@@ -46,6 +51,7 @@ static void exact_add_float(struct ss_stats_exact_sum *sum, float value)
     }
 }
 
+/* The two carries of a word are never both 1, so their sum is one bit. */
 static void exact_add(struct ss_stats_exact_sum *sum, const struct ss_stats_exact_sum *term)
 {
     uint64_t carry = 0;
@@ -65,8 +71,8 @@ static uint64_t bits_from(const struct ss_stats_exact_sum *sum, unsigned at)
     return has_more ? low | sum->words[word + 1] << (WORD_BITS - within) : low;
 }
 
-/* Whole units of 1 and of 2^-64 are rounded on their own, then together; with bits beyond them
- * the highest 128 are taken. */
+/* The nearest double, or one beside it. Whole units of 1 and of 2^-64 are rounded on their own,
+ * then together; with bits beyond them the highest 128 are taken. */
 static double exact_value(const struct ss_stats_exact_sum *sum)
 {
     size_t top = SS_STATS_EXACT_SUM_WORDS;
@@ -143,6 +149,7 @@ void ss_stats_fires_release(struct ss_stats_fires *fires)
     *fires = (struct ss_stats_fires){0};
 }
 
+/* Wilson (1927): (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n). */
 void ss_stats_wilson(uint64_t n_fires, uint64_t n_rows, double *low, double *high)
 {
     *low = 0.0;

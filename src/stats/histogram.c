@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "stats/stats.h"
 
+/* NaN has no bin and numpy refuses it too. */
 static ss_status find_range(const float *values, size_t n, float range[2], ss_err *err)
 {
     range[0] = values[0];
@@ -24,6 +25,7 @@ static ss_status find_range(const float *values, size_t n, float range[2], ss_er
     return SS_OK;
 }
 
+/* Whether edges are distinct; rounded to float, near ones need not be. */
 static bool are_rising(const float *edges, size_t n_bins)
 {
     for (size_t i = 0; i < n_bins; i++) {
@@ -34,6 +36,7 @@ static bool are_rising(const float *edges, size_t n_bins)
     return true;
 }
 
+/* As numpy.linspace in the data's precision: i * step + start, and the end as it is. */
 static bool make_edges_f32(const float range[2], size_t n_bins, float *edges)
 {
     const float step = (range[1] - range[0]) / (float)n_bins;
@@ -45,6 +48,7 @@ static bool make_edges_f32(const float range[2], size_t n_bins, float *edges)
     return are_rising(edges, n_bins);
 }
 
+/* As numpy does where the caller gives the range as Python's floats. */
 static bool make_edges_f64(const float range[2], size_t n_bins, float *edges)
 {
     const double step = ((double)range[1] - (double)range[0]) / (double)n_bins;
@@ -55,6 +59,8 @@ static bool make_edges_f64(const float range[2], size_t n_bins, float *edges)
     return are_rising(edges, n_bins);
 }
 
+/* Where the range is empty or too narrow it is widened to either side, as numpy does for equal
+ * values. */
 static ss_status make_own_edges(const float *values, size_t n, struct ss_stats_histogram *out,
                                 ss_err *err)
 {
@@ -72,6 +78,7 @@ static ss_status make_own_edges(const float *values, size_t n, struct ss_stats_h
     return SS_OK;
 }
 
+/* The bin that arithmetic gives may be off by one; the edges decide. */
 static void count(const float *values, size_t n, struct ss_stats_histogram *out)
 {
     const size_t n_bins = out->n_bins;
@@ -131,6 +138,7 @@ void ss_stats_histogram_release(struct ss_stats_histogram *histogram)
     *histogram = (struct ss_stats_histogram){0};
 }
 
+/* The constant keeps dead features finite. The sum is taken in float, as torch does. */
 float ss_stats_log_density(float rate_pct)
 {
     const float sum = rate_pct / 100.0F + 1e-10F;

@@ -48,6 +48,8 @@ static struct ss_stats_octave *octave_of(struct ss_stats_magnitude_list *list,
     return &list->octaves[i];
 }
 
+/* A bin is the exponent and the upper three bits of the mantissa, as they stand in the
+ * float. */
 static bool add_count(struct ss_stats_magnitude_list *list, uint32_t bin, uint64_t count)
 {
     struct ss_stats_octave *octave = octave_of(list, bin >> BIN_BITS);
@@ -73,6 +75,7 @@ ss_status ss_stats_magnitudes_add(struct ss_stats_magnitudes *magnitudes,
     return SS_OK;
 }
 
+/* Counts are whole numbers, so merging in any order is the same. */
 ss_status ss_stats_magnitudes_merge(struct ss_stats_magnitudes *magnitudes,
                                     const struct ss_stats_magnitudes *other, ss_err *err)
 {

@@ -29,6 +29,7 @@ struct ss_stats_magnitudes {
     struct ss_stats_magnitude_list *features; /* [n_features] */
 };
 
+/* Errors: SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_stats_magnitudes_init(struct ss_stats_magnitudes *magnitudes,
                                                size_t n_features, ss_err *err);
 /* Values are finite and > 0. Errors: SS_E_NOMEM. Threads: caller only. */

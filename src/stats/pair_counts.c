@@ -1,3 +1,7 @@
+/* The reducer of pairs and its triangle. A row with n features that fire is n (n - 1) / 2
+ * pairs, most of the work of the pass, so a cell is 24 bytes that are reached by arithmetic.
+ * Where the triangle does not fit into the memory that is allowed, pairs are gathered and
+ * sorted (pair_runs.c). Both add the same whole numbers, so both give the same counts. */
 #include "stats/pair_counts.h"
 
 #include "base/mem.h"
@@ -72,6 +76,7 @@ static void add_up(uint64_t *sum, uint64_t term)
     *sum = *sum > UINT64_MAX - term ? UINT64_MAX : *sum + term;
 }
 
+/* Features of a row may come in any order. */
 static void add_to_triangle(struct ss_stats_pairs *pairs, const uint32_t *features,
                             const float *values, size_t n, uint8_t half)
 {
@@ -102,6 +107,7 @@ static ss_status add_to_runs(struct ss_stats_pairs *pairs, const uint32_t *featu
     return SS_OK;
 }
 
+/* Counts of a cell have 32 bits; no pair fires in more rows than there are. */
 static ss_status count_rows(struct ss_stats_pairs *pairs, int half, uint64_t n, ss_err *err)
 {
     if (n > UINT32_MAX - pairs->n_rows[half]) {
@@ -137,6 +143,7 @@ ss_status ss_stats_pairs_add(struct ss_stats_pairs *pairs, const struct ss_spars
     return SS_OK;
 }
 
+/* A pair that was counted elsewhere. */
 ss_status ss_stats_pairs_put(struct ss_stats_pairs *pairs, const struct ss_stats_pair *pair,
                              ss_err *err)
 {
@@ -228,6 +235,7 @@ const struct ss_stats_pair_feature *ss_stats_pairs_feature(const struct ss_stats
     return &pairs->features[feature];
 }
 
+/* The first pair is (0, 1). */
 ss_status ss_stats_pairs_begin(const struct ss_stats_pairs *pairs,
                                struct ss_stats_pairs_walk *walk, ss_err *err)
 {

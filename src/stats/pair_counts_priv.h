@@ -38,9 +38,12 @@ struct ss_stats_runs {
     uint64_t n_pairs; /* once there is a single run */
 };
 
+/* Memory for gathering, half of memory_bytes for entries and half for sorting them, but for a
+ * least number. Errors: SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_stats_runs_init(struct ss_stats_runs *runs, uint64_t key_end,
                                          uint64_t memory_bytes, ss_err *err);
 void ss_stats_runs_release(struct ss_stats_runs *runs);
+/* Errors: SS_E_IO, SS_E_NOMEM, when a run is written. */
 SS_MUST_USE ss_status ss_stats_runs_add(struct ss_stats_runs *runs,
                                         const struct ss_stats_run_entry *entry, ss_err *err);
 /* Make a single run of all. */
@@ -82,6 +85,7 @@ struct ss_stats_pairs {
     uint64_t n_pairs; /* with a count, once it is finished */
 };
 
+/* Add a pair's counts and products. Errors: as ss_stats_runs_add. */
 SS_MUST_USE ss_status ss_stats_pairs_put(struct ss_stats_pairs *pairs,
                                          const struct ss_stats_pair *pair, ss_err *err);
 

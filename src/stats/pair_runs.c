@@ -1,4 +1,8 @@
-/* Pairs in sorted runs on the disk. */
+/* Pairs in sorted runs on the disk: external sorting. Entries are gathered until memory is
+ * full, sorted, equal keys added up, and written as a run; sixteen runs of a level are merged
+ * into one of the next. Every entry is so written once a level, and the levels grow with the
+ * logarithm of the number of runs. In a run keys only rise, so that differences are small and
+ * most entries take a few bytes. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,6 +43,7 @@ void ss_stats_runs_release(struct ss_stats_runs *runs)
 
 /* ---- entries as bytes ---- */
 
+/* Seven bits a byte, the lowest first (LEB128). */
 static size_t put_number(uint8_t *to, uint64_t value)
 {
     size_t n = 0;
@@ -118,6 +123,7 @@ static ss_status open_level(struct ss_stats_run_level *level, ss_err *err)
     return SS_OK;
 }
 
+/* Where the next run begins. */
 static uint64_t end_of(const struct ss_stats_run_level *level)
 {
     return level->n_runs == 0 ? 0 : level->ends[level->n_runs - 1];
@@ -164,6 +170,7 @@ static ss_status end_run(struct run_writer *writer, ss_err *err)
 
 /* ---- reading a run ---- */
 
+/* One run being read, a block at a time. */
 struct ss_stats_pair_cursor {
     int handle;
     uint64_t offset, end; /* of what was not read yet */
@@ -183,6 +190,7 @@ static void open_cursor(struct ss_stats_pair_cursor *cursor,
     cursor->before = cursor->at = cursor->n = 0;
 }
 
+/* Keep what was not read yet, so that an entry is never in two blocks. */
 static ss_status fill_block(struct ss_stats_pair_cursor *cursor, ss_err *err)
 {
     cursor->n -= cursor->at;
@@ -256,6 +264,7 @@ void ss_stats_cursor_free(struct ss_stats_pair_cursor *cursor)
 
 /* ---- making runs ---- */
 
+/* Radix sort by the lowest digit first, which is stable; as many digits as keys have. */
 static void sort_gathered(struct ss_stats_runs *runs)
 {
     for (unsigned shift = 0; shift < 64 && (runs->key_end - 1) >> shift > 0;
@@ -277,6 +286,7 @@ static void sort_gathered(struct ss_stats_runs *runs)
     }
 }
 
+/* At most sixteen, so the smallest key is found by looking at all. */
 static ss_status merge_cursors(struct ss_stats_pair_cursor *cursors, size_t n,
                                struct run_writer *writer, ss_err *err)
 {

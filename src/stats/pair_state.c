@@ -120,6 +120,7 @@ static bool can_be(const struct ss_stats_pairs *pairs, const struct ss_stats_pai
     return fits;
 }
 
+/* Keys rise by what an entry is (a difference of 0 is none), so that no pair can come twice. */
 static ss_status load_pairs(struct loading *loading, ss_err *err)
 {
     struct ss_stats_pairs *pairs = loading->pairs;

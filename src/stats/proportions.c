@@ -19,11 +19,13 @@ double ss_stats_log_two_sided(double z)
     return -x * x - log(x * sqrt(acos(-1.0))) + log(series);
 }
 
+/* The arcsine scale, on which equal distances are about equally hard to see anywhere. */
 static double angle(double share)
 {
     return 2.0 * asin(sqrt(share));
 }
 
+/* The two-proportion z-test under equal shares. */
 static double pooled_z(const struct ss_stats_two_counts *counts, double a, double b)
 {
     const double n_a = (double)counts->n_a, n_b = (double)counts->n_b;
@@ -32,6 +34,7 @@ static double pooled_z(const struct ss_stats_two_counts *counts, double a, doubl
     return variance > 0 ? (b - a) / sqrt(variance) : 0.0;
 }
 
+/* A cross product, so that a share of 0 or 1 gives what the limit gives. */
 static double odds_ratio(const struct ss_stats_two_counts *counts)
 {
     const double odds_b = (double)counts->k_b * (double)(counts->n_a - counts->k_a);
@@ -39,6 +42,9 @@ static double odds_ratio(const struct ss_stats_two_counts *counts)
     return odds_b / odds_a;
 }
 
+/* Newcombe's limits join those of the two shares: the lower limit of a difference is where b is
+ * low and a is high. They stay within [-1, 1] and hold for small counts, which the plain ones
+ * do not. */
 void ss_stats_compare(const struct ss_stats_two_counts *counts, struct ss_stats_two_shares *out)
 {
     double low_a = 0, high_a = 1, low_b = 0, high_b = 1;

@@ -28,11 +28,12 @@ struct ss_stats_fires {
     struct ss_stats_exact_sum *sums; /* [F] of activations, exact */
 };
 
+/* Zeros. Errors: SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_stats_fires_init(struct ss_stats_fires *fires, size_t n_features,
                                           ss_err *err);
 /* Features of `rows` lie below n_features, values are finite and > 0. Threads: caller only. */
 void ss_stats_fires_add(struct ss_stats_fires *fires, const struct ss_sparse *rows);
-/* Errors: SS_E_SHAPE. */
+/* Add what another part counted, of any rows. Errors: SS_E_SHAPE. */
 SS_MUST_USE ss_status ss_stats_fires_merge(struct ss_stats_fires *fires,
                                            const struct ss_stats_fires *later, ss_err *err);
 /* Percent of rows, rounded once from double to float; 0 where there are no rows. */
@@ -52,7 +53,8 @@ void ss_stats_wilson(uint64_t n_fires, uint64_t n_rows, double *low, double *hig
  * not depend on it. */
 struct ss_stats_top;
 
-/* Errors: SS_E_LIMIT (n_features k of 2^32 or more), SS_E_NOMEM. */
+/* k 0 keeps none. Errors: SS_E_USAGE (about `top_k`: n_features k of 2^32 or more), SS_E_NOMEM.
+ * Gives *out (ss_stats_top_free). */
 SS_MUST_USE ss_status ss_stats_top_new(size_t n_features, size_t k, bool keep_duplicates,
                                        struct ss_stats_top **out, ss_err *err);
 /* What belongs to the rows of a batch. */

@@ -1,5 +1,5 @@
 /* A hash table of texts by content: chains of slots, at least twice as many buckets as texts.
- */
+ * Top lists of many features hold the same texts, so a text is stored once and counted. */
 #include "stats/texts.h"
 
 #include <string.h>
@@ -30,6 +30,7 @@ static void unlink_slot(struct ss_stats_texts *texts, uint32_t id)
     *link = texts->slots[id].next;
 }
 
+/* Hashes are kept, so that no text is read again. */
 static ss_status grow_buckets(struct ss_stats_texts *texts, ss_err *err)
 {
     uint32_t *buckets = NULL;
@@ -65,6 +66,7 @@ static uint32_t find(const struct ss_stats_texts *texts, struct ss_text text, ui
     return SS_STATS_TEXT_NONE;
 }
 
+/* A slot that was freed, or a new one. */
 static ss_status allocate_slot(struct ss_stats_texts *texts, uint32_t *id, ss_err *err)
 {
     if (texts->free_slots != 0) {

@@ -32,6 +32,7 @@ struct ss_stats_texts {
  * Errors: SS_E_NOMEM, SS_E_LIMIT (2^32 - 2 texts). */
 SS_MUST_USE ss_status ss_stats_texts_intern(struct ss_stats_texts *texts, struct ss_text text,
                                             uint32_t *id, ss_err *err);
+/* One reference more. */
 void ss_stats_texts_retain(struct ss_stats_texts *texts, uint32_t id);
 /* One reference less; the last one frees the text. */
 void ss_stats_texts_unref(struct ss_stats_texts *texts, uint32_t id);

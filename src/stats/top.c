@@ -58,6 +58,7 @@ out:
     return status;
 }
 
+/* Of equal activations the later row ranks below. */
 static bool ranks_below(const struct entry *a, const struct entry *b)
 {
     return a->activation < b->activation || (a->activation == b->activation && a->row > b->row);
@@ -99,6 +100,7 @@ static void sift_up(struct entry *heap, size_t i)
     }
 }
 
+/* Texts are interned, so equal ones have equal ids; k is small. */
 static size_t find_text(const struct entry *heap, size_t n, uint32_t text)
 {
     size_t i = 0;
@@ -165,6 +167,8 @@ static bool may_enter(const struct ss_stats_top *top, size_t feature, float acti
            ranks_below(&top->entries[feature * top->k], &entry);
 }
 
+/* A row's text is interned when the first list may take it, and let go of at the end of the
+ * row: lists that took it hold it by references of their own. */
 ss_status ss_stats_top_add(struct ss_stats_top *top, const struct ss_sparse *rows,
                            const struct ss_stats_row_texts *texts, ss_err *err)
 {
@@ -197,6 +201,7 @@ ss_status ss_stats_top_add(struct ss_stats_top *top, const struct ss_sparse *row
     return SS_OK;
 }
 
+/* Ids are of one table of texts only, so texts are interned again here. */
 ss_status ss_stats_top_merge(struct ss_stats_top *top, const struct ss_stats_top *later,
                              ss_err *err)
 {
