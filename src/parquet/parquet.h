@@ -1,4 +1,6 @@
-/* Parquet files: what other rooms may use of this one. */
+/* Parquet files: what other rooms may use of this one. Source of the format: the specification
+ * of Apache Parquet (parquet.thrift, Encodings.md, LogicalTypes.md); its parts are described
+ * where they are read. */
 #ifndef SS_PARQUET_H
 #define SS_PARQUET_H
 

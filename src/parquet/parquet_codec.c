@@ -1,5 +1,6 @@
-/* Decompression of Parquet pages: one call per page, into a buffer of exactly the size that the
- * page header declares. Growth is bounded by that buffer, so a bomb ends as an error. */
+/* Decompression of Parquet pages (Compression.md): one call per page, into a buffer of exactly
+ * the size that the page header declares. Growth is bounded by that buffer, so a bomb ends as
+ * an error. A body must be used up and the buffer filled: anything else is damage. */
 #define ZLIB_CONST
 #include <brotli/decode.h>
 #include <lz4.h>
@@ -9,6 +10,7 @@
 
 #include "parquet/parquet_priv.h"
 
+/* Libraries tell much about what was wrong; a page is whole or it is not. */
 static ss_source_decoded whole_if(bool is_whole)
 {
     return is_whole ? SS_SOURCE_DECODED_END : SS_SOURCE_DECODED_BAD;
@@ -48,6 +50,7 @@ static ss_source_decoded decode_gzip(const uint8_t *in, size_t n_in, uint8_t *ou
     return result == Z_MEM_ERROR ? SS_SOURCE_DECODED_NO_MEMORY : whole_if(whole);
 }
 
+/* Its errors of allocation have a range of codes of their own. */
 static ss_source_decoded decode_brotli(const uint8_t *in, size_t n_in, uint8_t *out,
                                        size_t n_out)
 {
@@ -111,6 +114,8 @@ static ss_source_decoded decode_lz4(const uint8_t *in, size_t n_in, uint8_t *out
                : decode_lz4_raw(in, n_in, out, n_out);
 }
 
+/* Pages that are stored plain are read where they lie; this one is for the table to be
+ * whole. */
 static ss_source_decoded decode_none(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
 {
     if (n_in == n_out && n_out > 0) {
@@ -119,6 +124,8 @@ static ss_source_decoded decode_none(const uint8_t *in, size_t n_in, uint8_t *ou
     return whole_if(n_in == n_out);
 }
 
+/* By id. Ratios are what a format can reach at most: DEFLATE's longest match is 258 bytes for 2
+ * bits; Brotli and Zstandard have no bound, and the limits of parquet_page.c hold. */
 static const struct ss_parquet_codec codecs[] = {
     [0] = {"none", decode_none, 1},     [1] = {"snappy", decode_snappy, 64},
     [2] = {"gzip", decode_gzip, 1032},  [3] = {"lzo", NULL, 0},

@@ -12,6 +12,7 @@
 /* Pages are forgotten in steps of this size, and not at all in smaller files. */
 enum { FORGET_BYTES = 1 << 20 };
 
+/* Rows count from 1, as in what people are shown. */
 ss_status ss_parquet_column_fail(const struct ss_parquet_column *column, ss_err *err,
                                  ss_status code, const char *fault)
 {
@@ -29,6 +30,7 @@ static ss_status fail_data(const struct ss_parquet_column *column, ss_err *err,
     return ss_parquet_column_fail(column, err, SS_E_DATA, fault);
 }
 
+/* Pages of the mapping that were read leave memory, so that a large file does not fill it. */
 static void forget_read(struct ss_parquet_column *column, size_t until, size_t least)
 {
     if (column->file->forgets && column->file->n_bytes >= FORGET_BYTES &&
@@ -65,6 +67,7 @@ static bool is_valid_from(const struct ss_text *text, size_t n_kept)
 
 static const char not_utf8[] = "the text is not valid UTF-8";
 
+/* What the encoding gave must be a value of the column. */
 static const char *check_value(const struct ss_parquet_column *column)
 {
     if (column->values.fixed_bytes > 0 && column->text.n_bytes != column->values.fixed_bytes) {
@@ -96,6 +99,8 @@ static const char *check_dictionary(const struct ss_parquet_column *column)
 
 /* ---- pages ---- */
 
+/* A chunk has one dictionary at most, before its data pages, and its own buffer, since it is
+ * used by all of them. */
 static ss_status use_dictionary(struct ss_parquet_column *column,
                                 const struct ss_parquet_page *page, ss_err *err)
 {
@@ -112,6 +117,8 @@ static ss_status use_dictionary(struct ss_parquet_column *column,
     return fault == NULL ? SS_OK : fail_data(column, err, fault);
 }
 
+/* Pages are held to the number of entries that the chunk declares, so that a file cannot make
+ * work without an end. */
 static ss_status use_data(struct ss_parquet_column *column, const struct ss_parquet_page *page,
                           ss_err *err)
 {
@@ -131,6 +138,8 @@ static ss_status use_data(struct ss_parquet_column *column, const struct ss_parq
     return fault == NULL ? SS_OK : fail_data(column, err, fault);
 }
 
+/* Index pages are passed over. What ends a run (a stop, the network) is handed on as it is;
+ * faults of the page get the name of the column. */
 static ss_status next_page(struct ss_parquet_column *column, ss_err *err)
 {
     struct ss_parquet_page page;
@@ -162,6 +171,7 @@ static ss_status next_page(struct ss_parquet_column *column, ss_err *err)
 
 /* ---- entries ---- */
 
+/* Levels that can only be 0 are not stored. */
 static bool next_level(struct ss_parquet_runs *runs, uint8_t max, uint8_t *level)
 {
     uint32_t value = 0;
@@ -221,6 +231,8 @@ const char *ss_parquet_chunk_extent(const struct ss_parquet *file,
     return NULL;
 }
 
+/* The schema and the chunk state the type both; a reader that believed one would misread the
+ * other's bytes. */
 static const char *check_meta(const struct ss_parquet_column *column,
                               const struct ss_parquet_meta *meta)
 {

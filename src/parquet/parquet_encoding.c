@@ -1,20 +1,25 @@
-/* How Parquet stores levels, indexes and byte arrays inside a page.
+/* How Parquet stores levels, indexes and byte arrays inside a page (Encodings.md).
  *
  * Runs ("RLE/bit-packing hybrid"): varint header; low bit 0: header >> 1 times the value in
  *   ceil(width / 8) little-endian bytes; low bit 1: header >> 1 groups of 8 values of `width`
  *   bits, low bit first.
- * PLAIN: u32 length, bytes (fixed length: bytes alone).
- * RLE_DICTIONARY, PLAIN_DICTIONARY: byte width, then runs of indexes into the dictionary page.
- * DELTA_BINARY_PACKED: varints values per block, mini blocks per block, number of values,
+ * PLAIN: u32 length, bytes (fixed length: bytes alone). RLE_DICTIONARY, PLAIN_DICTIONARY: byte
+ * width, then runs of indexes into the dictionary page. DELTA_BINARY_PACKED: varints values per
+ * block, mini blocks per block, number of values,
  *   zigzag first value; then per block zigzag smallest delta, a byte width per mini block, and
  *   the mini blocks bit-packed. Widths behind the last value have no mini blocks.
- * DELTA_LENGTH_BYTE_ARRAY: deltas of lengths, then all bytes.
- * DELTA_BYTE_ARRAY: deltas of lengths shared with the value before, then the rest of each value
+ * DELTA_LENGTH_BYTE_ARRAY: deltas of lengths, then all bytes. DELTA_BYTE_ARRAY: deltas of
+ * lengths shared with the value before, then the rest of each value
  *   as DELTA_LENGTH_BYTE_ARRAY.
  * BYTE_STREAM_SPLIT: first bytes of all values, second bytes of all values, …
  *
- * Values come one by one; nothing is allocated per page but the one value that
- * DELTA_BYTE_ARRAY puts together, which is never longer than its page. */
+ * Values come one by one; nothing is allocated per page but the one value that DELTA_BYTE_ARRAY
+ * puts together, which is never longer than its page.
+ *
+ * An encoding is two functions, start and next, in a table by its id. Where two streams of a
+ * page are read side by side (lengths and bytes, prefixes and suffixes), `start` walks over the
+ * first, whose bytes say how long it is, to find where the second begins; then both are read in
+ * step. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -22,6 +27,7 @@
 
 static const char ends_early[] = "the values of a page end early";
 
+/* False where the bytes end, or after ten of them. */
 static bool read_varint(const uint8_t **at, const uint8_t *end, uint64_t *value)
 {
     *value = 0;
@@ -35,6 +41,7 @@ static bool read_varint(const uint8_t **at, const uint8_t *end, uint64_t *value)
     return false;
 }
 
+/* 0, 1, 2, 3 … are 0, -1, 1, -2 …; in unsigned numbers, since deltas may wrap. */
 static uint64_t zigzag(uint64_t value)
 {
     return value >> 1 ^ (0 - (value & 1));
@@ -46,7 +53,8 @@ static uint32_t read_u32(const uint8_t *at)
            (uint32_t)at[3] << 24;
 }
 
-/* `width` <= 64 bits at `bit` of [at, end), which the caller knows to hold them. */
+/* `width` <= 64 bits at `bit` of [at, end), which the caller knows to hold them. Sixteen bytes
+ * hold them wherever they begin; near the end fewer are there, and the rest counts as zeros. */
 static uint64_t read_bits(const uint8_t *at, const uint8_t *end, uint64_t bit, unsigned width)
 {
     const uint8_t *from = at + bit / 8;
@@ -80,6 +88,8 @@ void ss_parquet_runs_init(struct ss_parquet_runs *runs, const uint8_t *data, siz
     *runs = (struct ss_parquet_runs){.at = data, .end = data + n_bytes, .width = width};
 }
 
+/* Writers may leave out the padding of the last group, so fewer values can be there than eight
+ * a group. */
 static bool start_packed(struct ss_parquet_runs *runs, uint64_t n_groups)
 {
     const size_t n_bytes = (size_t)(runs->end - runs->at);
@@ -97,6 +107,7 @@ static bool start_packed(struct ss_parquet_runs *runs, uint64_t n_groups)
     return runs->n_packed > 0;
 }
 
+/* A run of no values would never end, so it is malformed. */
 static bool start_same(struct ss_parquet_runs *runs, uint64_t n)
 {
     const size_t n_bytes = (runs->width + 7) / 8;
@@ -135,6 +146,7 @@ static bool next_run(struct ss_parquet_runs *runs)
     return (header & 1) != 0 ? start_packed(runs, header >> 1) : start_same(runs, header >> 1);
 }
 
+/* A file may end a run early and begin another; only values count. */
 bool ss_parquet_runs_next(struct ss_parquet_runs *runs, uint32_t *value)
 {
     if (runs->is_legacy) {
@@ -160,6 +172,8 @@ bool ss_parquet_runs_next(struct ss_parquet_runs *runs, uint32_t *value)
 
 static const char bad_deltas[] = "the delta-encoded numbers of a page are malformed";
 
+/* The format wants blocks of a multiple of 128 and mini blocks of a multiple of 32 values, so
+ * that mini blocks are whole bytes. */
 static const char *deltas_init(struct ss_parquet_deltas *deltas, const uint8_t *data,
                                const uint8_t *end)
 {
@@ -261,6 +275,8 @@ static const char *deltas_end(const struct ss_parquet_deltas *deltas, const uint
 
 const char ss_parquet_no_memory[] = "there is not enough memory for its values";
 
+/* Values of varying length are found once, so that an index costs no search. The number of
+ * values is checked against the bytes that they take at least before memory is asked for. */
 const char *ss_parquet_dictionary_index(struct ss_parquet_dictionary *dictionary,
                                         const uint8_t *data, size_t n_bytes, size_t n_values)
 {
@@ -308,6 +324,7 @@ static const char *start_plain(struct ss_parquet_values *values)
     return NULL;
 }
 
+/* A view of the page. */
 static const char *take(struct ss_parquet_values *values, size_t n_bytes, struct ss_text *text)
 {
     if ((size_t)(values->end - values->at) < n_bytes) {
@@ -384,6 +401,7 @@ static const char *start_delta_bytes(struct ss_parquet_values *values)
     return fault != NULL ? fault : start_delta_length(values);
 }
 
+/* `whole` keeps the value before, so that a prefix costs nothing to copy. */
 static const char *next_delta_bytes(struct ss_parquet_values *values, struct ss_text *text)
 {
     size_t n_shared = 0;
@@ -415,6 +433,7 @@ static const char *start_split(struct ss_parquet_values *values)
     return NULL;
 }
 
+/* Byte k of value i is at k n + i. */
 static const char *next_split(struct ss_parquet_values *values, struct ss_text *text)
 {
     char *value = NULL;
@@ -511,6 +530,7 @@ static const struct ss_parquet_encoding encodings[] = {
     [9] = {"BYTE_STREAM_SPLIT", start_split, next_split},
 };
 
+/* PLAIN booleans are bits, which is an encoding of its own here. */
 const char *ss_parquet_values_start(struct ss_parquet_values *values, int32_t encoding,
                                     const uint8_t *data, size_t n_bytes)
 {

@@ -1,5 +1,6 @@
 /* The columns of a Parquet file as people see them: leaves of structs by dotted path, lists and
- * maps whole, control characters of names as \x1f. Which of them are columns of text. */
+ * maps whole, control characters of names as \x1f. Which of them are columns of text: by their
+ * type, or where no column has that type, those of bytes. */
 #include "base/mem.h"
 #include "format/format.h"
 #include "parquet/parquet_priv.h"
@@ -22,6 +23,8 @@ static char *path_of(struct ss_parquet *file, size_t index)
     return copy;
 }
 
+/* Paths repeat the names of their parents, so a small footer could make many megabytes of
+ * them. */
 static ss_status checked_path(struct ss_parquet *file, size_t index, const char **out,
                               ss_err *err)
 {
@@ -48,6 +51,7 @@ bool ss_parquet_is_list_of_text(const struct ss_parquet *file, size_t index)
     return element->kind == SS_PARQUET_NODE_TEXT && element->max_rep == child->max_rep;
 }
 
+/* The meaning where there is one, else the physical type, in words that messages use. */
 static const char *type_of(const struct ss_parquet *file, size_t index)
 {
     static const char *const physical[SS_PARQUET_N_PHYSICAL] = {
@@ -80,6 +84,7 @@ static const char *type_of(const struct ss_parquet *file, size_t index)
     }
 }
 
+/* Structs are passed through to their leaves. */
 static bool is_listed(const struct ss_parquet_node *node)
 {
     return ss_parquet_node_is_leaf(node) || node->repetition == SS_PARQUET_REPEATED ||
@@ -105,6 +110,7 @@ static void find_text_columns(struct ss_parquet *file)
     }
 }
 
+/* Rows as JSON need another form then: an object cannot have a key twice. */
 static ss_status find_repeated_names(struct ss_parquet *file, ss_err *err)
 {
     ss_status status = SS_OK;

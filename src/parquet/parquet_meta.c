@@ -90,6 +90,8 @@ void ss_parquet_groups_init(const struct ss_parquet *file, struct ss_parquet_gro
     };
 }
 
+/* Chunks stand in the order of the leaves; those of leaves that are not read are passed over
+ * unparsed. */
 static ss_status read_chunks(const struct ss_parquet *file,
                              const struct ss_parquet_thrift_list *columns, size_t group,
                              struct ss_parquet_chunk *chunks, ss_err *err)
@@ -129,6 +131,7 @@ static ss_status read_chunks(const struct ss_parquet *file,
     return SS_OK;
 }
 
+/* A row group has a chunk for every leaf of the schema. */
 ss_status ss_parquet_groups_next(const struct ss_parquet *file,
                                  struct ss_parquet_groups *groups, uint64_t *n_rows,
                                  struct ss_parquet_chunk *chunks, ss_err *err)
@@ -162,6 +165,8 @@ static size_t entries_bound(size_t n_bytes)
                                                                                 : SIZE_MAX;
 }
 
+/* One pass over the footer when a file is opened; it also finds damage before any row is
+ * given. */
 static ss_status count_rows(struct ss_parquet *file, ss_err *err)
 {
     struct ss_parquet_groups groups;
@@ -200,6 +205,8 @@ static bool is_old_writer(const struct ss_text *writer)
     return major < 1 || (major == 1 && (minor < 2 || (minor == 2 && patch < 9)));
 }
 
+/* The end of a file that was cut off while it was written has no "PAR1", so that is the
+ * likeliest fault. */
 static ss_status find_footer(struct ss_parquet *file, size_t *begin, ss_err *err)
 {
     const uint8_t *data = file->data;

@@ -2,6 +2,7 @@
  * text that records take. */
 #include "parquet/parquet_priv.h"
 
+/* Dates, times and decimals are none: what a number of theirs would mean is open. */
 static bool is_number(const struct ss_parquet_node *node)
 {
     return node->kind == SS_PARQUET_NODE_OTHER && node->has_scalar &&
@@ -51,6 +52,8 @@ static ss_status take_entry(struct ss_parquet_column *column, struct ss_format_n
     return ss_parquet_column_next(column, err);
 }
 
+/* def says how much of the path is there: below def_list the list itself is missing, below
+ * def_element it is empty. */
 ss_status ss_parquet_take_numbers(const struct ss_parquet *file, size_t index,
                                   struct ss_parquet_column *column,
                                   struct ss_format_numbers *out, ss_err *err)

@@ -101,6 +101,7 @@ static ss_status fail_page(const char *fault, ss_err *err)
     return ss__fail(err, SS_E_DATA, "%s", fault);
 }
 
+/* A header has a part for each kind of page; only that of its own kind is read. */
 static const char *check_header(const struct header *header)
 {
     static const struct {
@@ -134,7 +135,9 @@ static ss_status need(const struct ss_parquet *file, struct ss_parquet_extent *e
                                      &extent->fetched, err);
 }
 
-/* Parse the header in what is there of the chunk; more of it may have to come first. */
+/* Parse the header in what is there of the chunk. A header does not say how long it is, so a
+ * fault may mean that more of it has to come first: try again with twice as much until the
+ * chunk is all there. */
 static ss_status parse_header(struct page *page, struct ss_parquet_extent *extent,
                               struct ss_parquet_thrift *in, ss_err *err)
 {
@@ -153,6 +156,8 @@ static ss_status parse_header(struct page *page, struct ss_parquet_extent *exten
     return SS_OK;
 }
 
+/* Sizes are checked before bytes are asked for, the checksum (where there is one) before they
+ * are used. */
 static ss_status read_header(struct page *page, struct ss_parquet_extent *extent, ss_err *err)
 {
     struct ss_parquet_thrift in;
@@ -185,7 +190,8 @@ static ss_status read_header(struct page *page, struct ss_parquet_extent *extent
     return SS_OK;
 }
 
-/* Whether a body may grow to n_out bytes. */
+/* Whether a body may grow to n_out bytes: not more than its codec can reach; and beyond a size
+ * that is harmless in any file, not more than 32 times. Text compresses less than that. */
 static ss_status check_growth(const struct page *page, size_t n_in, size_t n_out, ss_err *err)
 {
     const size_t slack = SS_PARQUET_PAGE_SLACK_BYTES + page->file->n_bytes;
@@ -203,6 +209,7 @@ static ss_status check_growth(const struct page *page, size_t n_in, size_t n_out
     return SS_OK;
 }
 
+/* What was in it is of no use, so it is not copied. */
 static bool grow_window(struct ss_parquet_page_body *body, size_t n_bytes)
 {
     if (n_bytes > body->capacity) {
@@ -305,6 +312,7 @@ static ss_status read_data(const struct page *page, struct ss_parquet_page_body 
     return fault == NULL ? SS_OK : fail_page(fault, err);
 }
 
+/* Levels are never compressed here, so their sizes come from the header. */
 static ss_status read_data_v2(const struct page *page, struct ss_parquet_page_body *body,
                               struct ss_parquet_page *out, ss_err *err)
 {

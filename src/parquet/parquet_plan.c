@@ -7,6 +7,7 @@
 
 enum { GAP_BYTES = 64 << 10 };
 
+/* Ranges must rise and not overlap, as the source reads them once, in order. */
 static ss_status add_range(struct ss_source_ranges *ranges, uint64_t begin, uint64_t end,
                            ss_err *err)
 {
@@ -26,6 +27,8 @@ static ss_status add_range(struct ss_source_ranges *ranges, uint64_t begin, uint
     return SS_OK;
 }
 
+/* A chunk whose place is impossible is left out here; the cursor says why when it gets
+ * there. */
 ss_status ss_parquet_plan_leaf(const struct ss_parquet *file, size_t text_leaf,
                                struct ss_source_ranges *out, ss_err *err)
 {

@@ -44,6 +44,8 @@ enum {
 
 /* ---- thrift ---- */
 
+/* A reader of the compact protocol; input is borrowed. After a fault every call gives zeros, so
+ * that callers look at `fault` once. */
 struct ss_parquet_thrift {
     const uint8_t *at, *end;
     const char *fault; /* NULL while all is well; reading does nothing after a fault */
@@ -98,7 +100,8 @@ static inline bool ss_parquet_slot_seen(uint32_t seen, unsigned slot)
     return (seen >> slot & 1) != 0;
 }
 
-/* Read a struct into zeroed *out; other fields are passed over. */
+/* Read a struct into zeroed *out; other fields are passed over, also those whose type is not
+ * the one that is wanted. A required field that is missing is a fault. */
 void ss_parquet_thrift_read(struct ss_parquet_thrift *in, const struct ss_parquet_shape *shape,
                             void *out);
 
@@ -160,6 +163,7 @@ static inline bool ss_parquet_node_is_text(const struct ss_parquet_node *node)
     return node->kind == SS_PARQUET_NODE_TEXT || node->kind == SS_PARQUET_NODE_BYTES;
 }
 
+/* ColumnMetaData as stored: numbers are not checked yet. */
 struct ss_parquet_meta {
     uint32_t seen;
     int32_t type, codec;
@@ -248,6 +252,7 @@ struct ss_parquet_groups {
     size_t index, n_groups; /* index counts groups that were read */
 };
 
+/* Stand before the first row group. Borrows the file. */
 void ss_parquet_groups_init(const struct ss_parquet *file, struct ss_parquet_groups *out);
 
 /* Read the next row group: its rows, and (if chunks is not NULL) the chunks [n_texts] of all
@@ -349,6 +354,7 @@ extern const char ss_parquet_no_memory[];
 /* Index a PLAIN dictionary page; `data` is borrowed. Gives a fault or NULL. */
 const char *ss_parquet_dictionary_index(struct ss_parquet_dictionary *dictionary,
                                         const uint8_t *data, size_t n_bytes, size_t n_values);
+/* A view of value `index` < n. */
 struct ss_text ss_parquet_dictionary_get(const struct ss_parquet_dictionary *dictionary,
                                          size_t index);
 
@@ -428,6 +434,9 @@ SS_MUST_USE ss_status ss_parquet_column_start(struct ss_parquet_column *column,
                                               const struct ss_parquet *file, size_t text_leaf,
                                               const struct ss_parquet_chunk *chunk,
                                               size_t group, uint64_t first_row, ss_err *err);
+/* Step to the next entry; at_end is set behind the last one. Errors: as above, and those of
+ * the source (SS_E_NETWORK, SS_E_STOPPED, SS_E_IO), after which the cursor is only to be
+ * released. */
 SS_MUST_USE ss_status ss_parquet_column_next(struct ss_parquet_column *column, ss_err *err);
 void ss_parquet_column_release(struct ss_parquet_column *column);
 

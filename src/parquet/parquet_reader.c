@@ -53,7 +53,8 @@ static void state_free(void *opaque)
     ss__free(state);
 }
 
-/* The first bytes and the footer, which are there already if the file was planned. */
+/* The first bytes and the footer, which are there already if the file was planned. A local file
+ * is read where it is needed; opening needs these two parts. */
 static ss_status read_ends(const struct ss_source_view *view, ss_err *err)
 {
     enum { MAGIC_BYTES = 4, TRAILER_BYTES = 8 };
@@ -188,6 +189,8 @@ static ss_status start_group(struct state *state, size_t first, size_t n, ss_err
     return SS_OK;
 }
 
+/* Values that are left over would be a shift of all rows that follow: the file contradicts
+ * itself. */
 static ss_status check_ended(const struct state *state, size_t first, size_t n, ss_err *err)
 {
     for (size_t i = first; i < first + n; i++) {
@@ -278,6 +281,7 @@ static ss_status read_text(struct state *state, struct ss_format_record *record,
     return SS_OK;
 }
 
+/* The row before is stepped over only now: its text is borrowed until the next call. */
 static ss_status next_row(struct state *state, struct ss_format_record *record, bool *has_row,
                           ss_err *err)
 {
@@ -296,6 +300,7 @@ static ss_status next_row(struct state *state, struct ss_format_record *record, 
     return SS_OK;
 }
 
+/* Cursors that failed stand nowhere, so nothing more is read from them. */
 static ss_status fail_again(const struct state *state, ss_err *err)
 {
     return ss__fail_file(err, state->file.name, SS_E_DATA,

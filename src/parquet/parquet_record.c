@@ -99,6 +99,7 @@ static void add_leaf(struct ss__buf *out, const struct ss_parquet_node *node,
     }
 }
 
+/* All optional nodes above were found to be there, so the value must be. */
 static ss_status take_leaf(struct walk *walk, const struct ss_parquet_node *node)
 {
     struct ss_parquet_column *column = &walk->columns[node->first_text];
@@ -133,6 +134,7 @@ static bool is_wrapper(const struct walk *walk, size_t index)
            !ends_with(&node->name, "_tuple");
 }
 
+/* An entry of a map; whatever its two nodes are called, they are key and value. */
 static ss_status take_entry(struct walk *walk, size_t index)
 {
     static const struct ss_text names[2] = {{"key", 3}, {"value", 5}};
@@ -174,6 +176,7 @@ static ss_status look_for_more(const struct walk *walk, const struct ss_parquet_
     return SS_OK;
 }
 
+/* An empty list is one entry whose def is below that of its repeated node. */
 static ss_status take_array(struct walk *walk, size_t index)
 {
     const struct ss_parquet_node *node = &walk->file->nodes[index];
@@ -193,6 +196,7 @@ static ss_status take_array(struct walk *walk, size_t index)
     return SS_OK;
 }
 
+/* Members without text have no cursors and are left out. */
 static ss_status take_struct(struct walk *walk, size_t index)
 {
     const struct ss_parquet_node *nodes = walk->file->nodes;
@@ -225,6 +229,7 @@ static ss_status take_body(struct walk *walk, size_t index)
     }
 }
 
+/* A node with its own repetition: a repeated one outside of lists is a list of what it is. */
 static ss_status take_value(struct walk *walk, size_t index)
 {
     const struct ss_parquet_node *node = &walk->file->nodes[index];

@@ -92,6 +92,8 @@ static int32_t logical_of(const struct element *element)
                : from_converted[element->converted];
 }
 
+/* Bytes of a numeric meaning (decimals) are numbers; others may be text, as old writers stored
+ * it. */
 static ss_parquet_node_kind leaf_kind(uint8_t physical, int32_t logical)
 {
     const bool is_number = logical >= LOGICAL_DECIMAL && logical <= LOGICAL_UNKNOWN;
@@ -151,7 +153,9 @@ static void find_scalar(struct ss_parquet_node *node, const struct element *elem
     }
 }
 
-/* Lists and maps need their children, so this runs when the tree is there. */
+/* Lists and maps need their children, so this runs when the tree is there. A group that does
+ * not have the form that its annotation wants stays a struct, as the format's rules for
+ * compatibility ask. */
 static void find_group_kinds(struct ss_parquet *file, const int32_t *logicals)
 {
     for (size_t i = 1; i < file->n_nodes; i++) {
@@ -174,6 +178,7 @@ static void find_group_kinds(struct ss_parquet *file, const int32_t *logicals)
 
 /* ---- schema ---- */
 
+/* One node as it stands in the file, without its place in the tree. */
 static const char *node_init(struct ss_parquet *file, size_t index,
                              const struct element *element)
 {
@@ -223,6 +228,7 @@ struct tree {
     size_t depth;
 };
 
+/* Levels are those of the parent, one more where a node may be missing or repeat. */
 static const char *tree_add(struct ss_parquet *file, struct tree *tree, size_t index)
 {
     struct ss_parquet_node *node = &file->nodes[index];
@@ -276,6 +282,8 @@ static const char *read_nodes(struct ss_parquet *file,
                                            : fault;
 }
 
+/* Leaves below a node are neighbours in depth-first order, so a first one and a number say
+ * which. */
 static ss_status count_leaves(struct ss_parquet *file, ss_err *err)
 {
     SS_ALLOC_OR_RETURN(file->text_nodes, file->n_nodes);

@@ -29,6 +29,7 @@ enum {
     MAX_DEPTH = 32
 };
 
+/* The first fault counts; there is nothing left to read after it. */
 static void fault(struct ss_parquet_thrift *in, const char *what)
 {
     if (in->fault == NULL) {
@@ -124,6 +125,7 @@ static void skip_list(struct ss_parquet_thrift *in, unsigned depth)
     }
 }
 
+/* An empty map has no byte of types. */
 static void skip_map(struct ss_parquet_thrift *in, unsigned depth)
 {
     const uint64_t count = read_varint(in);
@@ -137,6 +139,7 @@ static void skip_map(struct ss_parquet_thrift *in, unsigned depth)
     }
 }
 
+/* Depth is bounded, since nesting costs a file one byte a level. */
 static void skip_struct(struct ss_parquet_thrift *in, unsigned depth)
 {
     int16_t id = 0;
@@ -209,6 +212,7 @@ ss_parquet_thrift_list_reader(const struct ss_parquet_thrift_list *list, const u
 
 /* ---- structs by table ---- */
 
+/* A field of another type than the specification's is one that is not known. */
 static bool kind_has_type(ss_parquet_slot_kind kind, uint8_t type)
 {
     switch (kind) {
@@ -230,6 +234,7 @@ static bool kind_has_type(ss_parquet_slot_kind kind, uint8_t type)
     return false;
 }
 
+/* A union is a struct with one field, whose id says what it is. */
 static void read_union(struct ss_parquet_thrift *in, int32_t *member)
 {
     int16_t id = 0;
