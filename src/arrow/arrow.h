@@ -1,4 +1,6 @@
-/* Arrow files, read and written: what other rooms may use of this one. */
+/* Arrow files, read and written: what other rooms may use of this one. Source of the format:
+ * the Arrow columnar format and its IPC encapsulation (Columnar.rst, Message.fbs, Schema.fbs,
+ * File.fbs). */
 #ifndef SS_ARROW_H
 #define SS_ARROW_H
 

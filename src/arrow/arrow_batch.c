@@ -19,6 +19,8 @@ const char ss_arrow_no_memory[] = "there is not enough memory for it";
 
 /* ---- structure ---- */
 
+/* Three lists that a batch has side by side: arrays, buffers and the buffers of views, each
+ * used up in the order of the fields. */
 struct walk {
     struct ss_arrow_flat *flat;
     struct ss_arrow_batch *batch;
@@ -27,6 +29,8 @@ struct walk {
     size_t node, buffer, view; /* the next of each */
 };
 
+/* Buffers of an array, but for those of views that have bytes: indexes of a dictionary are
+ * values of fixed width, whatever they stand for. */
 static unsigned buffers_of(const struct ss_arrow_batch *batch, size_t index)
 {
     const struct ss_arrow_field *field = &batch->schema->fields[index];
@@ -43,6 +47,7 @@ static unsigned buffers_of(const struct ss_arrow_batch *batch, size_t index)
     return numbers[field->shape] + field->is_dense + (gained && batch->is_v4);
 }
 
+/* A view of the body, still as stored. */
 static const char *take_buffer(struct walk *walk, struct ss_arrow_bytes *out)
 {
     const size_t at = walk->buffers.at + BUFFER_BYTES * walk->buffer++;
@@ -60,6 +65,8 @@ static const char *take_buffer(struct walk *walk, struct ss_arrow_bytes *out)
     return NULL;
 }
 
+/* Only places are checked here; what the values need is arrow_check.c's matter, once they are
+ * unpacked. */
 static const char *take_array(struct walk *walk, size_t index)
 {
     struct ss_arrow_batch *batch = walk->batch;
@@ -163,6 +170,8 @@ void ss_arrow_batch_release(struct ss_arrow_batch *batch)
 
 /* ---- compression ---- */
 
+/* A frame ends when the decoder wants no more; a step that neither takes nor gives is a frame
+ * that was cut off or is longer than declared. */
 static ss_source_decoded decode_lz4(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out)
 {
     LZ4F_dctx *context = NULL;
@@ -185,7 +194,8 @@ static ss_source_decoded decode_lz4(const uint8_t *in, size_t n_in, uint8_t *out
     return left == 0 && at_out == n_out ? SS_SOURCE_DECODED_END : SS_SOURCE_DECODED_BAD;
 }
 
-/* What a buffer may grow to, with all that grew before it. */
+/* What a buffer may grow to, with all that grew before it: many buffers that each stay within a
+ * bound could still ask for any amount of memory. */
 static bool grows_too_much(struct ss_arrow_growth *growth, size_t n_in, size_t n_out)
 {
     growth->n_in += n_in;
@@ -232,6 +242,7 @@ static const char *unpack_buffer(struct ss_arrow_batch *batch, struct ss_arrow_b
                  "declared size";
 }
 
+/* Only columns that were chosen are unpacked. */
 const char *ss_arrow_batch_unpack(struct ss_arrow_batch *batch, size_t field,
                                   struct ss_arrow_growth *growth)
 {

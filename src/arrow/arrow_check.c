@@ -30,6 +30,7 @@ static bool holds(const struct ss_arrow_bytes *buffer, uint64_t n, uint64_t bits
     return ss__mul_u64(n, bits, &n_bits) && n_bits / 8 + (n_bits % 8 != 0) <= buffer->n_bytes;
 }
 
+/* What stands in the place of a null value means nothing and is not checked. */
 static bool is_there(const struct ss_arrow_array *array, uint64_t i)
 {
     return ss_arrow_bit(&array->buffers[0], i);
@@ -37,6 +38,7 @@ static bool is_there(const struct ss_arrow_array *array, uint64_t i)
 
 /* ---- indexes ---- */
 
+/* A negative index is a large one here. */
 static struct ss_arrow_fault check_indexes(const struct ss_arrow_batch *batch, size_t index,
                                            uint64_t n)
 {
@@ -114,6 +116,7 @@ static bool all_utf8(const struct ss_arrow_batch *batch, size_t index, uint64_t 
     return valid;
 }
 
+/* One by one, to say which is at fault. */
 static struct ss_arrow_fault check_texts(const struct ss_arrow_batch *batch, size_t index,
                                          uint64_t n)
 {
@@ -146,6 +149,7 @@ static struct ss_arrow_fault check_bytes(const struct ss_arrow_batch *batch, siz
 
 enum { VIEW_BYTES = 16, VIEW_INLINE_BYTES = 12 };
 
+/* A view: i32 length, then 12 bytes of text, or a prefix of 4, i32 buffer, i32 place in it. */
 static const char *check_view(const struct ss_arrow_array *array, const uint8_t *view,
                               uint64_t *n_shown)
 {
@@ -167,6 +171,8 @@ static const char *check_view(const struct ss_arrow_array *array, const uint8_t 
                : NULL;
 }
 
+/* Views may overlap, so checking them could take any time; more than a multiple of the bytes
+ * that are there is refused. */
 static struct ss_arrow_fault check_views(const struct ss_arrow_batch *batch, size_t index,
                                          uint64_t n, bool is_whole)
 {
@@ -197,6 +203,7 @@ static struct ss_arrow_fault check_views(const struct ss_arrow_batch *batch, siz
 
 /* ---- what has children ---- */
 
+/* A child may be longer than what refers to it, never shorter. */
 static struct ss_arrow_fault check_child(const struct ss_arrow_batch *batch, size_t index,
                                          uint64_t n, bool is_whole)
 {
@@ -250,6 +257,7 @@ static struct ss_arrow_fault check_fixed_list(const struct ss_arrow_batch *batch
                : fault_at("its lists are too long", index, 0);
 }
 
+/* Members stand row by row beside the struct. */
 static struct ss_arrow_fault check_struct(const struct ss_arrow_batch *batch, size_t index,
                                           uint64_t n, bool is_whole)
 {
@@ -310,6 +318,7 @@ static struct ss_arrow_fault check_union(const struct ss_arrow_batch *batch, siz
     return fault_at("it is a union, which is not read", index, 0);
 }
 
+/* The bitmap first, since the checks of values ask it. */
 struct ss_arrow_fault ss_arrow_check(const struct ss_arrow_batch *batch, size_t field,
                                      uint64_t n, bool is_whole)
 {

@@ -45,6 +45,7 @@ static uint32_t read_u32(const uint8_t *at)
 
 /* ---- messages ---- */
 
+/* Have n bytes of the view from a place on. */
 static ss_status need(const struct ss_arrow_file *file, size_t from, size_t n, ss_err *err)
 {
     size_t until = from;
@@ -123,6 +124,7 @@ static ss_status read_message(const struct ss_arrow_file *file, size_t body_at, 
     return SS_OK;
 }
 
+/* Tensors are Arrow messages too, but no tables. */
 static ss_status refuse_kind(const struct ss_arrow_file *file, int kind, ss_err *err)
 {
     static const char *const names[N_HEADERS] = {"nothing",      "a second schema",
@@ -134,6 +136,8 @@ static ss_status refuse_kind(const struct ss_arrow_file *file, int kind, ss_err 
 
 /* ---- faults of arrays ---- */
 
+/* A value of a column is a row; one inside a list is not, so that only the former is told as
+ * such. */
 static ss_status fail_array(const struct ss_arrow_file *file, const char *where,
                             const struct ss_arrow_fault *fault, ss_err *err)
 {
@@ -206,6 +210,7 @@ static ss_status check_column(const struct ss_arrow_file *file, struct ss_arrow_
 
 /* ---- dictionaries ---- */
 
+/* By bisection: the schema has sorted them. */
 static struct ss_arrow_dictionary *find_dictionary(struct ss_arrow_file *file, int64_t id)
 {
     size_t low = 0, high = file->schema.n_dictionaries;
@@ -221,6 +226,7 @@ static struct ss_arrow_dictionary *find_dictionary(struct ss_arrow_file *file, i
     return low < file->schema.n_dictionaries && items[low].id == id ? &items[low] : NULL;
 }
 
+/* A replaced dictionary is no longer what any later batch means. */
 static void drop_chunks(struct ss_arrow_dictionary *dictionary)
 {
     for (size_t i = 0; i < dictionary->n_chunks; i++) {
@@ -230,6 +236,8 @@ static void drop_chunks(struct ss_arrow_dictionary *dictionary)
     dictionary->n_chunks = 0;
 }
 
+/* A dictionary is a batch with one column. Deltas are kept as chunks of their own, so that
+ * nothing is copied; `ends` tells which chunk an index is in. */
 static ss_status add_chunk(struct ss_arrow_file *file, struct ss_arrow_dictionary *dictionary,
                            struct message *message, const struct ss_arrow_flat_table *table,
                            ss_err *err)
@@ -310,6 +318,7 @@ static ss_status count_batch(struct ss_arrow_file *file, struct message *message
     return SS_OK;
 }
 
+/* Columns that were not chosen are only passed over. */
 static ss_status take_batch(struct ss_arrow_file *file, struct message *message, ss_err *err)
 {
     char where[48];
@@ -360,6 +369,8 @@ static ss_status next_of_stream(struct ss_arrow_file *file, bool *is_batch, bool
 
 /* ---- blocks of a file ---- */
 
+/* The footer and the message state the same; both must agree, for the footer alone is easily
+ * damaged. */
 static ss_status read_block(const struct ss_arrow_file *file,
                             const struct ss_arrow_flat_vector *blocks, size_t index, int kind,
                             struct message *out, ss_err *err)
@@ -402,6 +413,7 @@ static ss_status load_dictionaries(struct ss_arrow_file *file, ss_err *err)
     return SS_OK;
 }
 
+/* Dictionaries are loaded with the first batch, when it is known which columns are wanted. */
 static ss_status next_of_file(struct ss_arrow_file *file, bool *is_batch, bool *at_end,
                               ss_err *err)
 {
@@ -419,6 +431,7 @@ static ss_status next_of_file(struct ss_arrow_file *file, bool *is_batch, bool *
     return SS_OK;
 }
 
+/* Memory of the batch before is given back first, so that one batch is the most there is. */
 ss_status ss_arrow_next_batch(struct ss_arrow_file *file, bool *has_batch, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -472,6 +485,7 @@ static ss_status count_rows(struct ss_arrow_file *file, ss_err *err)
     return SS_OK;
 }
 
+/* The schema at the start of the file says the same and is passed over. */
 static ss_status open_footer(struct ss_arrow_file *file, ss_err *err)
 {
     static const char where[] = "its footer";
@@ -544,6 +558,7 @@ void ss_arrow_close(struct ss_arrow_file *file)
     *file = (struct ss_arrow_file){.name = NULL};
 }
 
+/* Batches are read by whole columns of the file, so a leaf chooses the one that it is in. */
 void ss_arrow_choose(struct ss_arrow_file *file, size_t field, bool is_whole)
 {
     const struct ss_arrow_field *fields = file->schema.fields;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+/* The first fault stays. */
 static void fail(struct ss_arrow_flat *flat, const char *fault)
 {
     flat->fault = flat->fault == NULL ? fault : flat->fault;
@@ -30,6 +31,8 @@ static int64_t sign_extend(uint64_t value, unsigned width)
     return (int64_t)(value << shift) >> shift;
 }
 
+/* All of a table and its vtable is checked once, so that its fields need only be inside of
+ * it. */
 static struct ss_arrow_flat_table open_table(struct ss_arrow_flat *flat, size_t at)
 {
     const struct ss_arrow_flat_table none = {0};

@@ -35,11 +35,14 @@ struct ss_arrow_flat_vector {
     size_t count;
 };
 
+/* The table that a buffer begins with a distance to. */
 struct ss_arrow_flat_table ss_arrow_flat_root(struct ss_arrow_flat *flat);
 
-/* The number in a slot, sign-extended from `width` (1, 2, 4 or 8) bytes. */
+/* The number in a slot, sign-extended from `width` (1, 2, 4 or 8) bytes; `otherwise` where the
+ * slot is left out or a fault was met. */
 int64_t ss_arrow_flat_int(struct ss_arrow_flat *flat, const struct ss_arrow_flat_table *table,
                           unsigned slot, unsigned width, int64_t otherwise);
+/* The table that a slot refers to; none where it is left out. */
 struct ss_arrow_flat_table ss_arrow_flat_child(struct ss_arrow_flat *flat,
                                                const struct ss_arrow_flat_table *table,
                                                unsigned slot);
@@ -47,6 +50,8 @@ struct ss_arrow_flat_table ss_arrow_flat_child(struct ss_arrow_flat *flat,
 struct ss_arrow_flat_vector ss_arrow_flat_list(struct ss_arrow_flat *flat,
                                                const struct ss_arrow_flat_table *table,
                                                unsigned slot, size_t width);
+/* A text, which is not checked to be UTF-8; empty where it is left out. Borrowed from the
+ * buffer. */
 struct ss_text ss_arrow_flat_text(struct ss_arrow_flat *flat,
                                   const struct ss_arrow_flat_table *table, unsigned slot);
 
@@ -54,6 +59,7 @@ struct ss_text ss_arrow_flat_text(struct ss_arrow_flat *flat,
 struct ss_arrow_flat_table ss_arrow_flat_table_at(struct ss_arrow_flat *flat,
                                                   const struct ss_arrow_flat_vector *list,
                                                   size_t i);
+/* A number in an element of a list whose width was checked. */
 int64_t ss_arrow_flat_i64_at(const struct ss_arrow_flat *flat, size_t at);
 
 /* Check a vector of key and value pairs, as Arrow has them for notes. */

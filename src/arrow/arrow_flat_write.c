@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+/* Padding is zeros, so that equal files have equal bytes. */
 static void add_zeros(struct ss__buf *buf, size_t n)
 {
     void *place = ss__buf_reserve(buf, n);
@@ -57,6 +58,7 @@ struct ss_arrow_flat_made ss_arrow_flat_add_table(struct ss__buf *buf, const uin
     return made;
 }
 
+/* It is the elements that are aligned, not the count before them. */
 size_t ss_arrow_flat_add_vector(struct ss__buf *buf, size_t n, size_t width, size_t *elements)
 {
     const size_t alignment = width >= 8 ? 8 : 4;

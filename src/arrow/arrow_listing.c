@@ -24,6 +24,7 @@ static char *path_of(const struct ss_arrow_schema *schema, size_t field,
     return copy;
 }
 
+/* A map is a list of entries, but shown as what it is. */
 static bool is_list(const struct ss_arrow_field *field)
 {
     return field->type != SS_ARROW_TYPE_MAP &&
@@ -48,6 +49,7 @@ static bool is_open(const struct ss_arrow_schema *schema, size_t field)
            schema->fields[field].dictionary == SIZE_MAX;
 }
 
+/* Strings first; bytes where there are none. */
 static void find_text_columns(const struct ss_arrow_schema *schema,
                               struct ss_arrow_columns *columns)
 {

@@ -3,6 +3,7 @@
 
 #include "arrow/arrow_priv.h"
 
+/* Booleans, dates and decimals are not taken for numbers of an embedding. */
 static bool is_number(const struct ss_arrow_field *field)
 {
     return field->shape == SS_ARROW_FIXED && field->text == SS_ARROW_OTHER &&
@@ -32,6 +33,8 @@ ss_format_column_numbers ss_arrow_numbers_of(const struct ss_arrow_schema *schem
     return is_number(field) ? SS_FORMAT_NUMBERS_ONE : SS_FORMAT_NUMBERS_NONE;
 }
 
+/* What is no number keeps its place with a 0, so that later ones are not shifted; `blame` tells
+ * why the row cannot be used. */
 static void add_at(const struct ss_arrow_place *place, struct ss_format_numbers *out)
 {
     if (place->is_null) {
@@ -51,7 +54,8 @@ static void add_at(const struct ss_arrow_place *place, struct ss_format_numbers 
                           n_bytes);
 }
 
-/* Elements begin … end of the array of a field, for which there is room. */
+/* Elements begin … end of the array of a field, for which there is room. Floats without nulls,
+ * which embeddings nearly always are, are copied as they lie. */
 static void add_elements(const struct ss_arrow_batch *batch, size_t index, uint64_t begin,
                          uint64_t end, struct ss_format_numbers *out)
 {

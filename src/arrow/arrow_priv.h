@@ -99,7 +99,8 @@ struct ss_arrow_schema {
     size_t n_dictionaries, dictionaries_capacity;
 };
 
-/* Read a schema table. Faults stay in flat->fault; a big-endian file is SS_E_UNSUPPORTED. */
+/* Read a schema table into zeroed *out (ss_arrow_schema_release, after errors too). Names are
+ * views of the file. Errors: SS_E_DATA; SS_E_UNSUPPORTED for a big-endian file; SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_arrow_schema_read(const char *name, struct ss_arrow_flat *flat,
                                            const struct ss_arrow_flat_table *table,
                                            struct ss_arrow_schema *out, ss_err *err);
@@ -118,9 +119,11 @@ struct ss_arrow_columns {
     bool names_repeat;      /* among the columns of the file that have text */
 };
 
+/* List the columns of a schema into zeroed *out. Errors: SS_E_LIMIT (names), SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_arrow_list_columns(const char *name,
                                             const struct ss_arrow_schema *schema,
                                             struct ss_arrow_columns *out, ss_err *err);
+/* After errors too. */
 void ss_arrow_columns_release(struct ss_arrow_columns *columns);
 
 /* Whether a field is a list that has strings as its elements, directly. */
@@ -128,6 +131,7 @@ bool ss_arrow_is_list_of_text(const struct ss_arrow_field *field);
 
 /* ---- batches ---- */
 
+/* A buffer: a view of the file, or memory of its batch once it is unpacked or read. */
 struct ss_arrow_bytes {
     const uint8_t *data;
     size_t n_bytes;
@@ -172,7 +176,8 @@ void ss_arrow_batch_release(struct ss_arrow_batch *batch);
 /* The fault that is none of the file: whoever reports it says SS_E_NOMEM. */
 extern const char ss_arrow_no_memory[];
 
-/* Decompress the buffers of a field and of those below it. Gives a fault or NULL. */
+/* Decompress the buffers of a field and of those below it, once each. Gives a fault or NULL; a
+ * batch whose buffers are plain stays as it is. */
 const char *ss_arrow_batch_unpack(struct ss_arrow_batch *batch, size_t field,
                                   struct ss_arrow_growth *growth);
 
@@ -216,7 +221,7 @@ struct ss_arrow_fault ss_arrow_check(const struct ss_arrow_batch *batch, size_t 
 uint64_t ss_arrow_offset(const struct ss_arrow_field *field, const struct ss_arrow_array *array,
                          uint64_t i);
 
-/* A number of 1, 2, 4 or 8 bytes. */
+/* A number of 1, 2, 4 or 8 bytes; a signed one is extended. The buffer holds it. */
 uint64_t ss_arrow_number(const struct ss_arrow_bytes *buffer, uint64_t i, unsigned width,
                          bool is_signed);
 

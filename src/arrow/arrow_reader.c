@@ -61,6 +61,7 @@ static ss_status arrow_columns(void *opaque, const struct ss_format_column **col
     return SS_OK;
 }
 
+/* Rows show the columns that have text, or with `all_columns` every one. */
 static ss_status select_all(struct state *state, ss_err *err)
 {
     const struct ss_arrow_schema *schema = &state->file.schema;
@@ -77,6 +78,7 @@ static ss_status select_all(struct state *state, ss_err *err)
                                  "none of its %zu columns holds text", state->file.columns.n);
 }
 
+/* Bytes may be chosen too; whether they are text is seen when they are read. */
 static ss_status arrow_select(void *opaque, size_t column, ss_err *err)
 {
     struct state *state = opaque;
@@ -117,7 +119,8 @@ static ss_status step(struct state *state, bool *has_row, ss_err *err)
     return status;
 }
 
-/* The list as JSON. */
+/* The list as JSON. Bounded, since a view list can show the same elements any number of
+ * times. */
 static ss_status read_list(struct state *state, struct ss_text *text, ss_err *err)
 {
     const struct ss_arrow_writer writer = {
@@ -146,6 +149,7 @@ static ss_status read_text(struct state *state, struct ss_format_record *record,
     return SS_OK;
 }
 
+/* After an error there are no more rows: what follows it in the file may be anything. */
 static ss_status arrow_next(void *opaque, struct ss_format_record *record, bool *has_row,
                             ss_err *err)
 {
@@ -196,6 +200,7 @@ static ss_status arrow_add_json(void *opaque, struct ss__buf *out, ss_err *err)
 
 /* ---- columns that are carried along ---- */
 
+/* The same batch serves the text and what goes with it, so nothing is read twice. */
 static ss_status arrow_keep(void *opaque, const size_t *columns, size_t n, ss_err *err)
 {
     struct state *state = opaque;

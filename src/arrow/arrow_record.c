@@ -43,6 +43,7 @@ static size_t find_chunk(const uint64_t *ends, size_t n, uint64_t at)
     return low;
 }
 
+/* Where the value of an index is. The check has seen all indexes of a batch. */
 static struct ss_arrow_place through_dictionary(const struct ss_arrow_place *from)
 {
     const struct ss_arrow_schema *schema = from->batch->schema;
@@ -60,6 +61,7 @@ static struct ss_arrow_place through_dictionary(const struct ss_arrow_place *fro
         .batch = dictionary->chunks[chunk], .field = dictionary->field, .at = at - before};
 }
 
+/* The run that a row is in, by bisection over the ends. */
 static struct ss_arrow_place through_runs(const struct ss_arrow_place *from)
 {
     const struct ss_arrow_field *ends = &from->batch->schema->fields[from->field + 1];
@@ -76,6 +78,8 @@ static struct ss_arrow_place through_runs(const struct ss_arrow_place *from)
     return (struct ss_arrow_place){.batch = from->batch, .field = ends->end, .at = low};
 }
 
+/* A dictionary may hold runs, and runs indexes of another dictionary; the schema's depth bounds
+ * how far this goes. */
 struct ss_arrow_place ss_arrow_place_of(const struct ss_arrow_batch *batch, size_t field,
                                         uint64_t at)
 {
@@ -195,6 +199,7 @@ void ss_arrow_elements_of(const struct ss_arrow_place *place, uint64_t *begin, u
     }
 }
 
+/* Entries of a map are structs that are never null. */
 static bool add_list(const struct ss_arrow_writer *writer, const struct ss_arrow_place *place)
 {
     const bool is_map = place->batch->schema->fields[place->field].type == SS_ARROW_TYPE_MAP;

@@ -52,6 +52,7 @@ static const struct type {
 enum { N_TYPES = sizeof types / sizeof types[0] };
 enum { TYPE_FIXED_BINARY = 15, TYPE_FIXED_LIST = 16, TYPE_UNION = 14 };
 
+/* As messages name it; wide and narrow forms of a type have one name. */
 const char *ss_arrow_type_name(const struct ss_arrow_field *field)
 {
     static const char *const ints[2][4] = {{"uint8", "uint16", "uint32", "uint64"},
@@ -137,6 +138,7 @@ static struct ss_format_scalar_type scalar_of(struct ss_arrow_flat *flat,
     return scalar;
 }
 
+/* Flatbuffers leave defaults out, so each number has the default of the format's schema. */
 static const char *read_type(struct ss_arrow_flat *flat,
                              const struct ss_arrow_flat_table *table,
                              struct ss_arrow_field *field)
@@ -178,6 +180,7 @@ struct walk {
     struct ss_arrow_schema *schema;
 };
 
+/* Several fields may share a dictionary, which is found once all fields are known. */
 static const char *read_dictionary(struct walk *walk, const struct ss_arrow_flat_table *table,
                                    size_t index)
 {

@@ -49,6 +49,8 @@ static bool is_of(const struct ss_arrow_field *field, ss_arrow_value value)
            (field->type != SS_ARROW_TYPE_INT || field->is_signed == types[value].is_signed);
 }
 
+/* A list must be of 32-bit offsets, as arrow_write.c makes them, since callers see them as they
+ * are. */
 static bool is_column(const struct ss_arrow_schema *schema, size_t at,
                       const struct ss_arrow_output_column *column)
 {

@@ -76,6 +76,7 @@ struct ss_arrow_output {
     struct ss__buf metadata;
 };
 
+/* Values of varying length. */
 static bool has_offsets(const struct gathered *column)
 {
     return column->is.is_list || column->is.value == SS_ARROW_VALUE_UTF8;
@@ -162,6 +163,7 @@ static struct ss_arrow_flat_made begin_message(struct ss__buf *buf, uint8_t kind
     return message;
 }
 
+/* All that is written goes through here, so that places in the footer are right. */
 static ss_status put(struct ss_arrow_output *output, const void *data, size_t n, ss_err *err)
 {
     output->at += n;
@@ -175,6 +177,7 @@ static ss_status put_u32(struct ss_arrow_output *output, size_t value, ss_err *e
     return put(output, bytes, sizeof bytes, err);
 }
 
+/* The metadata that was made, filled up so that the body is aligned. */
 static ss_status put_message(struct ss_arrow_output *output, ss_err *err)
 {
     struct ss__buf *metadata = &output->metadata;
@@ -227,6 +230,7 @@ static void describe_node(struct ss__buf *buf, struct layout *layout, uint64_t n
     layout->nodes += 16;
 }
 
+/* Must walk buffers as put_body does: places are counted here and written there. */
 static void describe_column(struct ss_arrow_output *output, const struct gathered *column,
                             struct layout *layout)
 {
@@ -287,6 +291,7 @@ static ss_status put_body(struct ss_arrow_output *output, ss_err *err)
     return SS_OK;
 }
 
+/* Memory stays for the next batch; offsets begin with 0. */
 static void forget_rows(struct ss_arrow_output *output)
 {
     output->n_rows = 0;
@@ -357,6 +362,7 @@ ss_status ss_arrow_output_add(struct ss_arrow_output *output, size_t index, cons
     return SS_OK;
 }
 
+/* A null of fixed width takes a place, which is zero. */
 ss_status ss_arrow_output_add_null(struct ss_arrow_output *output, size_t index, ss_err *err)
 {
     static const char zeros[8];

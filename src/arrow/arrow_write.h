@@ -59,9 +59,12 @@ SS_MUST_USE ss_status ss_arrow_output_add(struct ss_arrow_output *output, size_t
                                           const void *values, size_t n, ss_err *err);
 SS_MUST_USE ss_status ss_arrow_output_add_null(struct ss_arrow_output *output, size_t column,
                                                ss_err *err);
+/* Every column has had its value. Writes a record batch when one is full. Errors: SS_E_IO,
+ * SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_arrow_output_end_row(struct ss_arrow_output *output, ss_err *err);
 
-/* Write what is left and the footer; `out` is then to be committed. */
+/* Write what is left and the footer; `out` is then to be committed. Errors: SS_E_IO,
+ * SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_arrow_output_finish(struct ss_arrow_output *output, ss_err *err);
 void ss_arrow_output_free(struct ss_arrow_output *output); /* nullable */
 
