@@ -1,4 +1,6 @@
-/* Rows that could not be read and were left out: how many of each kind, and which. */
+/* Rows that could not be read and were left out: how many of each kind, and which. Counts are
+ * of all, the list has the first of them, so that a file that is all wrong does not fill
+ * memory. */
 #include "format/bad_rows.h"
 
 #include <inttypes.h>

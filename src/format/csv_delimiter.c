@@ -21,6 +21,7 @@ struct fit {
     bool is_even;     /* all have as many */
 };
 
+/* Only what is in the window is looked at; the record that its end cuts off is left out. */
 static struct fit try_delimiter(const struct ss_format_csv *csv, char delimiter)
 {
     struct fit fit = {.is_even = true};
@@ -47,6 +48,7 @@ static struct fit try_delimiter(const struct ss_format_csv *csv, char delimiter)
     return fit;
 }
 
+/* Names that were given say how many fields there are. */
 static bool fits(const struct ss_format_csv *csv, const struct fit *fit)
 {
     const size_t n_names = csv->options->n_names;
@@ -61,6 +63,8 @@ static const char *spelt(char c, char out[8])
     return out;
 }
 
+/* Both ways out are told: the delimiter that it may be, and the one by which it is one
+ * column. */
 static ss_status refuse(const struct ss_format_csv *csv, char found, ss_err *err)
 {
     char given[8], meant[8];
@@ -112,6 +116,7 @@ static ss_status doubt_others(struct ss_format_csv *csv, ss_err *err)
     return SS_OK;
 }
 
+/* Nothing is taken from the stream, so that the header is read again with what was found. */
 ss_status ss_format_csv_find_delimiter(struct ss_format_csv *csv, ss_err *err)
 {
     static const char usual[] = ";\t|,";

@@ -8,6 +8,8 @@
 
 enum { SS_FORMAT_CSV_MAX_COLUMNS = 4096 };
 
+/* The state of a reader. A record is a view of the stream's window: it goes when more is
+ * read. */
 struct ss_format_csv {
     struct ss_source_stream *stream;
     const struct ss_format_row_options *options;

@@ -1,4 +1,6 @@
-/* Records of delimited text, found in a stream. */
+/* Records of delimited text, found in a stream. A record may be as long as the window's limit;
+ * while it is not all there, the stream is asked for twice as much, so that scanning it again
+ * and again costs no more than twice its length. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -38,6 +40,7 @@ static ss_status fail_scan(const struct ss_format_csv *csv, size_t at,
     return ss_format_csv_fail(csv, csv->stream->offset + at, problems[result], err);
 }
 
+/* A record may have more fields than there is memory for so far: it is scanned again then. */
 static ss_status make_fields(struct ss_format_csv *csv, size_t n, ss_err *err)
 {
     SS_GROW_OR_RETURN(csv->record.fields, csv->record.capacity, n);
@@ -97,6 +100,7 @@ struct ss_text ss_format_csv_field_text(struct ss_format_csv *csv, size_t i)
     return (struct ss_text){csv->cell.data, csv->cell.n_bytes};
 }
 
+/* In steps of what is there, so that a line longer than any window can be passed. */
 ss_status ss_format_csv_skip_line(struct ss_format_csv *csv, size_t at, ss_err *err)
 {
     struct ss_source_stream *stream = csv->stream;

@@ -1,5 +1,10 @@
 /* The scanner of delimited text: one record's fields, with quotes and escapes, out of bytes in
- * memory. */
+ * memory.
+ *
+ * It never looks behind the data: where the next byte would decide (a quote that may be
+ * doubled, "\r" before "\n", a delimiter of several bytes) it asks for more. Fields are places
+ * in the data; only those with doubled quotes or escapes are written anew, when they are asked
+ * for. */
 #include "format/csv_scan.h"
 
 #include <string.h>
@@ -32,6 +37,7 @@ static bool at_delimiter(const struct cursor *c)
            (n == 1 || memcmp(c->data + c->at, c->syntax->delimiter, n) == 0);
 }
 
+/* Whether a character is the special one, if there is such a one. */
 static bool is(char special, char c)
 {
     return special != 0 && c == special;
@@ -61,6 +67,7 @@ static const char *find_special(const struct cursor *c, size_t from)
     return escape == NULL ? quote : escape;
 }
 
+/* Behind a closing quote nothing else may stand. */
 static bool ends_field(const struct cursor *c)
 {
     return c->at == c->n || at_delimiter(c) || is_line_end(c->syntax, c->data[c->at]) ||
@@ -97,6 +104,7 @@ static ss_format_csv_result scan_quoted(struct cursor *c, struct ss_format_csv_f
     return ends_field(c) ? SS_FORMAT_CSV_RECORD : SS_FORMAT_CSV_AFTER_QUOTE;
 }
 
+/* A table of bytes lets most be passed with one look; quotes inside are text. */
 static ss_format_csv_result scan_plain(struct cursor *c, struct ss_format_csv_field *field)
 {
     const struct ss_format_csv_syntax *syntax = c->syntax;

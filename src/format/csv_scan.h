@@ -52,7 +52,8 @@ struct ss_format_csv_record {
     bool is_blank;   /* a line to pass over; it has no fields */
 };
 
-/* Scan the record at the start of data[0, n). `at_end`: nothing comes after the data. */
+/* Scan the record at the start of data[0, n), n > 0. `at_end`: nothing comes after the data.
+ * Time is that of the record's length. Threads: any. */
 ss_format_csv_result ss_format_csv_scan(const char *data, size_t n,
                                         const struct ss_format_csv_syntax *syntax, bool at_end,
                                         struct ss_format_csv_record *record);

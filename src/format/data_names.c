@@ -1,9 +1,11 @@
-/* Names of files that are no data. */
+/* Names of files that are no data, as the reference library passes over them, and beyond that
+ * what a project has beside its data. */
 #include "format/data_names.h"
 #include "base/number.h"
 
 #include <string.h>
 
+/* "_" hides too, unless it is the key of a partition ("_year=2020"); "." and ".." are steps. */
 bool ss_format_name_is_hidden(const char *name)
 {
     const size_t n = strcspn(name, "/");

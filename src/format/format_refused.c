@@ -1,5 +1,6 @@
 /* Kinds of files that are recognised in order to be refused by name: each has one message that
- * says what it is and what to do with it. */
+ * says what it is and what to do with it. A table by extension and one by first bytes; bytes
+ * count over the extension, since names are often wrong. */
 #include <string.h>
 
 #include "base/file.h"
@@ -78,6 +79,7 @@ static const struct {
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0], MAX_EXTENSION_BYTES = 12 };
 
+/* N_KINDS for an extension that says nothing. */
 static size_t find_kind(const char *path)
 {
     char wanted[MAX_EXTENSION_BYTES + 3] = " ";
@@ -164,6 +166,7 @@ static bool is_pickle(const struct ss_source_stream *stream)
            data[2] != 0;
 }
 
+/* Within the bytes that are there, which are the head of the file. */
 static bool holds(const struct ss_source_stream *stream, const char *word)
 {
     return memmem(stream->data, stream->n_bytes, word, strlen(word)) != NULL;
@@ -215,6 +218,7 @@ static bool begins(const char *data, size_t n, const char *word)
     return n >= n_word && ss__begin_alike_ignoring_case(data, word, n_word);
 }
 
+/* Such a file would be read as CSV or lines without any error, and embedded. */
 ss_status ss_format_refuse_page(const struct ss_source_stream *stream, ss_err *err)
 {
     const char *data = stream->data;

@@ -1,5 +1,6 @@
 /* The columns of JSON rows: the keys of the first rows, those of objects within them by dotted
- * names, as columnar formats have them. */
+ * names, as columnar formats have them. The rows are looked at and then read again, so the
+ * stream keeps them. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@ enum { LOOK_ROWS = 100, LOOK_BYTES = 1 << 20, MAX_COLUMNS = 1024, MAX_NAME_DEPTH
 
 /* ---- what a row shows ---- */
 
+/* *out is NULL for a name that can be no column: beyond `most` columns, or with a NUL in it. */
 static ss_status find_or_add(struct ss_format_json_reader *reader, struct ss_text name,
                              size_t most, struct ss_format_json_column **out, ss_err *err)
 {
@@ -52,6 +54,7 @@ static void note_elements(struct ss_format_json_column *column, struct ss_format
     }
 }
 
+/* Nulls say nothing on a column's type. */
 static ss_status note_value(struct ss_format_json_reader *reader, struct ss_text name,
                             struct ss_format_scan scan, ss_err *err)
 {
@@ -204,6 +207,7 @@ static void drop_null_objects(struct ss_format_json_reader *reader)
     reader->n_found = n;
 }
 
+/* A column as people see it; of mixed types no text is taken without being asked for. */
 static struct ss_format_column show(const struct ss_format_json_column *found)
 {
     const bool is_list = found->kind == SS_FORMAT_JSON_ARRAY;
@@ -258,6 +262,8 @@ ss_status ss_format_json_find_column(void *state, const char *name, size_t *colu
 
 /* ---- later rows ---- */
 
+/* The choice of the text column was right for the rows that were looked at. A later row may
+ * show that there are two: silence would be a wrong analysis. */
 ss_status ss_format_json_refuse_rivals(struct ss_format_json_reader *reader, ss_err *err)
 {
     ss_status status = SS_OK;

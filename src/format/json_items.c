@@ -1,5 +1,8 @@
 /* Items of a stream one by one: lines, elements of the top array, objects one behind the other.
- */
+ *
+ * A value is scanned where it lies in the stream's window. Where the window ends first, it is
+ * scanned again with twice as much, so that the cost stays in proportion to the value. What was
+ * passed is taken out of the stream by the reader, so that memory is that of one item. */
 #include "format/json_items.h"
 
 #include <stdio.h>
@@ -36,6 +39,7 @@ static bool is_blank(const char *data, size_t n)
     return at == n;
 }
 
+/* Bytes that were searched for a newline are not searched again. */
 static ss_status next_line(struct ss_format_json_items *items, struct ss_source_stream *stream,
                            struct ss_format_json_item *item, bool *has_item, ss_err *err)
 {
@@ -59,6 +63,7 @@ static ss_status next_line(struct ss_format_json_items *items, struct ss_source_
     return SS_OK;
 }
 
+/* The rest of the line is the next item. */
 void ss_format_json_items_split(struct ss_format_json_items *items, size_t end)
 {
     items->at = end;
@@ -152,6 +157,7 @@ static ss_status take_value(struct ss_format_json_items *items, struct ss_source
     return SS_OK;
 }
 
+/* The object is tried as a value of a document; lines are counted by what it took. */
 bool ss_format_json_items_extend(struct ss_format_json_items *items,
                                  struct ss_source_stream *stream,
                                  struct ss_format_json_item *item)
@@ -307,7 +313,8 @@ static ss_status try_table(struct ss_format_json_items *items, struct ss_source_
     return SS_OK;
 }
 
-/* Rows of a table: the whole text stays in the window until the last was given. */
+/* Rows of a table: the whole text stays in the window until the last was given, so `at` stays 0
+ * and the reader takes nothing. */
 static ss_status next_of_table(struct ss_format_json_items *items,
                                const struct ss_source_stream *stream,
                                struct ss_format_json_item *item, struct ss__buf *row,
@@ -323,6 +330,8 @@ static ss_status next_of_table(struct ss_format_json_items *items,
     return ss__buf_check(row, err);
 }
 
+/* What the text is, by its first character: an array of rows, or a row by itself, which may be
+ * the first of several or a table of columns. */
 static ss_status begin(struct ss_format_json_items *items, struct ss_source_stream *stream,
                        struct ss_format_json_item *item, struct ss__buf *row, bool *has_item,
                        ss_err *err)
@@ -441,6 +450,7 @@ out:
     return status;
 }
 
+/* Key by key, without reading again what was passed. */
 ss_status ss_format_json_items_seek(struct ss_format_json_items *items,
                                     struct ss_source_stream *stream, const char *field,
                                     ss_err *err)

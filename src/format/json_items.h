@@ -76,8 +76,8 @@ SS_MUST_USE ss_status ss_format_json_items_fail(const struct ss_format_json_item
 
 void ss_format_json_items_release(struct ss_format_json_items *items);
 
-/* Pass a whole document, which begins where the stream is; what ss_dataset_json_check_file
- * does. */
+/* Pass a whole document, which begins where the stream is. Errors: SS_E_DATA where it is no
+ * JSON by RFC 8259, those of the stream. */
 SS_MUST_USE ss_status ss_format_json_check_stream(struct ss_source_stream *stream, ss_err *err);
 
 #endif

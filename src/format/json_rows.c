@@ -49,6 +49,7 @@ struct ss_text ss_format_json_key_text(struct ss_format_json_reader *reader,
     return (struct ss_text){reader->key.data, reader->key.n_bytes};
 }
 
+/* A row of columns was put together and stands in no window. */
 static void set_row(struct ss_format_json_reader *reader, struct ss_format_json_item item)
 {
     const bool is_made = reader->items.table.n_columns > 0;
@@ -76,6 +77,8 @@ static ss_status end_row(struct ss_format_json_reader *reader, struct ss_format_
                                    err);
 }
 
+/* A line whose object is not closed may be the first of several: it is walked over once more as
+ * a whole. */
 ss_status ss_format_json_next_row(struct ss_format_json_reader *reader,
                                   ss_format_json_walk walk, struct ss_format_record *record,
                                   bool *has_row, ss_err *err)

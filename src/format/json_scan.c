@@ -1,4 +1,6 @@
-/* A scanner of JSON without a tree: it steps over values and says where they begin and end. */
+/* A scanner of JSON without a tree: it steps over values and says where they begin and end.
+ * Nesting is a row of bits, so a deep value costs neither stack nor memory. Strings are
+ * searched eight bytes at a time, since most of a dataset is text. */
 #include "format/json_scan.h"
 
 #include <string.h>
@@ -18,6 +20,8 @@ const char *ss_format_json_kind_name(ss_format_json_kind kind)
     return names[kind];
 }
 
+/* A fault at the very end may be that more is missing: callers with a stream then ask for
+ * more. */
 static bool fail(struct ss_format_scan *scan, const char *problem)
 {
     scan->ended = scan->at == scan->end;
@@ -139,6 +143,7 @@ static bool skip_escape(struct ss_format_scan *scan)
     return true;
 }
 
+/* Escapes are checked here, so that resolving them later cannot fail. */
 bool ss_format_scan_string(struct ss_format_scan *scan, struct ss_format_scan_string *out)
 {
     if (!ss_format_scan_char(scan, '"')) {
@@ -238,6 +243,7 @@ static bool skip_digits(struct ss_format_scan *scan)
     return scan->at > start || fail(scan, "a number lacks a digit here");
 }
 
+/* By the grammar of RFC 8259, §6; Python also writes NaN and ±Infinity. */
 static bool skip_number(struct ss_format_scan *scan)
 {
     const char *start = scan->at;
@@ -309,6 +315,7 @@ static bool open_container(struct ss_format_scan *scan, struct nesting *nesting,
     return true;
 }
 
+/* Whether the innermost open container is an object. */
 static bool in_object(const struct nesting *nesting)
 {
     const size_t top = nesting->depth - 1;
@@ -350,6 +357,8 @@ static bool skip_scalar(struct ss_format_scan *scan, ss_format_json_kind kind)
     }
 }
 
+/* A loop in place of recursion: pass a scalar or open a container, then close all that end
+ * here. */
 bool ss_format_scan_value(struct ss_format_scan *scan)
 {
     struct nesting nesting = {0};
@@ -375,6 +384,7 @@ bool ss_format_scan_value(struct ss_format_scan *scan)
     }
 }
 
+/* N and I outside of strings begin only NaN and Infinity, which JSON does not have. */
 void ss_format_json_compact(const char *data, size_t n_bytes, struct ss__buf *out)
 {
     struct ss_format_scan scan = {data, data + n_bytes, NULL, false, false};

@@ -1,4 +1,6 @@
-/* A JSON document of columns, {"a": [1, 2], "b": [3, 4]}, as rows. */
+/* A JSON document of columns, {"a": [1, 2], "b": [3, 4]}, as rows. One pass counts the values
+ * of each column and hashes their keys, which tells whether they are alike without comparing
+ * them; then every column has a cursor of its own, and a row is one value of each. */
 #include "format/json_table.h"
 
 #include <string.h>

@@ -21,6 +21,7 @@ void ss_format_add_column_name(struct ss__buf *out, const struct ss_text *name)
     }
 }
 
+/* By bytes: names may hold NUL. */
 static int compare_names(const void *a, const void *b)
 {
     const struct ss_text *left = a, *right = b;
@@ -40,6 +41,7 @@ bool ss_format_names_repeat(struct ss_text *names, size_t n)
     return repeat;
 }
 
+/* Repaired as the text column is, so that a row shows the same text. */
 void ss_format_add_json_text(struct ss__buf *out, const char *text, size_t n_bytes)
 {
     struct ss__buf repaired = {0};

@@ -5,7 +5,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-/* Append a name with control characters as \x1f. */
+/* Append a name with control characters as \x1f, so that it stays on one line and does not
+ * steer a terminal. */
 void ss_format_add_column_name(struct ss__buf *out, const struct ss_text *name);
 
 /* Whether two of the names are equal; sorts them. */

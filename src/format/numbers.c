@@ -43,6 +43,8 @@ void ss_format_numbers_add(struct ss_format_numbers *numbers,
 
 /* ---- JSON ---- */
 
+/* What is no number keeps its place, so that later ones do not shift; the fault is told by the
+ * row. */
 static bool add_number(struct ss_format_numbers *numbers, const char *text, size_t n,
                        bool is_string)
 {
@@ -68,6 +70,7 @@ static bool is_end(char c)
     return c == ',' || c == ']' || c == ' ';
 }
 
+/* A list of lists has "[" where a number is expected, which is a fault like any other. */
 bool ss_format_numbers_add_json(struct ss_format_numbers *numbers, const char *json,
                                 size_t n_bytes, bool are_strings)
 {

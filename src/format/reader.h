@@ -69,6 +69,7 @@ struct ss_format_record {
 /* No column either: rows are stepped over for what is carried along with them. */
 #define SS_FORMAT_NO_COLUMN (SIZE_MAX - 1)
 
+/* A format. Functions that are nullable say so; all take the state that open gave. */
 struct ss_format_reader {
     const char *format; /* "jsonl" */
     bool stores_text;   /* every value is text, whatever the column's type looks like */

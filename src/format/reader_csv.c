@@ -16,6 +16,7 @@ enum { LOOK_ROWS = 100, LOOK_BYTES = 1 << 20 };
 
 /* ---- columns' names ---- */
 
+/* Names are C strings from here on, so NUL is refused and invalid UTF-8 repaired. */
 static ss_status add_name(struct ss_format_csv *csv, struct ss_text text, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -67,7 +68,8 @@ static ss_status name_columns(struct ss_format_csv *csv, bool by_number, ss_err 
     return SS_OK;
 }
 
-/* Find the record of names, and take the stream up to the first of rows. */
+/* Find the record of names, and take the stream up to the first of rows. In pandas' order:
+ * lines are skipped first, then records up to the header. */
 static ss_status read_header(struct ss_format_csv *csv, ss_err *err)
 {
     const struct ss_format_row_options *options = csv->options;
@@ -161,6 +163,7 @@ static bool is_word(struct ss_text text, const char *word)
     return strlen(word) == text.n_bytes && memcmp(word, text.data, text.n_bytes) == 0;
 }
 
+/* pandas' list, but the empty field: that is an empty text. */
 static bool is_null_word(const struct ss_format_csv *csv, struct ss_text text)
 {
     static const char *const words[] = {
@@ -188,6 +191,8 @@ static struct ss_text read_field(struct ss_format_csv *csv, size_t i, bool *is_n
     return text;
 }
 
+/* The usual cause in the first row is an index without a name, which pandas takes and others do
+ * not. */
 static ss_status check_width(const struct ss_format_csv *csv, uint64_t offset, ss_err *err)
 {
     char problem[256];
@@ -295,6 +300,7 @@ static void pass_bad_row(struct ss_format_csv *csv, size_t at, struct ss_format_
     }
 }
 
+/* A row that was refused is taken all the same, so that the next one can be read. */
 static ss_status csv_next(void *state, struct ss_format_record *record, bool *has_row,
                           ss_err *err)
 {

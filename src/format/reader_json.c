@@ -46,6 +46,7 @@ static ss_status document_open(const struct ss_format_file *source, void **state
 
 /* ---- the text ---- */
 
+/* Where the scanner stopped, and why. */
 static ss_status fail_syntax(const struct ss_format_json_reader *reader,
                              const struct ss_format_scan *scan, struct ss_format_record *record,
                              ss_err *err)
@@ -54,6 +55,7 @@ static ss_status fail_syntax(const struct ss_format_json_reader *reader,
     return ss_format_json_fail_row(reader, scan->at, scan->problem, err);
 }
 
+/* A string without escapes is a view of the window. */
 static ss_status take_text(struct ss_format_json_reader *reader, struct ss_format_scan *scan,
                            struct ss_format_record *record, ss_err *err)
 {
@@ -72,6 +74,7 @@ static ss_status take_text(struct ss_format_json_reader *reader, struct ss_forma
     return SS_OK;
 }
 
+/* The row alone is at fault, so it may be left out. */
 static ss_status fail_type(struct ss_format_json_reader *reader, const char *at,
                            const char *found, struct ss_format_record *record, ss_err *err)
 {
@@ -163,7 +166,9 @@ static const char *rest_behind(const char *name, struct ss_text key)
     return name[n] == '\0' ? name + n : name[n] == '.' ? name + n + 1 : NULL;
 }
 
-/* The object at the cursor: `name` in it, or in an object of its own. */
+/* The object at the cursor: `name` in it, or in an object of its own. A key that is the whole
+ * name counts over one that is its first part, wherever in the object they stand, so the latter
+ * is only noted on the way. */
 static ss_status read_object(struct ss_format_json_reader *reader, struct ss_format_scan *scan,
                              const char *name, struct ss_format_record *record, ss_err *err)
 {
@@ -408,6 +413,7 @@ static void find_values(struct ss_format_json_reader *reader)
     }
 }
 
+/* One walk over the row finds all values. */
 static ss_status json_add_kept(void *state, size_t i, struct ss__buf *out, ss_err *err)
 {
     struct ss_format_json_reader *reader = state;

@@ -29,6 +29,7 @@ static ss_status txt_open(const struct ss_format_file *source, void **state, ss_
     return SS_OK;
 }
 
+/* There is one column, whatever the unit of rows. */
 static ss_status txt_columns(void *state, const struct ss_format_column **columns,
                              size_t *n_columns, ss_err *err)
 {
@@ -133,6 +134,7 @@ static ss_status next_paragraph(struct txt *txt, bool *has_row, ss_err *err)
     return SS_OK;
 }
 
+/* A view of the window where newlines are as they should be; an empty file is one empty row. */
 static ss_status next_document(struct txt *txt, bool *has_row, ss_err *err)
 {
     size_t n_line = 0, n_newline = 1;

@@ -1,4 +1,6 @@
-/* The table of options of the reference library's readers, and options of csv as one text. */
+/* The table of options of the reference library's readers, and options of csv as one text.
+ * Options are of three kinds: those with a function are applied; those without one change no
+ * text here, or only some values do; everything else is unknown, and whoever asks says so. */
 #include "format/row_options.h"
 
 #include <stdio.h>
@@ -25,6 +27,7 @@ void ss_format_row_options_release(struct ss_format_row_options *options)
 
 /* ---- values ---- */
 
+/* NULL where the value is no single one. */
 static const char *scalar(const struct ss_format_option_value *value)
 {
     return value->is_null || value->is_list || value->is_map || value->n != 1 ? NULL
@@ -431,6 +434,7 @@ static const struct rule *find_rule(const char *kind, const char *name)
     return NULL;
 }
 
+/* Functions of the table have no `err`: a copy that is missing tells that memory ran out. */
 static bool ran_out(const struct ss_format_row_options *options, const struct rule *rule)
 {
     return (rule->set == set_names && options->names == NULL) ||
@@ -487,6 +491,7 @@ static const char *character_of(const char *word)
     return word;
 }
 
+/* With names that are easier to guess than pandas'. */
 static const struct rule *find_csv_rule(const char *name)
 {
     static const char *const also[][2] = {{"quote", "quotechar"},

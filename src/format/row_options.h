@@ -37,6 +37,7 @@ struct ss_format_row_options {
     ss_text_unit text_unit;
 };
 
+/* What the formats do when nobody says otherwise. Released by ss_format_row_options_release. */
 void ss_format_row_options_init(struct ss_format_row_options *options);
 void ss_format_row_options_release(struct ss_format_row_options *options);
 

@@ -1,4 +1,6 @@
-/* Samples of a tar as an input of JSON Lines, one sample at a time. */
+/* Samples of a tar as an input of JSON Lines, one sample at a time, so that everything that
+ * reads rows can read them without knowing of tars. Members are views of the archive; memory is
+ * that of a line. */
 #include "format/samples.h"
 
 #include <stdlib.h>
@@ -206,6 +208,7 @@ static bool are_alike(const struct ss_source_tar *tar, const size_t a[2], const 
     return true;
 }
 
+/* When the archive is opened, so that a fault is told before any row is given. */
 static ss_status check_samples(const struct ss_format_samples *self, ss_err *err)
 {
     size_t n = 0, head[2] = {0, 0}, sample[2];
@@ -280,7 +283,8 @@ static bool add_integer(struct ss__buf *line, const char *text, size_t n)
     return n > 0 && text[n - 1] >= '0' && text[n - 1] <= '9';
 }
 
-/* A JSON value on one line. */
+/* A JSON value on one line: newlines between its parts become spaces, and within strings there
+ * are none. */
 static bool add_json(struct ss__buf *line, const char *text, size_t n)
 {
     struct ss_format_scan scan = {text, text + n, NULL, false, false};
@@ -316,6 +320,7 @@ static void add_text(struct ss__buf *line, const char *text, size_t n)
     ss__buf_add_byte(line, '"');
 }
 
+/* Images and sounds are not texts, but a row should say that they are there. */
 static void add_other(struct ss__buf *line, const char *path, const struct ss__buf *content)
 {
     if (memchr(content->data == NULL ? "" : content->data, 0, content->n_bytes) == NULL &&

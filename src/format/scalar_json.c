@@ -25,6 +25,7 @@ static int64_t read_signed(const uint8_t *bytes, size_t n_bytes)
 
 /* ---- floats ---- */
 
+/* IEEE 754 binary16. */
 static double half_of(uint16_t bits)
 {
     const int exponent = bits >> 10 & 31;
@@ -75,6 +76,7 @@ static unsigned divide(uint8_t *digits, size_t n)
     return rest;
 }
 
+/* All bytes are looked at; values are short. */
 static bool is_zero(const uint8_t *digits, size_t n)
 {
     uint8_t any = 0;
@@ -84,6 +86,7 @@ static bool is_zero(const uint8_t *digits, size_t n)
     return any == 0;
 }
 
+/* Two's complement, in place. */
 static void negate(uint8_t *digits, size_t n)
 {
     unsigned carry = 1;
@@ -94,6 +97,7 @@ static void negate(uint8_t *digits, size_t n)
     }
 }
 
+/* 256 bits have 77 decimal digits. */
 static void add_decimal(struct ss__buf *out, const uint8_t *bytes, size_t n, int32_t scale)
 {
     enum { MAX_DIGITS = 80 };
@@ -125,7 +129,8 @@ static void add_decimal(struct ss__buf *out, const uint8_t *bytes, size_t n, int
 
 /* ---- dates and times ---- */
 
-/* The proleptic Gregorian date of a day since 1970. */
+/* The proleptic Gregorian date of a day since 1970. Years begin in March here, so that the day
+ * that leap years add is the last one; 400 years (an era) are 146,097 days. */
 static void add_date(struct ss__buf *out, int64_t days)
 {
     const int64_t shifted = days + 719468; /* since the first of March of the year 0 */
@@ -168,6 +173,7 @@ static void add_timestamp(struct ss__buf *out, int64_t value, int64_t per_second
     ss__buf_add_byte(out, '"');
 }
 
+/* The timestamps of old Parquet writers. */
 static void add_int96(struct ss__buf *out, const uint8_t *bytes)
 {
     const int64_t of_day = read_signed(bytes, 8);

@@ -23,6 +23,7 @@ typedef enum ss_format_scalar_kind {
     SS_FORMAT_SCALAR_INT96      /* nanoseconds of a day, then the Julian day */
 } ss_format_scalar_kind;
 
+/* A zeroed struct is a signed integer. */
 struct ss_format_scalar_type {
     ss_format_scalar_kind kind;
     int32_t scale;      /* of a decimal: digits behind the point */
