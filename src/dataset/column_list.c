@@ -1,4 +1,6 @@
-/* What a message says of a dataset's columns. */
+/* What a message says of a dataset's columns. A wrong name is the most frequent mistake with a
+ * dataset, so the message has all that is needed to mend it: the columns, their types, a value
+ * of each, and the name that was probably meant. */
 #include "dataset/column_list.h"
 
 #include <string.h>
@@ -12,7 +14,8 @@ enum { EXAMPLE_ROWS = 20, EXAMPLE_BYTES = 30, MAX_EXAMPLES_BYTES = 260 };
 
 /* ---- names ---- */
 
-/* The column that a name most likely means, or NULL. */
+/* The column that a name most likely means, or NULL: by edit distance, at most a third of the
+ * name. A leaf of a struct by its own name, and the beginning of a longer name, are nearer. */
 static const char *nearest(const ss_dataset *dataset, const char *name)
 {
     const char *best = NULL;
@@ -83,7 +86,8 @@ static void add_example(struct ss__buf *out, const char *name, struct ss_text va
                    value.data, n < value.n_bytes ? "…" : "");
 }
 
-/* The first value of each column in the first rows. */
+/* The first value of each column in the first rows. Errors do not matter: without examples the
+ * message is as true. Of a remote file nothing is fetched for them. */
 static void list_examples(ss_dataset *dataset, struct ss__buf *out)
 {
     const struct ss_format_reader *reader = dataset->files[dataset->current].reader;

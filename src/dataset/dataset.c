@@ -12,12 +12,15 @@
 
 /* ---- opening and closing ---- */
 
+/* NULL stays NULL. */
 static ss_status copy_text(const char *text, char **out, ss_err *err)
 {
     *out = text == NULL ? NULL : ss__strdup(text);
     return text != NULL && *out == NULL ? ss__fail_nomem(err, "an option") : SS_OK;
 }
 
+/* A template of several columns reads no text column: its columns are carried along, and the
+ * text is made of them. */
 static ss_status take_options(ss_dataset *dataset, const struct ss_dataset_options *options,
                               ss_err *err)
 {
@@ -70,6 +73,8 @@ static ss_status take_row_options(struct ss_format_row_options *rows,
     return SS_OK;
 }
 
+/* In the order in which later ones build on earlier ones: files, archives among them, then how
+ * rows are read. */
 static ss_status find_files(ss_dataset *dataset, const char *const *paths, size_t n_paths,
                             const struct ss_dataset_options *options, ss_err *err)
 {
@@ -96,7 +101,9 @@ static ss_status find_files(ss_dataset *dataset, const char *const *paths, size_
     return SS_OK;
 }
 
-/* Find the format of every file, and the number of rows if all files say it. */
+/* Find the format of a file. Every local file is looked at before the first row is read, so
+ * that a wrong one is told at once and not after hours. A pipe cannot be opened twice: its
+ * stream stays open. */
 static ss_status look_at_file(ss_dataset *dataset, size_t i, ss_err *err)
 {
     struct ss_dataset_file *file = &dataset->files[i];
@@ -122,6 +129,7 @@ static ss_status look_at_file(ss_dataset *dataset, size_t i, ss_err *err)
     return SS_OK;
 }
 
+/* Files without a byte; *first is the first of them. */
 static size_t count_empty(const ss_dataset *dataset, const char **first)
 {
     size_t n = 0;
@@ -178,6 +186,7 @@ static ss_status check_options_fit(const ss_dataset *dataset,
                           any_csv ? "JSON" : "csv or tsv");
 }
 
+/* Only where every file says how many it has, for a sum with gaps would be wrong. */
 static ss_status count_rows(ss_dataset *dataset, ss_err *err)
 {
     uint64_t n_rows = 0;
@@ -202,6 +211,7 @@ static ss_status count_rows(ss_dataset *dataset, ss_err *err)
     return SS_OK;
 }
 
+/* When it is open, the first file with rows is too, and its columns are chosen. */
 static ss_status open_dataset(const char *const *paths, size_t n_paths,
                               const struct ss_dataset_options *options,
                               enum ss_dataset_rows rows, ss_dataset **out, ss_err *err)

@@ -34,6 +34,8 @@ SS_MUST_USE ss_status ss_dataset_open_rows(const char *const *paths, size_t n_pa
 SS_MUST_USE ss_status ss_dataset_open_values(const char *const *paths, size_t n_paths,
                                              const struct ss_dataset_options *options,
                                              ss_dataset **out, ss_err *err);
+/* Name what the rows of ss_dataset_open_values hold, once. Errors: SS_E_DATA (no such column),
+ * SS_E_USAGE (a format without columns), SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_dataset_keep(ss_dataset *dataset, const char *const *names, size_t n,
                                       ss_err *err);
 

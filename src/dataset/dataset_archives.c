@@ -1,4 +1,5 @@
-/* Members of archives as files of a dataset. */
+/* Members of archives as files of a dataset. Names of members are never paths of this machine:
+ * they are only shown and compared, so that "../x" in an archive leads nowhere. */
 #include "dataset/dataset_archives.h"
 
 #include <stdlib.h>
@@ -52,6 +53,7 @@ static ss_status open_place(struct ss_dataset_archive_place place, const char *n
 
 /* ---- members ---- */
 
+/* Only members that would be read are refused for what they are. */
 static ss_status refuse_kind(const char *path, ss_source_tar_kind kind, ss_err *err)
 {
     static const char *const what[] = {
@@ -63,6 +65,7 @@ static ss_status refuse_kind(const char *path, ss_source_tar_kind kind, ss_err *
                          "this member %s; unpack the archive first", what[kind]);
 }
 
+/* Folders are no members. */
 static ss_status add_member(struct members *members, const char *name, size_t n_name,
                             ss_source_tar_kind kind, size_t index, ss_err *err)
 {
@@ -98,6 +101,7 @@ static ss_status list_members(struct members *members, ss_err *err)
     return SS_OK;
 }
 
+/* By bytes, as layouts want paths; of equal names the last one of the archive comes last. */
 static int compare_members(const void *left, const void *right)
 {
     const struct member *a = left, *b = right;
@@ -280,6 +284,7 @@ out:
     return status;
 }
 
+/* Where there is no archive, places stay NULL and the paths as they are. */
 ss_status ss_dataset_archives_expand(struct ss_dataset_archives *archives,
                                      struct ss_dataset_file_list *paths,
                                      const struct ss_log *log, ss_err *err)

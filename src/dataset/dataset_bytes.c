@@ -19,6 +19,7 @@ static uint64_t bytes_of(const ss_dataset *dataset, size_t index)
                : 0;
 }
 
+/* One file of unknown size makes the sum unknown. */
 ss_status ss_dataset_count_bytes(ss_dataset *dataset, ss_err *err)
 {
     const size_t n = dataset->use.paths.n;
@@ -41,6 +42,7 @@ uint64_t ss_dataset_bytes(const ss_dataset *dataset)
     return dataset->n_bytes;
 }
 
+/* A file may be opened again from its start, but progress never falls. */
 uint64_t ss_dataset_bytes_done(ss_dataset *dataset)
 {
     if (dataset->file_bytes == NULL) {

@@ -1,4 +1,12 @@
-/* Which columns of a file are read: the one that gives the texts, and those carried along. */
+/* Which columns of a file are read: the one that gives the texts, and those carried along.
+ *
+ * The first file with rows settles them. Its columns may be known only as far as its first rows
+ * show (JSON), so a name that was given is looked for in later rows before it is refused; a
+ * later file that lacks the column has rows without a text, which is said at the end.
+ *
+ * Without a name the column "text" is taken, or else the only column of strings: if something
+ * speaks against it the user is asked, since a wrong column makes a whole analysis wrong in
+ * silence. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +21,7 @@ static const struct ss_format_reader *reader_of(const ss_dataset *dataset)
     return dataset->files[dataset->current].reader;
 }
 
+/* A file may have several columns of one name. */
 static size_t count_named(const ss_dataset *dataset, const char *name, size_t *last)
 {
     size_t n = 0;
@@ -180,7 +189,9 @@ static ss_status scan_for(ss_dataset *dataset, const char *name, bool *found, ss
     return ss_dataset_open_file(dataset, err);
 }
 
-/* The index of a column that the first rows of the current file, the first one, do not have. */
+/* The index of a column that the first rows of the current file, the first one, do not have. A
+ * stream that cannot be read twice is taken at its word: whether any row had the column is seen
+ * at its end. */
 static ss_status find_late(ss_dataset *dataset, const char *name, const char *message,
                            size_t *column, ss_err *err)
 {
@@ -201,6 +212,7 @@ static ss_status find_late(ss_dataset *dataset, const char *name, const char *me
     return reader->find(dataset->state, name, column, err);
 }
 
+/* Whether the current file has columns of strings at all. */
 static bool has_texts(const ss_dataset *dataset)
 {
     for (size_t i = 0; i < dataset->n_columns; i++) {
@@ -260,6 +272,7 @@ static ss_status locate(ss_dataset *dataset, const char *name, size_t *column, s
                                                   : find_later(dataset, name, column, err);
 }
 
+/* Readers number the columns that they have; others are null in every row of this file. */
 static ss_status tell_kept(ss_dataset *dataset, ss_err *err)
 {
     ss_status status = SS_OK;

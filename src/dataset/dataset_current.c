@@ -8,6 +8,7 @@
 #include "parquet/parquet.h"
 #include "source/source.h"
 
+/* Views and streams go after the reader, which borrows from them. */
 void ss_dataset_close_file(ss_dataset *dataset)
 {
     if (dataset->is_open) {
@@ -23,6 +24,7 @@ void ss_dataset_close_file(ss_dataset *dataset)
     dataset->n_columns = 0;
 }
 
+/* All that was read of a file that was written to meanwhile is in doubt. */
 ss_status ss_dataset_check_end(const ss_dataset *dataset, ss_err *err)
 {
     SS_RETURN_IF_ERROR(ss_source_stream_check_end(&dataset->stream, err));
@@ -127,6 +129,7 @@ static ss_status open_given(ss_dataset *dataset, ss_err *err)
     return file->reader->columns(dataset->state, &dataset->columns, &dataset->n_columns, err);
 }
 
+/* The stream that told the format of a pipe is the one that is read; others are opened anew. */
 ss_status ss_dataset_open_file(ss_dataset *dataset, ss_err *err)
 {
     if (dataset->given.source.next != NULL) {

@@ -31,6 +31,7 @@ static const struct {
 };
 enum { N_FORMATS = sizeof formats / sizeof formats[0], NO_FORMAT = N_FORMATS };
 
+/* Case does not matter: .CSV is csv. */
 static bool is_among(const char *const names[4], const char *name, size_t n)
 {
     for (size_t i = 0; i < 4 && names[i] != NULL; i++) {
@@ -43,6 +44,7 @@ static bool is_among(const char *const names[4], const char *name, size_t n)
 
 /* ---- by name ---- */
 
+/* What a caller says counts over everything that the file looks like. */
 static const struct ss_format_reader *find_by_option(const char *name)
 {
     for (size_t i = 0; i < N_FORMATS; i++) {
@@ -53,6 +55,7 @@ static const struct ss_format_reader *find_by_option(const char *name)
     return NULL;
 }
 
+/* The extension before that of a compression. */
 static size_t find_by_name(const char *path)
 {
     const char *name = ss__path_name(path);
@@ -304,6 +307,7 @@ ss_status ss_dataset_format_find(struct ss_source_stream *stream, const char *pa
     return SS_OK;
 }
 
+/* What is of a kind that is not read is no dataset, and no error here. */
 ss_status ss_dataset_sniff(const char *path, struct ss_dataset_sniffer *out, ss_err *err)
 {
     ss_status status = SS_OK;

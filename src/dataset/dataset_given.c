@@ -47,6 +47,7 @@ static ss_status given_keep(void *state, const size_t *columns, size_t n, ss_err
     return SS_OK;
 }
 
+/* Values are JSON already. */
 static ss_status given_add_kept(void *state, size_t i, struct ss__buf *out, ss_err *err)
 {
     const struct ss_dataset_given *given = state;

@@ -113,6 +113,7 @@ out:
 
 /* ---- the card ---- */
 
+/* By the listing, without asking the server. */
 static bool has_file(const struct resolving *resolving, const char *path)
 {
     for (size_t i = 0; i < resolving->tree.n; i++) {
@@ -156,6 +157,7 @@ out:
     return status;
 }
 
+/* Two files may be a card; what both say adds up. */
 static ss_status read_card(struct resolving *resolving, ss_err *err)
 {
     static const struct {
@@ -182,6 +184,7 @@ out:
 
 /* ---- a path or pattern ---- */
 
+/* In the folder, at any depth. */
 static bool is_below(const char *folder, const char *path)
 {
     const size_t n = strlen(folder);
@@ -196,6 +199,7 @@ static ss_status read_listed(void *user, size_t index, size_t max_bytes, struct 
     return read_small(resolving, resolving->paths[index], out, err);
 }
 
+/* The same rules as for a folder on this machine. */
 static struct ss_dataset_layout layout_of(struct resolving *resolving)
 {
     return (struct ss_dataset_layout){.name = resolving->title,
@@ -314,6 +318,7 @@ static bool parse_converted(const char *path, char config[256], char split[256])
     return true;
 }
 
+/* The name of the split that a folder of converted files is of. */
 static const char *plain_split(const char *split)
 {
     static const char partial[] = "partial-";
@@ -334,6 +339,7 @@ static ss_status make_card(struct resolving *resolving, ss_err *err)
     return SS_OK;
 }
 
+/* The hub converts the first gigabytes of a large split only. */
 static bool is_partial(const struct ss_repo_choice *choice)
 {
     for (size_t i = 0; i < choice->n; i++) {
@@ -400,6 +406,7 @@ static void say_converted(const struct ss_log *log, const struct resolving *conv
 
 /* ---- a repository ---- */
 
+/* Archives of the hub are not read. */
 static ss_status choose(const struct resolving *resolving,
                         const struct ss_repo_request *request, struct ss_repo_choice *out,
                         ss_err *err)
@@ -450,6 +457,7 @@ out:
     return status;
 }
 
+/* Converted files are the second choice: they may be of another revision, or a part. */
 static ss_status add_repository(struct resolving *resolving,
                                 const struct ss_repo_request *request,
                                 struct ss_dataset_found *use, ss_err *err)

@@ -9,6 +9,7 @@
 
 #define NULL_VALUE "__HIVE_DEFAULT_PARTITION__"
 
+/* A column of the file itself counts over one in its path. */
 static bool has_column(const ss_dataset *dataset, struct ss_text name)
 {
     for (size_t i = 0; i < dataset->n_columns; i++) {
@@ -77,6 +78,8 @@ static bool is_whole(const char *text, size_t n)
            (text[sign] != '0' || n == sign + 1);
 }
 
+/* Values are quoted as in URLs; what looks like a whole number is one, as in the reference
+ * library. */
 static void add_value(struct ss_text value, struct ss__buf *out)
 {
     struct ss__buf raw = {0}, valid = {0};

@@ -11,6 +11,7 @@
 
 /* ---- folders ---- */
 
+/* A document of the layout. */
 static ss_status read_small(void *user, size_t index, size_t max_bytes, struct ss__buf *out,
                             ss_err *err)
 {
@@ -72,6 +73,7 @@ out:
 
 /* ---- all of it ---- */
 
+/* A path that is there is meant as it stands, even with characters of patterns in it. */
 static ss_status add_given(struct ss_dataset_file_list *list, const char *path,
                            const struct ss_log *log, ss_err *err)
 {

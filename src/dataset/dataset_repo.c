@@ -37,6 +37,7 @@ out:
     return status;
 }
 
+/* A folder on disk of which a split or configuration is asked is treated as a repository. */
 static ss_status add_folder(const char *folder, const struct ss_repo_request *request,
                             struct ss_dataset_found *use, ss_err *err)
 {
@@ -82,6 +83,7 @@ out:
     return status;
 }
 
+/* What a name is, is told by its form alone; only paths are looked for on this machine. */
 static ss_status add_one(const char *path, const struct ss_repo_request *request,
                          struct ss_net_hub *hub, struct ss_dataset_found *use, ss_err *err)
 {

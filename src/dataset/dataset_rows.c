@@ -32,6 +32,7 @@ static void complete(const ss_dataset *dataset, ss_format_fault fault, ss_err *e
     }
 }
 
+/* A row that is left out keeps its number, so that ids are those of the files. */
 static ss_status note_bad_row(ss_dataset *dataset, ss_format_fault fault, ss_err *err)
 {
     complete(dataset, SS_FORMAT_FAULT_NONE, &dataset->bad);

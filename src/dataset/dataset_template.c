@@ -34,6 +34,7 @@ static size_t find_column(const ss_dataset *dataset, const char *name, size_t n)
     return i;
 }
 
+/* A column that is named twice is read once. */
 static ss_status add_column(ss_dataset *dataset, const char *name, size_t n, ss_err *err)
 {
     if (find_column(dataset, name, n) < dataset->n_keep) {
@@ -52,6 +53,7 @@ static ss_status add_column(ss_dataset *dataset, const char *name, size_t n, ss_
     return SS_OK;
 }
 
+/* The template is checked here, so that filling it in need not. */
 ss_status ss_dataset_take_template(ss_dataset *dataset, ss_err *err)
 {
     const char *at = dataset->given_column;

@@ -41,6 +41,8 @@ static size_t take_number(const char **at, const char **digits)
     return n;
 }
 
+/* A total order, so that reading order is the same everywhere: numbers of equal value are
+ * compared as written. */
 int ss_dataset_compare_natural(const char *a, const char *b)
 {
     const char *left = a, *right = b;

@@ -1,4 +1,6 @@
-/* From the names of a folder's files to those that hold rows. */
+/* From the names of a folder's files to those that hold rows. What is left out for its name
+ * alone is usual and not said; what somebody may miss is said, once per sort, with an
+ * example. */
 #include "dataset/layout.h"
 
 #include "base/json.h"
@@ -134,7 +136,8 @@ static size_t choose_kind(const char *const *paths, size_t n, const size_t *n_of
     return most;
 }
 
-/* Of several kinds, keep one. */
+/* Of several kinds, keep one: a table and its documentation as text would else be read as
+ * both. */
 static ss_status apply_kinds(const struct ss_dataset_layout *layout, bool *is_data, ss_err *err)
 {
     ss_status status = SS_OK;

@@ -2,7 +2,7 @@
  * alike: as a list of names and a way to read the small ones.
  *
  *   names     what begins with "." or "_" is bookkeeping of programs (but not "_x=1", a
- *             partition), and so are licences, readmes and the like (layout_names.c)
+ *             partition), and so are licences, readmes and the like (format/data_names.h)
  *   saved     a dataset of save_to_disk: state.json lists its files, dataset_dict.json its
  *             splits; what else lies there is left over from work (layout_saved.c)
  *   tables    Delta: its log says which files are live; Iceberg, Hudi: read if all files are

@@ -38,6 +38,7 @@ static int compare_parts(const char *folder, size_t n_folder, const char *name,
     return order != 0 ? order : strcmp(name, path + n_folder);
 }
 
+/* By bisection: paths are sorted by bytes. layout->n where it is not there. */
 size_t ss_dataset_layout_find(const struct ss_dataset_layout *layout, const char *folder,
                               size_t n_folder, const char *name)
 {

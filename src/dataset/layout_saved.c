@@ -21,6 +21,7 @@ static bool is_in(const char *path, const char *folder, size_t n_folder, bool de
            (deep || strchr(path + n_folder, '/') == NULL);
 }
 
+/* Of a list that is wrong nothing is guessed. */
 static ss_status fail_damaged(const struct ss_dataset_layout *layout, size_t index,
                               const char *what, ss_err *err)
 {
@@ -171,6 +172,7 @@ ss_status ss_dataset_layout_apply_saved(const struct ss_dataset_layout *layout, 
 
 /* ---- splits ---- */
 
+/* A saved dataset has one configuration. */
 static ss_status add_split(const struct ss_dataset_layout *layout, const bool *is_data,
                            const char *folder, const char *split, struct ss_repo_card *card,
                            ss_err *err)

@@ -1,12 +1,15 @@
-/* Tables that are more than their files: some of the files lying there may be dead.
+/* Tables that are more than their files: some of the files lying there may be dead, and reading
+ * them would bring back rows that were deleted or replaced.
  *
  *   Delta    _delta_log/N.json, a line per action: {"add": {"path"}}, {"remove": {"path"}};
  *            replayed from 0 on. A log whose beginning is a checkpoint is refused, and so are
  *            rows deleted within files (deletion vectors) and columns of other names there.
  *   Iceberg  metadata/….metadata.json; which files are live stands in Avro files. If the
- * current snapshot counts as many files as lie in data/ and no deletes, all are. Hudi .hoodie/;
- * data files are GROUP_TOKEN_TIME.parquet: one of each group, and no logs of changes, is a
- * table whose files are all live. */
+ *            current snapshot counts as many files as lie in data/ and no deletes, all are.
+ *   Hudi     .hoodie/; data files are GROUP_TOKEN_TIME.parquet: one of each group, and no logs
+ *            of changes, is a table whose files are all live.
+ *
+ * What cannot be told for certain is refused, with the way out: export as Parquet. */
 #include "base/json.h"
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +40,7 @@ struct table {
     size_t n_absent, absent_capacity;
 };
 
+/* Named by the table's folder, not by one of its files. */
 static ss_status refuse(const struct table *table, const char *what, ss_err *err)
 {
     struct ss__buf name = {0};
@@ -158,6 +162,7 @@ static ss_status check_metadata(const struct table *table, const struct ss__json
                         err);
 }
 
+/* Actions of other kinds (protocol, transactions) say nothing of files. */
 static ss_status apply_action(struct table *table, const struct ss__json *action, ss_err *err)
 {
     SS_RETURN_IF_ERROR(check_metadata(table, ss__json_get(action, "metaData"), err));
@@ -178,6 +183,7 @@ static ss_status apply_action(struct table *table, const struct ss__json *action
     return mark(table, path, add != NULL, err);
 }
 
+/* JSON Lines. */
 static ss_status apply_commit(struct table *table, size_t index, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -206,6 +212,7 @@ out:
     return status;
 }
 
+/* Checkpoints and checksums stand beside the commits. */
 static bool is_commit(const char *name)
 {
     return strspn(name, "0123456789") == VERSION_DIGITS &&
@@ -246,6 +253,7 @@ static ss_status apply_delta(struct table *table, bool *is_data, ss_err *err)
 
 /* ---- Iceberg ---- */
 
+/* NULL for a table that never had one. */
 static const struct ss__json *current_snapshot(const struct ss__json *metadata)
 {
     const struct ss__json *id = ss__json_get(metadata, "current-snapshot-id");
@@ -300,6 +308,7 @@ out:
     return status;
 }
 
+/* "metadata" is a usual name for a folder: without data/ beside it it is somebody else's. */
 static bool is_iceberg(const struct table *table, const char *name)
 {
     static const char extension[] = ".metadata.json";
@@ -320,6 +329,7 @@ static unsigned long long metadata_version(const char *name)
 
 /* ---- Hudi ---- */
 
+/* Of a group with several files only the timeline tells which is current. */
 static ss_status apply_hudi(const struct table *table, ss_err *err)
 {
     static const char what[] =

@@ -80,6 +80,7 @@ out:
     return status;
 }
 
+/* As the shell: a wildcard does not match a leading dot. */
 static ss_status search_names(struct ss_dataset_file_list *found, const char *folder,
                               const char *part, const char *rest, int depth, ss_err *err)
 {
