@@ -124,7 +124,7 @@ static const char *read_compression(struct ss_arrow_flat *flat,
                : NULL;
 }
 
-static const char *grow_window(struct ss_arrow_batch *out)
+static const char *make_arrays(struct ss_arrow_batch *out)
 {
     out->arrays = ss__arena_alloc(&out->arena, out->n_arrays * sizeof *out->arrays);
     out->buffers = ss__arena_alloc(&out->arena, (out->n_buffers + 1) * sizeof *out->buffers);
@@ -154,7 +154,7 @@ const char *ss_arrow_batch_read(const struct ss_arrow_schema *schema, size_t fir
     if (fault == NULL && end > first && (walk.nodes.at == 0 || walk.buffers.at == 0)) {
         fault = "it lacks the places of its arrays";
     }
-    fault = fault == NULL ? grow_window(out) : fault;
+    fault = fault == NULL ? make_arrays(out) : fault;
     for (size_t i = first; i < end && fault == NULL;) {
         fault = take_array(&walk, i);
         i = ss_arrow_is_encoded(out, i) ? schema->fields[i].end : i + 1;

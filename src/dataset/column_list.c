@@ -36,7 +36,7 @@ static const char *nearest(const ss_dataset *dataset, const char *name)
     return best;
 }
 
-void ss_format_list_columns(const ss_dataset *dataset, struct ss__buf *out)
+void ss_dataset_list_columns(const ss_dataset *dataset, struct ss__buf *out)
 {
     for (size_t i = 0; i < dataset->n_columns && ss__buf_begin_item(out, i, dataset->n_columns);
          i++) {
@@ -134,12 +134,12 @@ static void add_field_hint(const ss_dataset *dataset, struct ss__buf *out)
     }
 }
 
-ss_status ss_format_fail_column(ss_dataset *dataset, const char *message, const char *name,
-                                ss_err *err)
+ss_status ss_dataset_fail_column(ss_dataset *dataset, const char *message, const char *name,
+                                 ss_err *err)
 {
     struct ss__buf list = {0}, examples = {0}, ends = {0};
     const char *meant = nearest(dataset, name);
-    ss_format_list_columns(dataset, &list);
+    ss_dataset_list_columns(dataset, &list);
     if (meant != NULL) {
         ss__buf_printf(&ends, "; did you mean '%.60s'?", meant);
     }

@@ -59,7 +59,7 @@ ss_status ss_dataset_check_text(ss_dataset *dataset, ss_err *err)
     }
     return is_useful || n_numbers > 1
                ? SS_OK
-               : ss_format_fail_column(dataset, "there is no column of strings", "", err);
+               : ss_dataset_fail_column(dataset, "there is no column of strings", "", err);
 }
 
 /* ---- the choice ---- */
@@ -116,16 +116,16 @@ static ss_status infer_column(ss_dataset *dataset, const char **name, ss_err *er
         at = is_text ? i : at;
     }
     if (n_texts != 1) {
-        return ss_format_fail_column(dataset,
-                                     n_texts == 0
-                                         ? "there is no column of strings"
-                                         : "there is no column 'text' and more than one of "
-                                           "strings; say which with `text_column`",
-                                     "", err);
+        return ss_dataset_fail_column(dataset,
+                                      n_texts == 0
+                                          ? "there is no column of strings"
+                                          : "there is no column 'text' and more than one of "
+                                            "strings; say which with `text_column`",
+                                      "", err);
     }
     const char *doubt = find_doubt(dataset, &about);
     if (doubt != NULL) {
-        return ss_format_fail_column(dataset, doubt, about, err);
+        return ss_dataset_fail_column(dataset, doubt, about, err);
     }
     *name = dataset->columns[at].name;
     dataset->is_inferred = true;
@@ -207,7 +207,7 @@ static ss_status find_late(ss_dataset *dataset, const char *name, const char *me
         }
     }
     if (!found || reader->find == NULL) {
-        return ss_format_fail_column(dataset, message, name, err);
+        return ss_dataset_fail_column(dataset, message, name, err);
     }
     return reader->find(dataset->state, name, column, err);
 }
@@ -240,8 +240,8 @@ ss_status ss_dataset_check_seen(ss_dataset *dataset, ss_err *err)
     const bool is_missing =
         dataset->must_see && reader->has_seen != NULL && !reader->has_seen(dataset->state);
     dataset->must_see = false;
-    return is_missing ? ss_format_fail_column(dataset, "no row has a column '",
-                                              dataset->text_column, err)
+    return is_missing ? ss_dataset_fail_column(dataset, "no row has a column '",
+                                               dataset->text_column, err)
                       : SS_OK;
 }
 
@@ -258,7 +258,8 @@ static ss_status check_kept(ss_dataset *dataset, const char *name, ss_err *err)
     size_t column = 0;
     const size_t n = count_named(dataset, name, &column);
     if (n > 1) {
-        return ss_format_fail_column(dataset, "there are several columns to keep '", name, err);
+        return ss_dataset_fail_column(dataset, "there are several columns to keep '", name,
+                                      err);
     }
     return n == 0 && is_first(dataset) && !ss_dataset_has_partition(dataset, name)
                ? find_late(dataset, name, "there is no column to keep '", &column, err)
@@ -312,7 +313,7 @@ static ss_status note_absence(ss_dataset *dataset, bool is_missing, ss_err *err)
                               : "the column '%.100s' is of the type null",
                    dataset->text_column);
     ss__buf_add_text(out, "; the columns are ");
-    ss_format_list_columns(dataset, out);
+    ss_dataset_list_columns(dataset, out);
     (void)ss__buf_text(out);
     if (dataset->first_absent == NULL) {
         dataset->first_absent = dataset->use.paths.items[dataset->current];
@@ -331,11 +332,11 @@ static ss_status find_text(ss_dataset *dataset, size_t *column, ss_err *err)
     const char *name = dataset->text_column;
     const size_t n = count_named(dataset, name, column);
     if (n > 1) {
-        return ss_format_fail_column(dataset, "there are several columns '", name, err);
+        return ss_dataset_fail_column(dataset, "there are several columns '", name, err);
     }
     /* A column that nobody named does not go before the strings that a file does have. */
     if (n == 0 && dataset->is_inferred && has_texts(dataset)) {
-        return ss_format_fail_column(dataset, "there is no column '", name, err);
+        return ss_dataset_fail_column(dataset, "there is no column '", name, err);
     }
     if (n == 0) {
         SS_RETURN_IF_ERROR(is_first(dataset)

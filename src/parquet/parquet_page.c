@@ -210,7 +210,7 @@ static ss_status check_growth(const struct page *page, size_t n_in, size_t n_out
 }
 
 /* What was in it is of no use, so it is not copied. */
-static bool grow_window(struct ss_parquet_page_body *body, size_t n_bytes)
+static bool grow_body(struct ss_parquet_page_body *body, size_t n_bytes)
 {
     if (n_bytes > body->capacity) {
         ss__free(body->data);
@@ -237,7 +237,7 @@ static ss_status unpack(const struct page *page, bool is_compressed, const uint8
     if (status != SS_OK) {
         return status;
     }
-    if (!grow_window(body, n_out)) {
+    if (!grow_body(body, n_out)) {
         return ss__fail_nomem(err, "a page");
     }
     *out = body->data;
