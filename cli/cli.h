@@ -136,6 +136,7 @@ typedef enum cli_option_id {
     OPT_NO_TEXTS,
     OPT_EXTRACT,
     OPT_PORT,
+    OPT_WITH,
     OPT_MEANING,
     OPT_FEATURES,
     OPT_BY,

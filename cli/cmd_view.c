@@ -35,6 +35,7 @@ static int view(const struct cli_command *command, const struct cli_values *valu
         .user = &is_terminal,
         .progress = cli_stop(),
         .log = cli_log(values),
+        .with = values->text[OPT_WITH],
     };
     ss_err err;
     (void)command;
@@ -55,8 +56,10 @@ const struct cli_command cli_view = {
         "works once and for five minutes; without one no data is given out, to no other "
         "program and to no other page of the browser. Nothing in the run's folder is changed.",
     .examples = {{"saescope view run", "then open the link that it prints"},
+                 {"saescope view run --with other", "and what differs in another run"},
                  {"saescope view run --port 8800", "where a tunnel leads to"}},
     .uses = {{OPT_PORT, false, NULL, NULL},
+             {OPT_WITH, false, NULL, NULL},
              {OPT_QUIET, false, NULL, NULL},
              {OPT_NO_COLOR, false, NULL, NULL},
              {OPT_HELP, false, NULL, NULL}},

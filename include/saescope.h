@@ -1702,6 +1702,7 @@ struct ss_view_options {
     void *user;
     struct ss_progress_callback progress; /* asked whether to stop, which ends the call */
     struct ss_log log;
+    const char *with; /* the folder of another run, to compare with; NULL: none */
 };
 SS_DEFINE_INIT(ss_view_options)
 
@@ -1712,7 +1713,8 @@ SS_DEFINE_INIT(ss_view_options)
  * without which no data is given out.
  *
  * options  borrowed; NULL for the defaults
- * Errors   those of ss_run_open; SS_E_USAGE (no such port), SS_E_IO (a port in use), SS_E_NOMEM
+ * Errors   those of ss_run_open, and with another run those of ss_diff_run; SS_E_USAGE (no such
+ *          port), SS_E_IO (a port in use), SS_E_NOMEM
  * Threads  any; the callbacks are called by the caller's
  * Source   docs/pages.md; tests/web/test_view.py */
 SS_API SS_MUST_USE ss_status ss_view(const char *run_dir, const struct ss_view_options *options,

@@ -10,10 +10,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "run/results.h"
+#include "sae/sae.h"
 
 struct opening {
     const char *file; /* run.json */
     const struct ss__json *root;
+    const struct ss_run_models_options *options;
     struct ss__asking asking;
     struct ss_run_models *out;
 };
@@ -121,7 +123,25 @@ static ss_status open_sae(struct opening *opening, ss_err *err)
     if (ss__json_is_integer(top_k) && ss__json_integer(top_k) > 0) {
         options.top_k = (size_t)ss__json_integer(top_k);
     }
-    return ss_sae_open(path, &options, &opening->out->sae, err);
+    const bool keeps_weights = opening->options->keeps_weights;
+    const ss_status status =
+        ss_sae_open_with_weights(path, &options, keeps_weights, &opening->out->sae, err);
+    return keeps_weights && status == SS_E_UNSUPPORTED
+               ? ss_sae_open(path, &options, &opening->out->sae, err)
+               : status;
+}
+
+static ss_status check_features(const struct opening *opening, ss_err *err)
+{
+    struct ss_sae_info sae = {.struct_size = sizeof sae};
+    ss_sae_describe(opening->out->sae, &sae);
+    const int64_t n_features =
+        ss__json_integer(ss__json_get(ss__json_get(opening->root, "sae"), "n_features"));
+    return (int64_t)sae.n_features == n_features
+               ? SS_OK
+               : ss__fail_file(err, opening->file, SS_E_DATA,
+                               "its SAE has %zu features and the run %lld", sae.n_features,
+                               (long long)n_features);
 }
 
 static ss_status check_widths(const struct opening *opening, ss_err *err)
@@ -130,38 +150,42 @@ static ss_status check_widths(const struct opening *opening, ss_err *err)
     struct ss_sae_info sae = {.struct_size = sizeof sae};
     ss_encoder_describe(opening->out->encoder, &encoder);
     ss_sae_describe(opening->out->sae, &sae);
-    const int64_t n_features =
-        ss__json_integer(ss__json_get(ss__json_get(opening->root, "sae"), "n_features"));
-    if (encoder.width != sae.width || (int64_t)sae.n_features != n_features) {
-        return ss__fail_file(err, opening->file, SS_E_DATA,
-                             "its encoder and SAE do not fit: %zu numbers, and %zu for %zu "
-                             "features",
-                             encoder.width, sae.width, sae.n_features);
-    }
-    return SS_OK;
+    return encoder.width == sae.width
+               ? SS_OK
+               : ss__fail_file(err, opening->file, SS_E_DATA,
+                               "its encoder and SAE do not fit: %zu numbers, and %zu",
+                               encoder.width, sae.width);
 }
 
-ss_status ss_run_models_open(const char *folder, size_t n_threads,
-                             struct ss_progress_callback stop, struct ss_run_models *out,
-                             ss_err *err)
+static ss_status open_missing(struct opening *opening, ss_err *err)
+{
+    struct ss_run_models *out = opening->out;
+    if (out->work == NULL) {
+        SS_RETURN_IF_ERROR(ss_work_new(opening->options->n_threads, &out->work, err));
+    }
+    if (out->encoder == NULL && !opening->options->no_encoder) {
+        SS_RETURN_IF_ERROR(open_encoder(opening, err));
+    }
+    if (out->sae == NULL) {
+        SS_RETURN_IF_ERROR(open_sae(opening, err));
+        SS_RETURN_IF_ERROR(check_features(opening, err));
+    }
+    return out->encoder == NULL ? SS_OK : check_widths(opening, err);
+}
+
+ss_status ss_run_models_open(const char *folder, const struct ss_run_models_options *options,
+                             struct ss_run_models *out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *root = NULL;
     char *file = ss__path_join(folder, SS_RUN_FILE_MANIFEST);
-    *out = (struct ss_run_models){0};
     if (file == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
     SS_TRY(ss__json_load(file, &root, err));
-    SS_TRY(ss_work_new(n_threads, &out->work, err));
-    struct opening opening = {file, root, {.stop = stop}, out};
-    SS_TRY(open_encoder(&opening, err));
-    SS_TRY(open_sae(&opening, err));
-    SS_TRY(check_widths(&opening, err));
+    struct opening opening = {file, root, options, {.stop = options->stop}, out};
+    SS_TRY(open_missing(&opening, err));
 out:
-    if (status != SS_OK) {
-        ss_run_models_close(out);
-    }
     ss__json_free(root);
     ss__free(file);
     return status;

@@ -12,15 +12,24 @@ struct ss_run_models {
     ss_sae *sae;
 };
 
+struct ss_run_models_options {
+    size_t n_threads; /* as ss_work_new */
+    struct ss_progress_callback stop;
+    bool no_encoder;    /* the SAE alone, which runs over embeddings have, too */
+    bool keeps_weights; /* of an SAE that has them, for ss_sae_reconstruct */
+};
+
 /* Open what run.json of a folder names, as it was used: prompt, limit of tokens, precision, rule
- * of the SAE. Files that changed since are refused. `n_threads` as ss_work_new.
+ * of the SAE. Files that changed since are refused.
  *
- * out      gives (ss_run_models_close)
+ * out      zeroed, or what an earlier call opened, to which it adds what is missing; gives
+ *          (ss_run_models_close), on error, too
  * Errors   SS_E_NOINPUT (gone, or the run was made from embeddings), SS_E_DATA (other files),
  *          those of opening */
-SS_MUST_USE ss_status ss_run_models_open(const char *folder, size_t n_threads,
-                                         struct ss_progress_callback stop,
+SS_MUST_USE ss_status ss_run_models_open(const char *folder,
+                                         const struct ss_run_models_options *options,
                                          struct ss_run_models *out, ss_err *err);
+
 /* Open the encoder in the folder `path` as run.json (`root`) says that it was used: prompt, limit
  * of tokens, precision, and the width that embeddings were cut to. Gives *out (ss_encoder_free).
  * Errors: as ss_encoder_open. */

@@ -1,19 +1,35 @@
-/* What the viewer tells about a run as JSON: /api/v1/… (docs/pages.md). */
+/* What the viewer tells about a run as JSON: /api/v1/… (docs/pages.md; assets/openapi.json). */
 #ifndef SS_WEB_VIEWER_API_H
 #define SS_WEB_VIEWER_API_H
 
+#include "base/json_write.h"
+#include "run/cosines.h"
+#include "run/run_models.h"
 #include "web/pages.h"
 #include "web/server.h"
 
-struct ss_web_models;
-
-struct ss_web_api {
-    struct ss_web_source source;
-    struct ss_web_models *models; /* NULL: not opened yet */
-    struct ss_log log;
+/* Between which two values most texts of the run lie. */
+struct ss_web_usual {
+    double low, high; /* 1st and 99th percentile */
+    size_t n;         /* of so many texts; 0: not known */
 };
 
-/* Open the run. `asking` is borrowed until it is closed. Errors: as ss_web_source_open. */
+/* A run with what was made of it meanwhile: each part when it is first asked for. */
+struct ss_web_api {
+    struct ss_web_source source;
+    struct ss_log log;
+    const char *with;              /* another run, to compare with; NULL: none */
+    struct ss_run_models models;   /* NULLs: not opened yet */
+    struct ss_sparse codes;        /* of the last texts */
+    struct ss_run_cosines cosines; /* without lengths: not there yet */
+    bool has_usual;
+    struct ss_web_usual usual_fit, usual_active; /* cosine with the reconstruction; L0 */
+    ss_diff *diff, *groups; /* with the other run, and by a column; NULL: not yet */
+    char groups_by[SS_WEB_VALUE_BYTES];
+};
+
+/* Open the run. `asking` is borrowed until it is closed. Errors: as ss_web_source_open, those of
+ * ss_diff_run with another run. */
 SS_MUST_USE ss_status ss_web_api_open(struct ss_web_api *api, const char *run_dir,
                                       struct ss__asking *asking,
                                       const struct ss_view_options *options, ss_err *err);

@@ -5,12 +5,9 @@ import json
 import os
 import random
 import re
-import signal
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 
 import numpy as np
 import pytest
@@ -18,6 +15,7 @@ import pytest
 from browser import browser, free_port  # noqa: F401: a fixture
 from conftest import ROOT
 from test_report import MODEL, SAE, TABLE, WORDS, features_of
+from viewer import Viewer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -31,51 +29,6 @@ def made(program, tmp_path_factory):
     done = subprocess.run([program, "analyze", "-q", "-m", MODEL, "-s", SAE, "-d", folder / "texts.jsonl", "-o", folder / "run"], capture_output=True)
     assert done.returncode == 0, done.stderr
     return folder
-
-
-class Viewer:
-    def __init__(self, program, run, *words):
-        self.process = subprocess.Popen([program, "view", run, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.link = self.process.stdout.readline().decode().strip()
-        assert self.link, self.process.stderr.read().decode()
-        self.port = int(re.fullmatch(r"http://127\.0\.0\.1:(\d+)/#t=[0-9a-f]{64}", self.link)[1])
-        self.code = self.link[-64:]
-        self.token = None
-
-    def take_token(self):
-        self.token = self.ask("POST", "/api/v1/session", {"code": self.code})[1]["token"]
-
-    def ask(self, method, path, body=None, headers=None):
-        """Status, answer (JSON or bytes) and headers of a well-formed request."""
-        more = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        if body is not None:
-            more["Content-Type"] = "application/json"
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method, headers=more | (headers or {}),
-                                         data=None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode())
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                status, data, got = answer.status, answer.read(), answer.headers
-        except urllib.error.HTTPError as error:
-            status, data, got = error.code, error.read(), error.headers
-        return status, json.loads(data) if data and "json" in (got["Content-Type"] or "") else data, got
-
-    def raw(self, data, seconds=15):
-        """What comes back for bytes as they are."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as s:
-            with contextlib.suppress(OSError):
-                s.sendall(data)
-                s.shutdown(socket.SHUT_WR)
-            back = b""
-            with contextlib.suppress(ConnectionError):
-                while part := s.recv(65536):
-                    back += part
-            return back
-
-    def close(self):
-        self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(20) == 0
-        self.process.stdout.close()
-        self.process.stderr.close()
 
 
 @pytest.fixture(scope="module")
