@@ -2,22 +2,23 @@
  *
  *   [wandb:]ENTITY/PROJECT/NAME[:ALIAS]     ALIAS is a version (v3) or a name; "latest" without
  *
- * The store says by GraphQL what the name means, and gives the manifest and signed URLs of
- * the files. Every file's hash, MD5 or XXH128, is checked while it arrives, and the manifest's
+ * The store says by GraphQL what the name means, and gives the manifest and signed URLs of the
+ * files. Every file's hash, MD5 or XXH128, is checked while it arrives, and the manifest's
  * digest against what the store says. The key ($WANDB_API_KEY, else the netrc entry of the
  * store's host) is sent to $WANDB_BASE_URL alone, and only when a request without it was
  * refused.
  *
- *   ${WANDB_ARTIFACT_DIR:-./artifacts}/NAME:vN/…                              the files
- *   ${WANDB_CACHE_DIR:-~/.cache/wandb}/artifacts/obj/md5/<2 hex>/<30 hex>     the same by MD5
- * (or xxh128) …/artifacts/tmp/saescope-<hash>                                           what is
- * under way …/artifacts/saescope/ENTITY/PROJECT/NAME/ALIAS.json                       what the
- * name meant
+ *   ${WANDB_ARTIFACT_DIR:-./artifacts}/NAME:vN/…     the files
+ *   ${WANDB_CACHE_DIR:-~/.cache/wandb}/artifacts
+ *     /obj/md5/<2 hex>/<30 hex>                      the same by MD5 (or xxh128)
+ *     /tmp/saescope-<hash>                           what is under way
+ *     /saescope/ENTITY/PROJECT/NAME/ALIAS.json       what the name meant
  *
  * Where the store cannot be reached, and offline, a name means what it meant last time.
  *
  * Entries that refer to another artifact are fetched from there, http(s) ones by plain HTTP;
- * buckets (s3://, gs://) and local files are refused by name before anything is fetched. */
+ * buckets (s3://, gs://) and local files are refused by name before anything is fetched. Source
+ * of the protocol: docs/spec/protocols.md, §3. */
 #ifndef SS_NET_ARTIFACT_H
 #define SS_NET_ARTIFACT_H
 

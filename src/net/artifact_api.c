@@ -1,9 +1,10 @@
 /* What the artifact store answers to GraphQL queries: POST URL/graphql with
  * {"query": …, "variables": …} gives {"data": …, "errors": [{"message": …}]}.
  *
- * A null where an artifact should be means that it is not there or not to be seen, so request
- * are asked without a key first and again with it. Servers before the membership of collections
- * know an artifact by its project only; one that does not know a field says so in `errors`. */
+ * A null where an artifact should be means that it is not there or not to be seen, so requests
+ * are sent without a key first and then again with it. Servers before the membership of
+ * collections know an artifact by its project only; one that does not know a field says so in
+ * `errors`. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,7 @@ static char *host_of(const char *url)
     return ss__strndup(host, port == NULL ? strlen(host) : (size_t)(port - host));
 }
 
+/* A key of the environment counts over one of the file. */
 static ss_status read_key(const char *url, struct ss__buf *key, bool *found, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -115,6 +117,7 @@ out:
     return status;
 }
 
+/* Which of the two it is decides what the user has to do. */
 static ss_status refuse_without_key(const struct ss_net_artifact_store *store, ss_err *err)
 {
     return store->authorization == NULL
@@ -157,6 +160,7 @@ out:
     return status;
 }
 
+/* Variables are sent beside the query, so that no name can become a part of it. */
 static void put_variable(struct ss__json_writer *body,
                          const struct ss_net_artifact_variable *it)
 {

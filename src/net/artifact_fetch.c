@@ -1,6 +1,7 @@
 /* An artifact in its folder, by way of the cache that the store's own client uses: objects
- * there are named by their hashes, so that what two artifacts share is downloaded once. A
- * copy is hashed while it is made, and one that is not right is fetched again. */
+ * there are named by their hashes, so that what two artifacts share is downloaded once. A copy
+ * is hashed while it is made, and one that is not right is fetched again. A file appears in the
+ * folder whole or not at all, so a fetch that was stopped goes on where it was. */
 #include "net/artifact.h"
 
 #include <errno.h>
@@ -70,6 +71,8 @@ static bool is_there(const char *path, const struct ss_net_artifact_entry *entry
             (uint64_t)facts.st_size == entry->n_bytes);
 }
 
+/* By size first, which costs nothing; a reference by another tag than a hash is never taken for
+ * right. */
 static ss_status has_content(const char *path, const struct ss_net_artifact_entry *entry,
                              bool *right, ss_err *err)
 {
@@ -83,6 +86,7 @@ static ss_status has_content(const char *path, const struct ss_net_artifact_entr
 
 /* ---- from the store into the cache ---- */
 
+/* Whose URL is asked for, and whether it was before: then it has expired. */
 struct entry_source {
     struct ss_net_artifact *artifact;
     const struct ss_net_artifact_entry *entry;
@@ -230,6 +234,7 @@ ss_status ss_net_artifact_fetch_entry(struct ss_net_artifact_job *fetch,
     return ss_net_artifact_fetch_reference(fetch, entry, to, depth, err);
 }
 
+/* What cannot be followed is refused before anything is fetched. */
 static ss_status fetch_all(struct ss_net_artifact_job *fetch, struct ss_net_artifact *artifact,
                            ss_err *err)
 {

@@ -24,6 +24,7 @@ static int compare_paths(const void *a, const void *b)
     return strcmp(left->path, right->path);
 }
 
+/* False for what is no hash of 16 bytes. */
 static bool hex_of_digest(const char *digest, char hex[SS_NET_HASH128_HEX_BYTES])
 {
     static const char digits[] = "0123456789abcdef";
@@ -75,6 +76,7 @@ static ss_status read_algorithm(const char *what, const char *path,
     return SS_OK;
 }
 
+/* Paths become names of files, so a bad one is an error of the whole manifest. */
 static ss_status read_entry(const char *what, const char *path, const struct ss__json *value,
                             struct ss_net_artifact_entry *entry, ss_err *err)
 {
@@ -151,6 +153,7 @@ out:
     return status;
 }
 
+/* The digest binds names and contents to the artifact that the store named. */
 static ss_status check_digest(const char *what, const struct ss_net_artifact_manifest *manifest,
                               const char *digest, ss_err *err)
 {

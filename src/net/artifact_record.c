@@ -72,6 +72,7 @@ out:
     return status;
 }
 
+/* All must be there: a record that lacks one is from no release. */
 static ss_status read_facts(const char *path, const struct ss__json *record,
                             struct ss_net_artifact_info *out, ss_err *err)
 {

@@ -1,4 +1,6 @@
-/* What is done with the cache: list, verify, prune. */
+/* What is done with the cache: list, verify, prune. It is shared with other programs, so
+ * nothing is ever changed that could be in use: what is named by a snapshot, locked, or younger
+ * than an hour stays. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +46,7 @@ static const char *join_refs(const struct ss_net_cached_repo *repo, struct ss__a
     return kept;
 }
 
+/* Bytes are those of blobs and of what stands in snapshots as itself; links have none. */
 static ss_status add_to_list(void *user, struct ss_net_cached_repo *repo, ss_err *err)
 {
     static const char *const kinds[SS_NET_HUB_N_KINDS] = {"model", "dataset", "space"};
@@ -150,6 +153,7 @@ out:
 
 /* ---- verify ---- */
 
+/* A blob's name is its hash, or a tag that nothing can be compared with. */
 static ss_status verify_blob(struct check *check, const struct ss_net_cached_file *file,
                              ss_err *err)
 {
@@ -307,6 +311,7 @@ static void remove_empty_parents(const struct ss_net_cached_repo *repo, const ch
     ss__free(folder);
 }
 
+/* Where not all of a repository could be read, a blob may be named by what was not seen. */
 static ss_status prune_repo(void *user, struct ss_net_cached_repo *repo, ss_err *err)
 {
     struct check *check = user;

@@ -1,4 +1,9 @@
-/* The client: its options, redirects, and retries. */
+/* The client: its options, redirects, and retries; the policy that net.h states.
+ *
+ * A request is tries, a try is exchanges: each exchange talks to one server (transfer.c), a
+ * redirect makes another exchange of the same try, and a failure that may pass makes another
+ * try after a pause. Secrets are decided per exchange, by the origin of the request's own
+ * URL. */
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -68,6 +73,7 @@ struct ss_net_options ss_net_options_from_environment(void)
     };
 }
 
+/* 0 stands for what was not said. */
 static double or_else(double value, double otherwise)
 {
     return value > 0 ? value : otherwise;
@@ -86,6 +92,7 @@ static void fill_defaults(struct ss_net_options *options)
 
 static CURLcode global_result;
 
+/* Once per process: the call is not safe in threads. */
 static void init_curl(void)
 {
     global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -171,11 +178,13 @@ struct route {
     size_t n_redirects, n_foreign;
 };
 
+/* 300 offers a choice and 304 has no content; neither is followed. */
 static bool is_redirect(long code)
 {
     return code == 301 || code == 302 || code == 303 || code == 307 || code == 308;
 }
 
+/* Origins are compared, never URLs: a path says nothing on who answers. */
 static bool is_listed(const char *const *urls, const char *origin)
 {
     char listed[SS_NET_URL_ORIGIN_BYTES];
@@ -214,6 +223,7 @@ static ss_status check_scheme(const struct route *route, const char *target, ss_
                           ss_net_url_show(route->url, shown));
 }
 
+/* Both limits end loops; the smaller one bounds how far a server can send us elsewhere. */
 static ss_status count_redirect(struct route *route, bool foreign, ss_err *err)
 {
     char shown[SS_NET_URL_SHOWN_BYTES];
@@ -259,6 +269,7 @@ static ss_status follow(const struct ss_net_request *request, struct route *rout
     return SS_OK;
 }
 
+/* A redirect back to the first origin gets the secret again. */
 ss_status ss_net_try(struct ss_net *net, const struct ss_net_request *request,
                      struct ss_net_exchange *exchange, struct ss_net_response *response,
                      ss_err *err)
@@ -297,6 +308,7 @@ bool ss_net_fault_is_retryable(ss_net_fault fault, size_t n_tries)
            (fault == SS_NET_FAULT_CONNECT && n_tries < CONNECT_TRIES);
 }
 
+/* A sink that has seen bytes cannot be told to forget them. */
 static bool is_worth_another(size_t n_most, const struct ss_net_exchange *exchange,
                              ss_status status, long code, size_t n_tries)
 {

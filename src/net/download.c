@@ -67,7 +67,8 @@ static ss_status lock(struct ss_net *net, int descriptor, ss_err *err)
     return SS_OK;
 }
 
-/* Open and lock it; *landed: another program brought the file home while we waited. */
+/* Open and lock it; *is_done: another program finished the file while we waited for its
+ * lock. */
 static ss_status open_partial(struct ss_net *net, struct download *download, bool *is_done,
                               ss_err *err)
 {
@@ -91,6 +92,7 @@ static ss_status open_partial(struct ss_net *net, struct download *download, boo
     return SS_OK;
 }
 
+/* A git hash begins with a head that is no part of the file. */
 static ss_status start_hash(struct download *download, ss_err *err)
 {
     const struct ss_net_download *options = download->options;
@@ -235,6 +237,8 @@ static ss_status download_remainder(struct ss_net_remote *remote, struct downloa
     return status == SS_OK ? check_content(download, err) : status;
 }
 
+/* Content must be on the disk before the name is: a crash between the two would leave a whole
+ * name with half a file. Some file systems cannot flush (EINVAL). */
 static ss_status finish_file(struct download *download, ss_err *err)
 {
     if (fsync(download->descriptor) != 0 && errno != EINVAL) {
@@ -243,6 +247,8 @@ static ss_status finish_file(struct download *download, ss_err *err)
     return ss__file_move(download->options->partial, download->options->path, err);
 }
 
+/* Content that is wrong may be an old partial file of another version: once it is fetched from
+ * the start. */
 ss_status ss_net_download_file(struct ss_net *net, struct ss_net_remote *remote,
                                const char *name, const struct ss_net_download *options,
                                ss_err *err)

@@ -1,4 +1,5 @@
-/* ss_fetch: a table of the ways in which a thing can be named. */
+/* ss_fetch: a table of the ways in which a thing can be named. The first row that a name is of
+ * fetches it: what is here as a path is taken as it is, whatever else the name could mean. */
 #include <string.h>
 
 #include "base/file.h"
@@ -55,6 +56,7 @@ static struct ss_net_options net_options(const struct wanted *wanted)
     return net;
 }
 
+/* Results are the caller's to release. */
 static ss_status keep(char **out, const char *text, ss_err *err)
 {
     *out = ss__strdup(text);
@@ -68,6 +70,7 @@ static bool is_path(const struct wanted *wanted)
     return ss__path_stat(wanted->reference) != SS__PATH_NONE;
 }
 
+/* Nothing is checked: whoever opens it says what is wrong with it. */
 static ss_status take_path(const struct wanted *wanted, struct ss_fetch_result *out,
                            ss_err *err)
 {
@@ -117,6 +120,7 @@ static bool begins_here(const char *reference)
     return ss__path_stat(folder) != SS__PATH_NONE;
 }
 
+/* Without "hf:" a name must have a slash, so that a mistyped word is never asked for. */
 static bool is_of_hub(const struct wanted *wanted)
 {
     const char *reference = wanted->reference;
@@ -146,6 +150,7 @@ static ss_status get_model(struct ss_net_hub *hub, struct ss_net_hub_name *name,
     return status;
 }
 
+/* Of a model the files that an encoder needs, of other things all of a folder. */
 static ss_status get(const struct wanted *wanted, struct ss_net_hub *hub,
                      struct ss_net_hub_name *name, char **path, char *commit, ss_err *err)
 {

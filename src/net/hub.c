@@ -24,6 +24,7 @@ enum { MAX_API_BYTES = 64 << 20, MAX_TIMEOUT_SECONDS = 3600 };
 
 /* ---- the client ---- */
 
+/* A mirror may be named; what it is sent, the token included, is the user's decision. */
 static ss_status find_endpoint(char **out, ss_err *err)
 {
     const char *given = getenv("HF_ENDPOINT");
@@ -41,6 +42,7 @@ static ss_status find_endpoint(char **out, ss_err *err)
                : ss__fail(err, SS_E_USAGE, "HF_ENDPOINT is '%.300s', which is not a URL", text);
 }
 
+/* As long as the Python client waits for metadata. */
 static double etag_seconds(void)
 {
     const char *text = getenv("HF_HUB_ETAG_TIMEOUT");
@@ -162,6 +164,7 @@ static const struct error_response error_responses[] = {
     {403, NULL, NULL, ABOUT_REPO, "access is not allowed with this token"},
 };
 
+/* For headers that are absent. */
 static const char *or_empty(const char *text)
 {
     return text == NULL ? "" : text;
@@ -244,6 +247,7 @@ static bool read_etag(const char *text, char out[SS_NET_HUB_ETAG_BYTES])
     return true;
 }
 
+/* The length of a redirect is that of its own body. */
 static uint64_t read_size(const struct ss_net_response *response)
 {
     const char *linked = ss_net_header(response, "X-Linked-Size");
@@ -254,6 +258,7 @@ static uint64_t read_size(const struct ss_net_response *response)
     return response->code < 300 ? ss_net_content_length(response) : SS_NOWHERE;
 }
 
+/* False where one is no URL. */
 static bool same_origin(const char *a, const char *b)
 {
     char origin_a[SS_NET_URL_ORIGIN_BYTES], origin_b[SS_NET_URL_ORIGIN_BYTES];
@@ -261,6 +266,7 @@ static bool same_origin(const char *a, const char *b)
            strcmp(origin_a, origin_b) == 0;
 }
 
+/* A signed URL carries its own permission and must not see the token. */
 static ss_status read_place(const struct ss_net_hub *hub,
                             const struct ss_net_response *response, struct ss_net_hub_file *out,
                             ss_err *err)
@@ -357,6 +363,7 @@ void ss_net_hub_file_release(struct ss_net_hub_file *file)
 
 /* ---- the API ---- */
 
+/* Pages are linked by the server, which could lead elsewhere. */
 static ss_status add_api_url(struct ss__buf *url, const struct ss_net_hub *hub,
                              const char *path, ss_err *err)
 {

@@ -37,6 +37,7 @@ static size_t git_head(uint64_t n_bytes, char head[48])
     return (size_t)snprintf(head, 48, "blob %llu", (unsigned long long)n_bytes) + 1;
 }
 
+/* Large files have the SHA-256 of their content as etag, small ones git's SHA-1 of a blob. */
 static ss_status start_hash(ss__hash_kind kind, uint64_t n_bytes, struct ss__hash **out,
                             ss_err *err)
 {
@@ -163,6 +164,8 @@ static ss_status check_downloaded(struct download *d, ss_err *err)
                           d->name->id, d->name->path, d->file->etag);
 }
 
+/* Of a file without a known size git's hash cannot be begun: it is checked at the end
+ * (is_late). */
 static ss_status download(struct download *d, struct ss_net_remote *remote, const char *part,
                           ss_err *err)
 {

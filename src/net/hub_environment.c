@@ -16,6 +16,7 @@
 
 enum { MAX_TOKEN_BYTES = 4096, MAX_VARIABLE_BYTES = 128 };
 
+/* An empty one counts as unset. */
 static const char *variable(const char *name)
 {
     const char *value = getenv(name);
@@ -43,6 +44,7 @@ static const char *expand_variable(struct ss__buf *out, const char *at)
     return begin + n + is_braced;
 }
 
+/* What is no variable stays as it is. */
 static void expand(struct ss__buf *out, const char *text)
 {
     const char *home = variable("HOME");

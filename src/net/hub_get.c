@@ -74,6 +74,7 @@ static bool is_enough(cached found, ss_net_hub_need need)
            (found == CACHED_LOSS && need == SS_NET_HUB_IF_AVAILABLE);
 }
 
+/* The message says revision and path, since either may be mistyped. */
 static ss_status missing(const struct ss_net_hub_name *name, ss_err *err)
 {
     return ss__fail(err, SS_E_NOINPUT, "%.300s@%.100s has no file %.300s; check its path",
@@ -96,6 +97,7 @@ static bool has_blob(const struct ss_net_hub_paths *paths, const struct ss_net_h
            (file->n_bytes == SS_NOWHERE || (uint64_t)facts.st_size == file->n_bytes);
 }
 
+/* Under the blob's lock, so that of several programs one downloads and the others find it. */
 static ss_status bring(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                        const struct ss_net_hub_file *file, const struct ss_net_hub_paths *paths,
                        ss_err *err)

@@ -1,7 +1,11 @@
 /* Which files of a repository an encoder needs: modules.json and what it names, else a plain
  * model; the tokenizer; weights as safetensors, in one file or in shards, else as
  * pytorch_model.bin; an adapter. The first file tells the commit, and all others are of that
- * commit. */
+ * commit, so that a push in between cannot mix two versions.
+ *
+ * What a file's absence means is said for each: without the network "not in the cache" is not
+ * "not in the repository", and an encoder opened without a file that exists would embed
+ * differently in silence. */
 #include <string.h>
 
 #include "base/file.h"
@@ -79,6 +83,7 @@ out:
     return status;
 }
 
+/* For files of which only their being there matters. */
 static ss_status get_quietly(struct fetching *f, const char *folder, const char *file,
                              ss_net_hub_need need, bool *is_there, ss_err *err)
 {
@@ -126,6 +131,7 @@ static ss_status get_first_quietly(struct fetching *f, const char *folder,
 
 /* ---- weights ---- */
 
+/* Tensors of a shard mostly follow each other, so a name is asked for once in a row. */
 static ss_status get_shards(struct fetching *f, const char *folder, const char *index,
                             ss_err *err)
 {
@@ -160,6 +166,7 @@ static bool is_index(const char *path)
     return n >= sizeof end - 1 && strcmp(path + n - (sizeof end - 1), end) == 0;
 }
 
+/* The order of the names is a preference: safetensors cannot hold code. */
 static ss_status get_weights(struct fetching *f, const char *folder, const char *const *files,
                              ss_net_hub_need need, ss_err *err)
 {
@@ -235,6 +242,7 @@ static bool may_lack_config(const char *type)
     return last != NULL && (strcmp(last, ".Normalize") == 0 || strcmp(last, ".Dropout") == 0);
 }
 
+/* The modules that cannot do without. */
 static bool has_weights(const char *type)
 {
     const char *last = strrchr(type, '.');
@@ -253,6 +261,7 @@ static ss_status get_sentence_module(struct fetching *f, const char *folder, con
                        has_weights(type) ? SS_NET_HUB_OPTIONAL : SS_NET_HUB_IF_AVAILABLE, err);
 }
 
+/* The first module is the transformer, wherever its folder is. */
 static ss_status get_module(struct fetching *f, const char *file, const struct ss__json *module,
                             size_t i, ss_err *err)
 {

@@ -26,6 +26,7 @@ static bool is_word(char c)
            c == '_';
 }
 
+/* The rules keep a name from being a path: no "..", no leading dot. */
 static bool is_component(const char *text, size_t n)
 {
     if (n == 0 || n > MAX_COMPONENT_BYTES || !is_word(text[0]) || !is_word(text[n - 1])) {
@@ -40,6 +41,7 @@ static bool is_component(const char *text, size_t n)
     return true;
 }
 
+/* A namespace is not needed: some old models have none. */
 static bool is_id(const char *text, size_t n)
 {
     const char *slash = memchr(text, '/', n);

@@ -24,6 +24,7 @@ static const char cache_tag[] = "Signature: 8a477f597d28d172789f06886806bc55\n"
 
 /* ---- names ---- */
 
+/* The text of a buffer, which is released; NULL when memory ran out. */
 static char *detach_text(struct ss__buf *buf)
 {
     char *text =
@@ -52,6 +53,7 @@ static char *repo_path(const struct ss_net_hub *hub, const struct ss_net_hub_nam
     return detach_text(&buf);
 }
 
+/* Whether a cache holds anything of a repository. */
 static ss_status has_repo(const char *cache, const struct ss_net_hub_name *name, bool *is_there,
                           ss_err *err)
 {
@@ -270,6 +272,7 @@ void ss_net_hub_note_no_exist(const struct ss_net_hub *hub, const struct ss_net_
 
 /* ---- locks ---- */
 
+/* The same lock file as the Python client's, so that the two wait for each other. */
 ss_status ss_net_hub_lock(struct ss_net_hub *hub, const char *path, int *descriptor,
                           ss_err *err)
 {
@@ -312,6 +315,7 @@ void ss_net_hub_unlock(int descriptor)
 
 /* ---- links ---- */
 
+/* Appears whole under its name. */
 static ss_status copy_file(const struct ss_net_hub *hub, const char *from, const char *to,
                            ss_err *err)
 {
@@ -356,6 +360,8 @@ static bool make_link(const char *target, const char *pointer)
             unlink(pointer) == 0 && symlink(target, pointer) == 0);
 }
 
+/* Links where they work; else the file itself stands in the snapshot, moved if nobody else has
+ * the blob. */
 ss_status ss_net_hub_link(const struct ss_net_hub *hub, const struct ss_net_hub_paths *paths,
                           bool is_new, ss_err *err)
 {

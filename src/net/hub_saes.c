@@ -25,6 +25,7 @@ static bool is_weights(const char *name)
     return false;
 }
 
+/* By the extension alone. */
 static bool ends_as_weights(const char *name)
 {
     const char *dot = strrchr(name, '.');
@@ -46,6 +47,7 @@ struct saes {
     bool has_own; /* weights lie in the named folder itself */
 };
 
+/* Paths are sorted, so files of a folder follow each other. */
 static void add(struct saes *saes, const char *folder, size_t n)
 {
     if (n == saes->n_last && saes->last != NULL && memcmp(folder, saes->last, n) == 0) {

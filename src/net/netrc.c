@@ -1,4 +1,5 @@
-/* A parser of words that does not copy the file: one buffer has the word under way. */
+/* A parser of words that does not copy the file: one buffer has the word under way. What is no
+ * keyword is passed over, so that files for other programs are read too. */
 #include "net/netrc.h"
 
 #include <stdlib.h>

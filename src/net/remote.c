@@ -12,6 +12,8 @@
 
 enum { MAX_RELOCATIONS = 2 }; /* in a row, without a byte between them */
 
+/* What was learnt of the file (etag, size) stays from request to request, to notice a
+ * change. */
 struct ss_net_remote {
     struct ss_net *net;
     char *name, *url, *authorization, *etag;
@@ -66,6 +68,7 @@ out:
     return status;
 }
 
+/* The next request asks where the file is. */
 static void forget_url(struct ss_net_remote *remote)
 {
     ss__free(remote->url);
@@ -106,6 +109,7 @@ static ss_status changed(const struct ss_net_remote *remote, ss_err *err)
                     remote->name);
 }
 
+/* The first that is told counts; another one later is another file. */
 static ss_status learn_size(struct ss_net_remote *remote, uint64_t n_bytes, ss_err *err)
 {
     if (n_bytes == SS_NOWHERE) {
@@ -134,6 +138,7 @@ static ss_status learn_etag(struct ss_net_remote *remote,
     return remote->etag == NULL ? ss__fail_nomem(err, "a tag") : SS_OK;
 }
 
+/* A server may send less than was asked for, but not from elsewhere. */
 static ss_status begin_part(struct reading *r, const struct ss_net_response *response,
                             ss_err *err)
 {
@@ -148,6 +153,7 @@ static ss_status begin_part(struct reading *r, const struct ss_net_response *res
     return SS_OK;
 }
 
+/* The server ignored the range: its whole file comes from byte 0 on. */
 static ss_status begin_whole(struct reading *r, const struct ss_net_response *response,
                              ss_err *err)
 {
@@ -173,6 +179,7 @@ static ss_status begin(void *user, const struct ss_net_response *response, ss_er
     return SS_OK;
 }
 
+/* What a server sends beyond the range is dropped. */
 static ss_status take(void *user, const void *data, size_t n_bytes, bool *enough, ss_err *err)
 {
     struct reading *r = user;
@@ -211,6 +218,7 @@ static outcome judge_code(const struct ss_net_remote *remote,
                                                          : GIVE_UP;
 }
 
+/* 416: the range is not in the file, so it has become shorter. */
 static ss_status check_code(const struct ss_net_remote *remote,
                             const struct ss_net_response *response, ss_err *err)
 {
@@ -218,6 +226,7 @@ static ss_status check_code(const struct ss_net_remote *remote,
                                  : ss_net_check(response, remote->name, err);
 }
 
+/* Only where the URL is not known, or was given up. */
 static ss_status locate(struct ss_net_remote *remote, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -292,6 +301,9 @@ static ss_status check_end(struct reading *r, bool grew, outcome *next, ss_err *
                     r->remote->name);
 }
 
+/* Progress resets the count of failures: a long file over a bad line comes through, a server
+ * that gives nothing does not hold us. An expired URL is asked for anew without a pause, but
+ * not for ever. */
 static ss_status read_all_of(struct reading *r, ss_err *err)
 {
     ss_status status = SS_OK;

@@ -36,6 +36,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+/* Name and value are one allocation. */
 ss_status ss_net_response_add_header(struct ss_net_response *response, const char *line,
                                      size_t n_bytes)
 {

@@ -1,5 +1,10 @@
 /* One exchange with one server. libcurl does the protocol; the loop around it is ours, so that
- * timeouts are measured in time spent waiting for the server and a stop is seen at once. */
+ * timeouts are measured in time spent waiting for the server and a stop is seen at once. A sink
+ * that takes long (a disk that is slow, a reader that is not ready) is no stall of the
+ * server's.
+ *
+ * All limits on what arrives are here: headers are counted while they come, a body in memory
+ * has a most, and nothing of a response reaches a sink before its head was found sound. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +43,7 @@ double ss_net_now(void)
 
 /* ---- the response ---- */
 
+/* URLs are shown without their query, which may hold a signature. */
 static void fail(struct transfer *t, ss_status code, ss_net_fault fault, const char *message)
 {
     char shown[SS_NET_URL_SHOWN_BYTES];
@@ -91,6 +97,7 @@ static void end_head(struct transfer *t)
     }
 }
 
+/* A new head: those of 1xx and of a proxy's tunnel come before it and are forgotten. */
 static void parse_status_line(struct transfer *t, const char *line, size_t n)
 {
     const char *space = memchr(line, ' ', n);
@@ -115,6 +122,7 @@ static void take_header(struct transfer *t, const char *line, size_t n)
     }
 }
 
+/* libcurl gives whole lines. */
 static size_t on_header(char *data, size_t size, size_t n_items, void *user)
 {
     struct transfer *t = user;
@@ -159,6 +167,7 @@ static void give_to_sink(struct transfer *t, const char *data, size_t n)
     t->exchange->fault = t->status == SS_OK ? SS_NET_FAULT_NONE : SS_NET_FAULT_PERMANENT;
 }
 
+/* Of an error's page only the beginning is of use. */
 static void append_to_body(struct transfer *t, const char *data, size_t n)
 {
     struct ss__buf *body = &t->response->body;
@@ -242,6 +251,7 @@ static const char *certificates(void)
     return installed_certificates();
 }
 
+/* A line break would be another header. */
 static ss_status add_line(struct transfer *t, const char *name, const char *value)
 {
     struct ss__buf line = {0};
@@ -296,6 +306,7 @@ static double connect_seconds(const struct transfer *t)
     return or_of_client(t->request->connect_seconds, t->net->options.connect_seconds);
 }
 
+/* libcurl's own redirects, retries and decoding stay off: they are ours. */
 static void set_up(struct transfer *t)
 {
     CURL *easy = t->net->easy;
@@ -325,6 +336,7 @@ static void set_up(struct transfer *t)
 
 /* ---- timeouts ---- */
 
+/* Called while waiting; the stop comes first, since it is asked for by somebody. */
 static void check_timeouts(struct transfer *t)
 {
     const struct ss_net_options *options = &t->net->options;

@@ -21,6 +21,7 @@ void ss_net_url_quote(struct ss__buf *out, const char *text, const char *safe)
     }
 }
 
+/* Cut where it is long. */
 const char *ss_net_url_show(const char *url, char out[SS_NET_URL_SHOWN_BYTES])
 {
     size_t n_bytes = strcspn(url, "?#");
@@ -42,6 +43,7 @@ static void lower(char *text)
     }
 }
 
+/* A user name is refused: "https://good@evil/" would be read as the wrong host by people. */
 bool ss_net_url_origin(const char *url, char out[SS_NET_URL_ORIGIN_BYTES])
 {
     CURLU *parsed = curl_url();
