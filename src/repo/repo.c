@@ -1,5 +1,8 @@
 /* From a listing and a card to the files of one split: the configuration, its splits by the
- * card or by default, their files, and the kind of data that these are. */
+ * card or by default, their files, and the kind of data that these are. The rules, their order
+ * and their oddities are those of the reference library (docs/spec/protocols.md, §2), so that a
+ * dataset means the same rows there and here; what it would do in silence and surprise with is
+ * handed to the caller, who says it. */
 #include "repo/repo.h"
 
 #include <stdlib.h>
@@ -23,6 +26,7 @@ struct files {
 
 /* ---- patterns against the listing ---- */
 
+/* A view: the listing outlives the choice. */
 static ss_status add_file(struct files *files, const char *path, ss_err *err)
 {
     SS_GROW_OR_RETURN(files->items, files->capacity, files->n + 1);
@@ -58,6 +62,7 @@ static ss_status add_matches(const struct chooser *chooser, const char *folder,
     return SS_OK;
 }
 
+/* Pattern by pattern, so a file that two of them match comes twice. */
 static ss_status add_split_files(const struct chooser *chooser, const char *folder,
                                  const struct ss_repo_split *split, struct files *files,
                                  ss_err *err)
@@ -98,6 +103,7 @@ out:
 
 /* ---- configuration and split ---- */
 
+/* The message lists what could have been asked for. */
 static ss_status fail_config(const struct chooser *chooser, const char *asked, ss_err *err)
 {
     const struct ss_repo_card *card = chooser->repo->card;
@@ -183,6 +189,7 @@ struct place {
     const struct ss_repo_config *config;
 };
 
+/* The name may be a part of a longer text. */
 static ss_status add_named_split(const struct chooser *chooser, const struct place *place,
                                  const char *name, size_t n_name, struct files *files,
                                  ss_err *err)
@@ -220,6 +227,7 @@ static ss_status add_splits(const struct chooser *chooser, const struct place *p
     return SS_OK;
 }
 
+/* Of several splits none is taken unasked: train alone, or all, are different datasets. */
 static ss_status choose_split(const struct chooser *chooser, const struct place *place,
                               const char *asked, struct files *files, ss_err *err)
 {
@@ -256,6 +264,7 @@ static void drop_others(const struct ss_repo_kind *kind, struct files *files)
     files->n = n_kept;
 }
 
+/* Python at the root is what the reference library would once have run. */
 static bool has_script(const struct ss_repo *repo)
 {
     for (size_t i = 0; i < repo->n_paths; i++) {
@@ -268,6 +277,7 @@ static bool has_script(const struct ss_repo *repo)
     return false;
 }
 
+/* Why there is nothing matters more than that there is nothing. */
 static ss_status fail_empty(const struct chooser *chooser, ss_err *err)
 {
     return has_script(chooser->repo)
@@ -315,6 +325,8 @@ static ss_status check_kind(const struct chooser *chooser, ss_err *err)
                                kind->name);
 }
 
+/* The kind is settled before the split, and by the first configuration, as the reference does
+ * it. */
 static ss_status choose(struct chooser *chooser, const struct ss_repo_request *request,
                         struct files *files, ss_err *err)
 {

@@ -98,12 +98,14 @@ static bool is_plain_word(const yaml_node_t *node, const char *const *words, siz
     return false;
 }
 
+/* By YAML 1.1 a plain word; in quotes it is a text. */
 static bool is_null(const yaml_node_t *node)
 {
     static const char *const words[] = {"", "~", "null", "Null", "NULL"};
     return node == NULL || is_plain_word(node, words, sizeof words / sizeof words[0]);
 }
 
+/* Python's truth of what YAML makes of it: anything but null, "", false and 0. */
 static bool is_true(const yaml_node_t *node)
 {
     static const char *const words[] = {"false", "False", "FALSE", "no", "No", "NO",
@@ -139,6 +141,8 @@ static yaml_node_t *value_of(const struct walk *walk, const yaml_node_t *map, co
     return is_null(found) ? NULL : found;
 }
 
+/* A copy. Aliases can make a small text name much: what is kept and visited in all is
+ * bounded. */
 static ss_status keep(const struct walk *walk, const char *text, const char **out, ss_err *err)
 {
     if (walk->card->arena.n_bytes > MAX_KEPT_BYTES || walk->card->n_visited > MAX_VISITED) {
@@ -149,6 +153,7 @@ static ss_status keep(const struct walk *walk, const char *text, const char **ou
     return *out == NULL ? ss__fail_nomem(err, "a dataset card") : SS_OK;
 }
 
+/* Lines count from the beginning of the YAML, not of the README. */
 static ss_status fail_card(const struct walk *walk, const yaml_node_t *node,
                            const char *message, ss_err *err)
 {
@@ -244,6 +249,7 @@ static ss_status read_split(const struct walk *walk, struct ss_repo_config *conf
     return add_patterns(walk, split, path, err);
 }
 
+/* Without names of splits all of it is "train". */
 static ss_status read_data_files(const struct walk *walk, struct ss_repo_config *config,
                                  const yaml_node_t *node, ss_err *err)
 {
@@ -324,6 +330,7 @@ static ss_status read_options(const struct walk *walk, struct ss_repo_config *co
     return SS_OK;
 }
 
+/* Slashes at its end say nothing. */
 static ss_status read_folder(const struct walk *walk, struct ss_repo_config *config,
                              const yaml_node_t *node, ss_err *err)
 {
@@ -364,6 +371,7 @@ static ss_status read_config(const struct walk *walk, const yaml_node_t *node, s
     return read_options(walk, config, node, err);
 }
 
+/* Strings are the arena's and stay. */
 static void release_configs(struct ss_repo_card *card)
 {
     for (size_t i = 0; i < card->n_configs; i++) {
@@ -389,6 +397,7 @@ static ss_status read_configs(const struct walk *walk, const yaml_node_t *node, 
     return SS_OK;
 }
 
+/* Only where it speaks of one configuration does it say which is meant. */
 static ss_status read_info(const struct walk *walk, const yaml_node_t *node, ss_err *err)
 {
     if (is_list(node)) {
@@ -424,6 +433,7 @@ static ss_status read_document(const struct walk *walk, ss_err *err)
     return SS_OK;
 }
 
+/* libyaml bounds nesting by itself. */
 static ss_status load_document(const char *file, struct ss_text text, yaml_document_t *document,
                                ss_err *err)
 {

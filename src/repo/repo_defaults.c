@@ -1,8 +1,14 @@
 /* The splits of a repository whose card names no data_files. The first of these sets of
- * patterns is taken of which one matches: data/{split}-NNNNN-of-NNNNN*.*     the names of
- * splits are those found logs, tasks                        files *.eval; task.toml a folder
- * named after a split       train/…, my-test-set/… a file named after a split train.csv,
- * my_valid.json everything                         train */
+ * patterns is taken of which one matches:
+ *
+ *   data/{split}-NNNNN-of-NNNNN*.*      the names of splits are those found
+ *   logs, tasks                         files *.eval; task.toml
+ *   a folder named after a split        train/…, my-test-set/…
+ *   a file named after a split          train.csv, my_valid.json
+ *   everything                          train
+ *
+ * A set is taken as a whole: of a repository with train/ and a file test.csv only train is
+ * seen, as by the reference. */
 #include <stdio.h>
 #include <string.h>
 
@@ -46,6 +52,7 @@ struct finder {
     struct ss_repo_config *found; /* its arrays are owned, its strings are the arena's */
 };
 
+/* Whether there is a file at all; which ones is asked when the split is chosen. */
 static bool matches_any(const struct finder *finder, const char *pattern)
 {
     for (size_t i = 0; i < finder->repo->n_paths; i++) {
@@ -56,6 +63,7 @@ static bool matches_any(const struct finder *finder, const char *pattern)
     return false;
 }
 
+/* The split of a name, new or there. */
 static ss_status find_split(struct finder *finder, const char *name, struct ss_repo_split **out,
                             ss_err *err)
 {
@@ -115,6 +123,7 @@ static int split_rank(const char *name)
     return 3;
 }
 
+/* By insertion: there are few, and equal ones keep their order. */
 static void sort_splits(struct ss_repo_config *config)
 {
     for (size_t i = 1; i < config->n_splits; i++) {
@@ -162,6 +171,7 @@ static ss_status find_shards(struct finder *finder, const char *folder, ss_err *
     return SS_OK;
 }
 
+/* All patterns of a split count if one of them matches. */
 static ss_status find_default_set(struct finder *finder, const char *folder,
                                   const struct default_split *set, ss_err *err)
 {

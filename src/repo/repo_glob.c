@@ -3,7 +3,11 @@
  *   *      any characters of one component        **   any components, as a component alone
  *   ?      one character                          [a-z] [!a-z]   a set; "]" first is itself
  *
- * Without a closing bracket "[" stands for itself. Components "." are passed over. */
+ * Without a closing bracket "[" stands for itself. Components "." are passed over.
+ *
+ * Matching goes back to the last star only: an earlier one need never take more, since a later
+ * one can take what is left. So time is at most the product of the two lengths, whatever the
+ * pattern. */
 #include <string.h>
 
 #include "base/file.h"
@@ -35,6 +39,7 @@ static const char *set_end(const char *at, const char *end)
     return at < end ? memchr(at, ']', (size_t)(end - at)) : NULL;
 }
 
+/* A range by code points. */
 static bool set_holds(struct span set, uint32_t c)
 {
     const bool negated = set.at < set.end && *set.at == '!';
@@ -105,6 +110,7 @@ static bool next_component(const char **at, struct span *out)
     return true;
 }
 
+/* A component that stands for any number of them. */
 static bool is_any_depth(struct span part)
 {
     return part.end - part.at == 2 && memcmp(part.at, "**", 2) == 0;
@@ -140,6 +146,7 @@ static bool matches(const char *pattern, const char *path)
     }
 }
 
+/* The same characters as Python's glob. */
 bool ss_repo_is_pattern(const char *text)
 {
     return strpbrk(text, "*?[") != NULL;
@@ -182,6 +189,7 @@ static size_t count_marked(const char *path, const char *mark, bool folders_only
     return n;
 }
 
+/* Such a file is data only where the pattern ends with its name. */
 static bool is_about_repository(const char *pattern, const char *path)
 {
     static const char *const names[] = {"README.md",         "config.json",
