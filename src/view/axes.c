@@ -54,6 +54,7 @@ static void lay_out_ticks(struct ss_view_scale *scale, double space)
     scale->n_ticks = last < first ? 0 : (size_t)(last - first) + 1;
 }
 
+/* A whole number of steps, so that zero is zero and not what sums left of it. */
 static double tick_value(const struct ss_view_scale *scale, size_t index)
 {
     const double whole = round(scale->first_tick / scale->tick_step) + (double)index;
@@ -79,6 +80,7 @@ static void group_digits(char text[TICK_TEXT_BYTES], bool negative)
     memcpy(text, out, n + 1);
 }
 
+/* All ticks of a scale have as many decimals as its step needs. */
 static void format_tick(const struct ss_view_scale *scale, size_t index,
                         char text[TICK_TEXT_BYTES])
 {
@@ -98,6 +100,7 @@ static void format_tick(const struct ss_view_scale *scale, size_t index,
     group_digits(text, value < 0);
 }
 
+/* How far the frame must stand from the edge. */
 static double widest_tick(const struct ss_view_scale *scale, struct ss_view_canvas *canvas)
 {
     char text[TICK_TEXT_BYTES];

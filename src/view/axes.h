@@ -34,6 +34,7 @@ struct ss_view_axes {
 SS_MUST_USE ss_status ss_view_axes_lay_out(struct ss_view_axes *axes,
                                            struct ss_view_canvas *canvas, const char *title,
                                            const char *caption, ss_err *err);
+/* Where a value is on the canvas, also one outside the range. */
 double ss_view_scale_at(const struct ss_view_scale *scale, double value);
 /* What lies under the data, and what lies over it. */
 void ss_view_axes_draw_grid(const struct ss_view_axes *axes, struct ss_view_canvas *canvas);

@@ -1,4 +1,6 @@
-/* Surfaces of cairo by file extension, and the few strokes that pictures need. */
+/* Surfaces of cairo by file extension, and the few strokes that pictures need. Equal pictures
+ * have equal bytes: no date, no counter of the process, no hinting by the machine's fonts,
+ * numbers in the C locale. */
 #include "view/canvas.h"
 
 #include <cairo-pdf.h>
@@ -40,6 +42,7 @@ struct ss_view_canvas_format {
     cairo_status_t (*finish)(struct ss_view_canvas *canvas);
 };
 
+/* Cairo gives the file in pieces; it is written when it is whole. */
 static cairo_status_t collect(void *closure, const unsigned char *data, unsigned int n_bytes)
 {
     struct ss__buf *bytes = closure;
@@ -62,6 +65,7 @@ static cairo_surface_t *open_pdf(struct ss_view_canvas *canvas)
     return surface;
 }
 
+/* No transparency: a picture is on white wherever it is shown. */
 static cairo_surface_t *open_png(struct ss_view_canvas *canvas)
 {
     return cairo_image_surface_create(CAIRO_FORMAT_RGB24,
@@ -94,6 +98,7 @@ static void remove_page_number(struct ss__buf *bytes)
     }
 }
 
+/* `at` points into `bytes`, which may move. */
 static void insert(struct ss__buf *bytes, const char *at, const struct ss__buf *inserted)
 {
     const size_t n_before = (size_t)(at - bytes->data);
@@ -157,6 +162,7 @@ static const struct ss_view_canvas_format *find_format(const char *path)
     return NULL;
 }
 
+/* Hinting would move letters by the machine's settings. */
 static bool prepare_cairo(struct ss_view_canvas *canvas)
 {
     cairo_font_options_t *options = cairo_font_options_create();
@@ -285,6 +291,7 @@ static double snap_line(const struct ss_view_canvas *canvas, double at, double n
     return (round(at * canvas->dots - shift) + shift) / canvas->dots;
 }
 
+/* A line between two pixels would be grey and twice as wide. */
 void ss_view_canvas_line(struct ss_view_canvas *canvas, const double from[2],
                          const double to[2], double width)
 {

@@ -51,6 +51,7 @@ void ss_view_clean_text(const char *text, struct ss__buf *out);
 void ss_view_canvas_describe(struct ss_view_canvas *canvas, const char *title,
                              const char *description);
 
+/* Of what is drawn from now on. */
 void ss_view_canvas_color(struct ss_view_canvas *canvas, struct ss_view_color color);
 /* A straight line of `width` points, horizontal or vertical, that meets pixels. */
 void ss_view_canvas_line(struct ss_view_canvas *canvas, const double from[2],
@@ -64,6 +65,7 @@ void ss_view_canvas_text(struct ss_view_canvas *canvas, const char *text, double
 /* The same, rotated to read upwards, its baseline at x and centred on y. */
 void ss_view_canvas_text_up(struct ss_view_canvas *canvas, const char *text, double size,
                             const double at[2]);
+/* In points, by the font of the pictures, which other viewers of an svg may not have. */
 double ss_view_canvas_text_width(struct ss_view_canvas *canvas, const char *text, double size);
 
 #endif

@@ -26,6 +26,7 @@ static const uint8_t viridis[N_COLORS][3] = {{68, 1, 84},    {71, 44, 122},  {59
 static const struct ss_view_color black = {0, 0, 0}, grey = {0.45, 0.45, 0.45},
                                   blue = {0x1F / 255.0, 0x77 / 255.0, 0xB4 / 255.0};
 
+/* Values beyond 0 and 1 have the colours of the ends. */
 static struct ss_view_color color_of(double value)
 {
     const double at = (value > 0 ? (value < 1 ? value : 1) : 0) * (N_COLORS - 1);
@@ -38,6 +39,7 @@ static struct ss_view_color color_of(double value)
     return (struct ss_view_color){mixed[0], mixed[1], mixed[2]};
 }
 
+/* Edges meet pixels, so that neighbours leave no seam. */
 static void fill_box(struct ss_view_canvas *canvas, const double from[2], const double size[2])
 {
     const double left = ss_view_canvas_snap(canvas, from[0]);
@@ -116,6 +118,7 @@ struct grid {
     double side, top, width, height; /* points */
 };
 
+/* The smallest square that holds n maps, with the rows that are needed. */
 static struct grid lay_out_grid(size_t n)
 {
     struct grid grid = {.n_columns = 1, .top = MARGIN + TITLE_SIZE * 1.8};
@@ -130,6 +133,7 @@ static struct grid lay_out_grid(size_t n)
     return grid;
 }
 
+/* Zeros are the ground, since most pairs never fire together. */
 static void draw_map(struct ss_view_canvas *canvas, const struct ss_view_heat_map *map,
                      double side, const double at[2])
 {
@@ -156,6 +160,7 @@ static void draw_map(struct ss_view_canvas *canvas, const struct ss_view_heat_ma
     }
 }
 
+/* One scale for all maps of a picture: colours can be compared between them. */
 static void draw_scale(struct ss_view_canvas *canvas, const char *label, const double at[2],
                        double height)
 {
@@ -226,6 +231,7 @@ static double line_y(size_t line)
     return MARGIN + TITLE_SIZE * 2.2 + ((double)line + 0.5) * LINE_HEIGHT;
 }
 
+/* Deeper lines stand at the same place, so that labels keep some width. */
 static double dot_x(size_t depth)
 {
     return MARGIN + MOST_DOT + INDENT * (double)(depth < MOST_DEPTH ? depth : MOST_DEPTH);

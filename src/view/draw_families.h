@@ -14,7 +14,7 @@ struct ss_view_heat_map {
     const float *values; /* [n, n] row-major, 0 ... 1 */
 };
 
-/* A zeroed size is its default: 2.2 inches a map, or 6.4 inches for one alone; 150 dots per inch. */
+/* A map is 2 inches wide, one alone 5; dpi 0 is 150 dots per inch. */
 struct ss_view_heat_maps_picture {
     const struct ss_view_heat_map
         *maps; /* [n_maps], in a grid of about as many rows as columns */
@@ -44,6 +44,7 @@ struct ss_view_tree_picture {
     bool force;
     double width_in, dpi; /* the height follows the lines */
 };
+/* width_in 0 is 7 inches. Errors and threads: as ss_view_draw_histogram. */
 SS_MUST_USE ss_status ss_view_draw_tree(const char *path,
                                         const struct ss_view_tree_picture *picture,
                                         ss_err *err);

@@ -15,6 +15,7 @@
 static const struct ss_view_color blue = {0x1F / 255.0, 0x77 / 255.0, 0xB4 / 255.0};
 static const struct ss_view_color orange = {0xD5 / 255.0, 0x5E / 255.0, 0x00 / 255.0};
 
+/* The axis may be narrower than the data: bars outside are cut at the frame. */
 static void set_scales(struct ss_view_axes *axes,
                        const struct ss_view_histogram_picture *picture,
                        const struct ss_stats_histogram *histogram)
@@ -59,6 +60,7 @@ static void add_lone_bars(const struct ss_view_axes *axes,
     }
 }
 
+/* The outline goes over all bins and back along the axis. */
 static void draw_bars(const struct ss_view_axes *axes,
                       const struct ss_stats_histogram *histogram, struct ss_view_canvas *canvas)
 {

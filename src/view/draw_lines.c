@@ -35,6 +35,7 @@ static void set_scales(struct ss_view_axes *axes, const struct ss_view_lines_pic
                                      .label = picture->y_label};
 }
 
+/* A value that is not finite is a gap. */
 static void draw_line(const struct ss_view_axes *axes, const struct ss_view_line *line,
                       struct ss_view_canvas *canvas)
 {
@@ -65,6 +66,7 @@ static void draw_line(const struct ss_view_axes *axes, const struct ss_view_line
     }
 }
 
+/* At the lower right of the axes, the last line lowest. */
 static void draw_legend(const struct ss_view_axes *axes,
                         const struct ss_view_lines_picture *picture,
                         struct ss_view_canvas *canvas)
@@ -81,6 +83,7 @@ static void draw_legend(const struct ss_view_axes *axes,
     }
 }
 
+/* Later lines lie over earlier ones. */
 static void draw_data(const struct ss_view_axes *axes,
                       const struct ss_view_lines_picture *picture,
                       struct ss_view_canvas *canvas)

@@ -57,6 +57,7 @@ struct map_drawing {
 
 /* ---- where things go ---- */
 
+/* One scale for both directions, so that distances on the map are true to each other. */
 static void find_scale(struct map_drawing *drawing)
 {
     const struct ss_view_map_picture *picture = drawing->picture;
@@ -77,6 +78,7 @@ static void find_scale(struct map_drawing *drawing)
     drawing->low[1] = (low[1] + high[1]) / 2 + (area->top + area->bottom) / 2 / drawing->scale;
 }
 
+/* The second coordinate grows towards the top. */
 static void find_at(const struct map_drawing *drawing, const float *point, double at[2])
 {
     at[0] = ((double)point[0] - drawing->low[0]) * drawing->scale;
@@ -157,6 +159,8 @@ static size_t legend_lines(const struct map_drawing *drawing)
     return ss__divide_up(n, LEGEND_COLUMNS);
 }
 
+/* Legend and caption take what they need from below; marks become smaller with the number of
+ * points. */
 static void lay_out(struct map_drawing *drawing)
 {
     struct ss_view_canvas *canvas = &drawing->canvas;
@@ -189,6 +193,7 @@ static void add_mark(cairo_t *cairo, const double at[2], double radius, bool is_
     }
 }
 
+/* One path and one fill for all, which keeps files small. */
 static void draw_background(struct map_drawing *drawing)
 {
     const struct ss_view_map_picture *picture = drawing->picture;
@@ -201,6 +206,7 @@ static void draw_background(struct map_drawing *drawing)
     cairo_fill(drawing->canvas.cairo);
 }
 
+/* N_NAMED: as one of the others. */
 static size_t look_of(const struct map_drawing *drawing, size_t point)
 {
     const int32_t c = drawing->picture->clusters_of[point];
