@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "weights/weights_priv.h"
 
+/* By value: names and shapes are the reader's business, which has them in the arena. */
 ss_status ss_weights_add(struct ss_weights *self, const struct ss_weights_tensor *tensor,
                          ss_err *err)
 {
@@ -35,6 +36,8 @@ ss_status ss_weights_add_metadata(struct ss_weights *self, const char *key, cons
     return SS_OK;
 }
 
+/* So that a config key whose value could not be kept is an error where it is needed, and no
+ * default. */
 ss_status ss_weights_add_unreadable(struct ss_weights *self, const char *key, const char *what,
                                     ss_err *err)
 {
@@ -93,6 +96,8 @@ ss_status ss_weights_finish(struct ss_weights *self, ss_err *err)
     return SS_OK;
 }
 
+/* Shards last as long as their index, whose tensors point into them. The mapping goes after the
+ * tables, which point into it. */
 void ss_weights_close(struct ss_weights *weights)
 {
     if (weights == NULL) {
@@ -150,6 +155,7 @@ const struct ss_weights_tensor *ss_weights_at(const struct ss_weights *weights, 
     return &weights->tensors[index];
 }
 
+/* By bisection: a loader asks for some hundred names of a file that may have thousands. */
 const struct ss_weights_tensor *ss_weights_find(const struct ss_weights *weights,
                                                 const char *name)
 {
@@ -222,6 +228,7 @@ void ss_weights_release_pages(const struct ss_weights *weights,
     }
 }
 
+/* Whether a file was changed under its mapping: then what was read is of neither version. */
 ss_status ss_weights_check(const struct ss_weights *weights, ss_err *err)
 {
     ss_status status = ss__map_check(&weights->map, weights->path, err);

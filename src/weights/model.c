@@ -44,6 +44,8 @@ out:
     return status;
 }
 
+/* The index is believed for the place of a tensor only: name and shape are those of the
+ * shard. */
 static ss_status add_mapped(struct ss_weights *self, const char *folder, const char *name,
                             const struct ss__json *shard, ss_err *err)
 {
@@ -111,6 +113,8 @@ out:
     return status;
 }
 
+/* In the order of preference. A folder that has both forms was converted, and then safetensors
+ * is the newer one; it is also the one that holds no code. */
 static const struct choice {
     const char *name;
     bool is_index;
@@ -151,6 +155,8 @@ static ss_status choose(const char *folder, const struct choice **chosen, char *
     return status;
 }
 
+/* A folder downloaded in part may have an index whose shards are missing: the message then
+ * names the shard and not the model. */
 ss_status ss_weights_open_model(const char *folder, struct ss__asking *asking,
                                 struct ss_weights **out, ss_err *err)
 {

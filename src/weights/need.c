@@ -11,8 +11,12 @@
 #include "base/mem.h"
 #include "weights/weights_priv.h"
 
+/* A shape as text: 8 sizes of at most 20 digits fit. Tables are checked through a buffer of 256
+ * KiB, which stays in the cache; whole tensors in steps of 16 MiB, between which a stop is
+ * asked for. */
 enum { SHAPE_TEXT_BYTES = 192, CHECKED_FLOATS = 1 << 16, STEP_FLOATS = 1 << 22 };
 
+/* "[2,3]", for a message; an empty list is "[]", the shape of a single number. */
 static const char *shape_text(size_t n_dims, const uint64_t *shape, char out[SHAPE_TEXT_BYTES])
 {
     size_t n = (size_t)snprintf(out, SHAPE_TEXT_BYTES, "[");
@@ -127,6 +131,7 @@ static bool is_plain_f32(const struct ss_weights_tensor *tensor)
            (uintptr_t)tensor->data % _Alignof(float) == 0;
 }
 
+/* A copy in row-major f32, whatever the file has, checked; the caller frees it. */
 static ss_status copy_finite(const struct ss_weights *weights,
                              const struct ss_weights_tensor *tensor, float **out, ss_err *err)
 {
@@ -146,6 +151,7 @@ out:
     return status;
 }
 
+/* For vectors and single numbers, which are small; matrices are asked for as views. */
 ss_status ss_weights_need_f32(const struct ss_weights *weights, const char *name, size_t n_dims,
                               const uint64_t *shape, float **out, ss_err *err)
 {
@@ -155,6 +161,8 @@ ss_status ss_weights_need_f32(const struct ss_weights *weights, const char *name
     return copy_finite(weights, tensor, out, err);
 }
 
+/* The case that matters is a large model in float32: its pages are used where the mapping has
+ * them, so opening it costs no memory of its own. */
 ss_status ss_weights_view_f32(const struct ss_weights *weights, const char *name, size_t n_dims,
                               const uint64_t *shape, const float **out, float **owned,
                               ss_err *err)

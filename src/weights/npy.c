@@ -94,6 +94,7 @@ static bool take(struct header *header, char token)
     return false;
 }
 
+/* As take, for "True" and "False". */
 static bool take_word(struct header *header, const char *word)
 {
     const size_t n = strlen(word);
@@ -140,6 +141,8 @@ static bool take_number(struct header *header, uint64_t *out)
     return n_digits == 1 || (n_digits > 1 && header->text[start] != '0');
 }
 
+/* The types that are known and refused, by the kind's letter, so that the message says what the
+ * array is and not that its type is unknown. */
 static const struct {
     char kind;
     const char *what;
@@ -154,6 +157,7 @@ static const struct {
     {'m', "an array of durations"},
 };
 
+/* The array may be noted as unreadable: `what` tells the caller, and outlives the header. */
 static ss_status refuse_type(struct header *header, const char *what, ss_err *err)
 {
     header->what = what;
@@ -184,6 +188,8 @@ static ss_status read_descr(struct header *header, ss_err *err)
     return refuse_type(header, "an array of a type that is not of numbers", err);
 }
 
+/* In column-major order the first index runs fastest. That is told by strides; nothing is
+ * turned here. */
 static ss_status read_order(struct header *header, ss_err *err)
 {
     header->is_fortran = take_word(header, "True");
@@ -212,6 +218,7 @@ static ss_status read_shape(struct header *header, ss_err *err)
                                         : bad_header(header, "shape is not a tuple", err);
 }
 
+/* Each key once: a second "shape" would make what is read depend on which of the two wins. */
 static ss_status read_member(struct header *header, ss_err *err)
 {
     const struct {
@@ -238,6 +245,8 @@ static ss_status read_member(struct header *header, ss_err *err)
     return bad_header(header, "it has a key twice, or one that is unknown", err);
 }
 
+/* Python's repr writes a comma behind the last member, too; both forms are taken. The spaces
+ * that fill the header up to a multiple of 64 and its newline come last. */
 static ss_status read_literal(struct header *header, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -320,6 +329,7 @@ out:
     return status;
 }
 
+/* An .npy has no name for its array: it is "array". */
 ss_status ss_weights_npy_read(struct ss_weights *self, ss_err *err)
 {
     struct ss_weights_tensor tensor = {.name = "array"};
@@ -333,12 +343,15 @@ ss_status ss_weights_npy_read(struct ss_weights *self, ss_err *err)
 
 /* ---- archives ---- */
 
+/* numpy appends ".npy" to the names that savez was given. A name with a NUL inside would be cut
+ * by strlen: it is none. */
 static bool is_array_name(const struct ss_source_zip_record *record)
 {
     const size_t n = strlen(record->name);
     return n == record->n_name && n > 4 && strcmp(record->name + n - 4, ".npy") == 0;
 }
 
+/* Only arrays: one other file makes it an archive of something else. */
 bool ss_weights_is_npz(const struct ss_source_zip *zip)
 {
     for (size_t i = 0; i < zip->n; i++) {
@@ -401,6 +414,8 @@ out:
     return status;
 }
 
+/* Arrays without numbers do not make the others unreadable, but a file of nothing else is
+ * refused by what its first one is. */
 ss_status ss_weights_npz_read(struct ss_weights *self, ss_err *err)
 {
     ss_status status = SS_OK;

@@ -190,6 +190,8 @@ out:
     return status;
 }
 
+/* The bytes are the caller's and have to stay as long as the container: tensors are views of
+ * them. */
 ss_status ss_weights_open_memory(const char *name, const void *data, size_t n_bytes,
                                  struct ss_weights **out, ss_err *err)
 {

@@ -48,6 +48,8 @@ ss_status ss_weights_numpy_dtype(struct ss_weights_pickle *self, node *arguments
     return SS_OK;
 }
 
+/* A dtype comes as "f8" and gets its order by its state, which has the names of fields, too, if
+ * there are some. */
 static void set_byte_order(struct ss_weights_numpy_dtype *dtype, const node *state)
 {
     const node *order = state->n > STATE_ORDER ? state->as.items[STATE_ORDER] : NULL;
@@ -252,6 +254,8 @@ ss_status ss_weights_numpy_frombuffer(struct ss_weights_pickle *self, node *argu
                       ss_weights_pickle_is_text(items[3], "F"), err);
 }
 
+/* A state is given to dtypes and to arrays; what else takes one is decided in
+ * pickle_torch.c. */
 ss_status ss_weights_numpy_set_state(struct ss_weights_pickle *self, node *object,
                                      const node *state, ss_err *err)
 {

@@ -91,6 +91,7 @@ ss_status ss_weights_pickle_push_new(struct ss_weights_pickle *self,
     return status == SS_OK ? ss_weights_pickle_push(self, *out, err) : status;
 }
 
+/* What an opcode may take: nothing below the last mark, which belongs to another container. */
 size_t ss_weights_pickle_n_above(const struct ss_weights_pickle *self)
 {
     return self->n_stack - (self->n_marks == 0 ? 0 : self->marks[self->n_marks - 1]);
@@ -105,6 +106,8 @@ ss_status ss_weights_pickle_pop(struct ss_weights_pickle *self, node **out, ss_e
     return SS_OK;
 }
 
+/* The items stay where they are above the new height: they are valid until something is pushed,
+ * so callers build their container first and push it then. */
 ss_status ss_weights_pickle_pop_mark(struct ss_weights_pickle *self, node ***items, size_t *n,
                                      ss_err *err)
 {
@@ -181,12 +184,14 @@ ss_status ss_weights_pickle_add_entries(struct ss_weights_pickle *self, node *to
 
 /* ---- looking at values ---- */
 
+/* Lengths first: a text of a pickle may hold NUL. */
 bool ss_weights_pickle_is_text(const node *value, const char *text)
 {
     return value->kind == SS_WEIGHTS_PICKLE_TEXT && value->n == strlen(text) &&
            memcmp(value->as.text, text, value->n) == 0;
 }
 
+/* The first of equal keys, where Python would keep the last: nobody writes a key twice. */
 const node *ss_weights_pickle_get(const node *dict, const char *key)
 {
     for (uint32_t i = 0; dict->kind == SS_WEIGHTS_PICKLE_DICT && i < dict->n; i += 2) {

@@ -4,6 +4,7 @@
 
 typedef struct ss_weights_pickle_node node;
 
+/* Sizes, offsets and strides: negative ones, which torch allows nowhere either, are refused. */
 bool ss_weights_pickle_is_count(const node *value)
 {
     return value->kind == SS_WEIGHTS_PICKLE_INT && value->as.integer >= 0;
@@ -19,6 +20,8 @@ ss_status ss_weights_pickle_need_arguments(const struct ss_weights_pickle *self,
                                        err);
 }
 
+/* For what is let pass and not read: an optimizer's state, a logger, a set. `what` has to
+ * outlive the pickle. */
 ss_status ss_weights_pickle_opaque(struct ss_weights_pickle *self, const char *what, node **out,
                                    ss_err *err)
 {

@@ -20,6 +20,8 @@
 
 enum { MAX_HEADER_BYTES = 100000000, LENGTH_BYTES = 8 };
 
+/* The format's dtypes. The last ones, of 8 bits and fewer, are known so that a file that holds
+ * them among others opens; whoever asks for their numbers is refused (convert.c). */
 static const struct {
     const char *name;
     ss_weights_dtype dtype;
@@ -77,6 +79,7 @@ static ss_status bad_header(const struct reader *reader, const char *expected, s
     return status;
 }
 
+/* The white space of JSON, and not isspace's, which knows more. */
 static void skip_space(struct reader *reader)
 {
     while (reader->at < reader->n && strchr(" \t\r\n", reader->text[reader->at]) != NULL &&
@@ -210,6 +213,8 @@ static ss_status read_string(struct reader *reader, const char **out, ss_err *er
                : bad_header(reader, "valid UTF-8 in a string", err);
 }
 
+/* No sign, fraction or exponent: sizes and offsets that some writer put down as 1e3 are
+ * refused, as the format's own library refuses them. */
 static ss_status read_u64(struct reader *reader, uint64_t *out, ss_err *err)
 {
     uint64_t value = 0;
@@ -258,6 +263,8 @@ struct entry {
     bool has_dtype, has_shape, has_offsets;
 };
 
+/* An unknown type is refused by name: a newer version of the format may have it, and its size
+ * is not known, so neither is the place of what follows. */
 static ss_status read_dtype(struct reader *reader, struct entry *entry, ss_err *err)
 {
     const char *name = NULL;
@@ -364,6 +371,8 @@ static ss_status read_entry(struct reader *reader, const char *name, ss_err *err
     return ss_weights_add(reader->self, &entry.tensor, err);
 }
 
+/* Strings only, as the format says; an object or a number here is an error and not a text of
+ * it. */
 static ss_status read_metadata(struct reader *reader, ss_err *err)
 {
     if (reader->has_metadata) {
@@ -407,6 +416,7 @@ out:
 
 /* ---- the file ---- */
 
+/* By their ends where they begin together: empty tensors come before the one that has bytes. */
 static int compare_spans(const void *left, const void *right)
 {
     const struct span *a = left;

@@ -112,10 +112,11 @@ SS_MUST_USE ss_status ss_weights_tensor_to_f32(const struct ss_weights_tensor *t
 
 /* A tensor that must be there with this shape, as fresh f32 memory.
  *
- * shape    [n_dims] out      gives (ss__free), row-major, all finite; NULL on error
- * Errors   SS_E_DATA if it is missing, SS_E_SHAPE with both shapes, SS_E_NONFINITE with the count and
- *          the first index, SS_E_UNSUPPORTED (its type), SS_E_STOPPED, SS_E_NOMEM; err->item is its
- *          name
+ * shape    [n_dims]
+ * out      gives (ss__free), row-major, all finite; NULL on error
+ * Errors   SS_E_DATA if it is missing, SS_E_SHAPE with both shapes, SS_E_NONFINITE with the
+ *          count and the first index, SS_E_UNSUPPORTED (its type), SS_E_STOPPED, SS_E_NOMEM;
+ *          err->item is its name
  * Threads  any */
 SS_MUST_USE ss_status ss_weights_need_f32(const struct ss_weights *weights, const char *name,
                                           size_t n_dims, const uint64_t *shape, float **out,
