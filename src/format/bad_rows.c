@@ -43,6 +43,7 @@ ss_status ss_format_bad_rows_add(struct ss_format_bad_rows *rows,
     return SS_OK;
 }
 
+/* Once, and as one line: thousands of bad rows would drown what else is said. */
 void ss_format_bad_rows_say(struct ss_format_bad_rows *rows, const struct ss_log *log)
 {
     struct ss__buf list = {0};

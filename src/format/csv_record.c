@@ -26,6 +26,7 @@ static uint64_t count_lines(const char *data, size_t n)
     return n_lines;
 }
 
+/* What the scanner found, as a message; the offset is that of the record's first byte. */
 static ss_status fail_scan(const struct ss_format_csv *csv, size_t at,
                            ss_format_csv_result result, ss_format_fault *fault, ss_err *err)
 {
@@ -89,6 +90,8 @@ out:
     return status;
 }
 
+/* A view of the window where nothing is escaped, which is nearly always; else a copy in `cell`,
+ * valid until the next field. */
 struct ss_text ss_format_csv_field_text(struct ss_format_csv *csv, size_t i)
 {
     const struct ss_format_csv_field field = csv->record.fields[i];

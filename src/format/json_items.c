@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 
+/* As the scanner's: what it takes for the end of a value is not white space here. */
 static bool is_space(char c)
 {
     return c == ' ' || c == '\n' || c == '\t' || c == '\r';
@@ -30,6 +31,8 @@ ss_status ss_format_json_items_fail(const struct ss_format_json_items *items,
 
 /* ---- lines ---- */
 
+/* Blank lines are passed over in files of lines; they are counted, so that numbers in messages
+ * are those of an editor. */
 static bool is_blank(const char *data, size_t n)
 {
     size_t at = 0;
@@ -70,6 +73,8 @@ void ss_format_json_items_split(struct ss_format_json_items *items, size_t end)
     items->is_mid_line = true;
 }
 
+/* After a fault in a line: nothing of it can be trusted, so the next row begins behind its
+ * newline. A line longer than the window is passed in pieces. */
 ss_status ss_format_json_items_skip_line(struct ss_format_json_items *items,
                                          struct ss_source_stream *stream, ss_err *err)
 {

@@ -38,6 +38,7 @@ ss_status ss_format_json_fail_row(const struct ss_format_json_reader *reader, co
     return ss_format_json_items_fail(&reader->items, reader->stream, offset, problem, err);
 }
 
+/* A view of the row, or of the reader's buffer until the next key. */
 struct ss_text ss_format_json_key_text(struct ss_format_json_reader *reader,
                                        struct ss_format_scan_string key)
 {

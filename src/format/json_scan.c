@@ -34,6 +34,7 @@ static bool is_space(char c)
     return c == ' ' || c == '\n' || c == '\t' || c == '\r';
 }
 
+/* JSON's four, RFC 8259, §2: no form feed and no NBSP. */
 static void skip_space(struct ss_format_scan *scan)
 {
     while (scan->at < scan->end && is_space(*scan->at)) {
@@ -41,6 +42,8 @@ static void skip_space(struct ss_format_scan *scan)
     }
 }
 
+/* By the first character alone, which decides between the kinds; whether the value is well
+ * formed shows when it is passed. */
 ss_format_json_kind ss_format_scan_peek(struct ss_format_scan *scan)
 {
     skip_space(scan);
@@ -115,6 +118,8 @@ static void skip_plain(struct ss_format_scan *scan)
     scan->at = at;
 }
 
+/* -1 for what is none. `| 0x20` makes letters small and turns no other character into a to
+ * f. */
 static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9') {
@@ -170,6 +175,7 @@ bool ss_format_scan_string(struct ss_format_scan *scan, struct ss_format_scan_st
     }
 }
 
+/* Four digits that were checked when the string was passed. */
 static uint32_t hex_unit(const char *digits)
 {
     uint32_t unit = 0;
@@ -199,6 +205,8 @@ static bool add_unit(const char **at, const char *end, struct ss__buf *out)
     return lone;
 }
 
+/* Pairs of \uD83D\uDE00 become one code point, a half alone U+FFFD: a text with half a pair has
+ * no UTF-8, and Python, which reads it, cannot write it either. */
 bool ss_format_scan_unescape(struct ss_format_scan_string string, struct ss__buf *out)
 {
     static const char letters[] = "bfnrt", meant[] = "\b\f\n\r\t";
@@ -234,6 +242,7 @@ static bool skip_word(struct ss_format_scan *scan, const char *word)
     return true;
 }
 
+/* One or more. */
 static bool skip_digits(struct ss_format_scan *scan)
 {
     const char *start = scan->at;
@@ -273,6 +282,8 @@ static bool skip_number(struct ss_format_scan *scan)
     return true;
 }
 
+/* The comma before a key is passed here, and the colon behind it, so that a walk over an object
+ * is a loop over this one call. */
 bool ss_format_scan_key(struct ss_format_scan *scan, bool first,
                         struct ss_format_scan_string *key, bool *has_key)
 {

@@ -71,6 +71,7 @@ void ss_format_add_json_bytes(struct ss__buf *out, const struct ss_text *bytes)
     ss__buf_add_text(out, "\"}");
 }
 
+/* Spaces around a name are none of it; a name that has a comma cannot be given this way. */
 ss_status ss_format_split_names(const char *list, char ***names, size_t *n_names, ss_err *err)
 {
     size_t capacity = 0;

@@ -38,6 +38,8 @@ out:
     return status;
 }
 
+/* A file that is no table, or has another delimiter, may have a million "columns" in its first
+ * record. */
 static ss_status check_count(const struct ss_format_csv *csv, size_t n, ss_err *err)
 {
     return n <= SS_FORMAT_CSV_MAX_COLUMNS
@@ -261,6 +263,7 @@ out:
     return status;
 }
 
+/* Whether the columns were found from all rows: then a type that was seen is certain. */
 static bool csv_is_whole(const void *state)
 {
     return ((const struct ss_format_csv *)state)->has_all;
@@ -335,6 +338,8 @@ out:
     return status;
 }
 
+/* Texts as they are written, also the words for missing values: a row shows what the file
+ * has. */
 static ss_status csv_add_json(void *state, struct ss__buf *out, ss_err *err)
 {
     struct ss_format_csv *csv = state;

@@ -13,6 +13,8 @@
 typedef ss_format_option_fate (*set_fn)(struct ss_format_row_options *options,
                                         const struct ss_format_option_value *value);
 
+/* What the reference reads by default: quotes are '"', the first record is the header, and rows
+ * have no bound. */
 void ss_format_row_options_init(struct ss_format_row_options *options)
 {
     *options = (struct ss_format_row_options){
@@ -34,6 +36,7 @@ static const char *scalar(const struct ss_format_option_value *value)
                                                                               : value->items[0];
 }
 
+/* Python's and YAML's spellings differ in case only. */
 static bool read_bool(const struct ss_format_option_value *value, bool *out)
 {
     const char *text = scalar(value);
@@ -44,6 +47,8 @@ static bool read_bool(const struct ss_format_option_value *value, bool *out)
     return *out || ss__equal_ignoring_case(text, "false");
 }
 
+/* Fields are named so that zero is the default; options that are true by default come in with
+ * `inverse`. */
 static ss_format_option_fate set_bool(bool *out, const struct ss_format_option_value *value,
                                       bool inverse)
 {
@@ -96,6 +101,7 @@ static const char **copy_items(struct ss_format_row_options *options,
 
 /* ---- options of csv ---- */
 
+/* One code point. pandas takes a longer one as a regular expression, which is refused. */
 static ss_format_option_fate set_delimiter(struct ss_format_row_options *options,
                                            const struct ss_format_option_value *value)
 {
@@ -146,6 +152,8 @@ static ss_format_option_fate set_comment(struct ss_format_row_options *options,
     return set_character(&options->csv.comment, value);
 }
 
+/* One that is given is the only one: then "\n" is text like any other character
+ * (csv_scan.c). */
 static ss_format_option_fate set_terminator(struct ss_format_row_options *options,
                                             const struct ss_format_option_value *value)
 {
@@ -175,6 +183,7 @@ static ss_format_option_fate set_blank_lines(struct ss_format_row_options *optio
     return set_bool(&options->csv.keeps_blank_lines, value, true);
 }
 
+/* Python's csv module has three. excel and unix differ in what a writer does. */
 static ss_format_option_fate set_dialect(struct ss_format_row_options *options,
                                          const struct ss_format_option_value *value)
 {
@@ -190,6 +199,8 @@ static ss_format_option_fate set_dialect(struct ss_format_row_options *options,
                : SS_FORMAT_OPTION_REFUSED;
 }
 
+/* A number counts records from 0 after the skipped lines. A list of numbers (a header of
+ * several rows) is refused. */
 static ss_format_option_fate set_header(struct ss_format_row_options *options,
                                         const struct ss_format_option_value *value)
 {
@@ -219,6 +230,7 @@ static ss_format_option_fate set_names(struct ss_format_row_options *options,
     return SS_FORMAT_OPTION_READ;
 }
 
+/* A map would give words for each column: refused, since here they hold for all. */
 static ss_format_option_fate set_null_words(struct ss_format_row_options *options,
                                             const struct ss_format_option_value *value)
 {
@@ -254,6 +266,8 @@ static ss_format_option_fate set_n_rows(struct ss_format_row_options *options,
     return set_count(&options->n_rows, value);
 }
 
+/* "error" | "warn" | "skip", for rows of too many fields; pandas' fourth, a function, is no
+ * text. */
 static ss_format_option_fate set_bad_lines(struct ss_format_row_options *options,
                                            const struct ss_format_option_value *value)
 {
@@ -287,6 +301,7 @@ static ss_format_option_fate set_encoding(struct ss_format_row_options *options,
     return SS_FORMAT_OPTION_READ;
 }
 
+/* An option whose value is one of a few words. */
 static bool find_name(const struct ss_format_option_value *value, const char *const *names,
                       size_t n, size_t *index)
 {
@@ -341,6 +356,9 @@ static ss_format_option_fate set_text_unit(struct ss_format_row_options *options
 
 /* ---- the table ---- */
 
+/* Options of pandas.read_csv and of the builders of `datasets` (csv, json, parquet, text). A
+ * row with neither function nor list is of an option that cannot change a text; a list has the
+ * values that do not, and all others are refused. */
 static const struct rule {
     const char *kind; /* NULL: of every kind */
     const char *name;
@@ -406,6 +424,7 @@ static const struct rule {
 };
 enum { N_RULES = sizeof rules / sizeof rules[0] };
 
+/* One of the words of "a|b|c"; "" accepts none. */
 static bool is_accepted(const char *accepted, const struct ss_format_option_value *value)
 {
     const char *text = scalar(value);
