@@ -74,6 +74,7 @@ out:
     return status;
 }
 
+/* Depth is bounded for links to folders, which may lead back to where they are. */
 static ss_status add_folder(struct listing *list, const char *inner, int depth, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -118,6 +119,8 @@ ss_status ss_dataset_list_folder(const char *folder, bool is_plain, const struct
     return status;
 }
 
+/* README.md, whose card is its YAML between dashes, then .huggingface.yaml, which is all
+ * card. */
 ss_status ss_dataset_folder_card(const char *folder, struct ss_repo_card *card, ss_err *err)
 {
     static const struct {
@@ -146,6 +149,7 @@ out:
     return status;
 }
 
+/* Files named as `datasets` names its caches, beside the documents of a saved dataset. */
 bool ss_dataset_path_is_left_over(const char *path)
 {
     bool is_saved = false;

@@ -24,6 +24,7 @@ static ss_status given_select(void *state, size_t column, ss_err *err)
     return SS_OK;
 }
 
+/* The row borrows what the caller gave, until the next call. */
 static ss_status given_next(void *state, struct ss_format_record *record, bool *has_row,
                             ss_err *err)
 {
@@ -38,6 +39,7 @@ static ss_status given_next(void *state, struct ss_format_record *record, bool *
     return SS_OK;
 }
 
+/* Column 0 is the text, the caller's columns follow. */
 static ss_status given_keep(void *state, const size_t *columns, size_t n, ss_err *err)
 {
     struct ss_dataset_given *given = state;
@@ -85,6 +87,7 @@ static const struct ss_format_reader reader = {
     .close = given_close,
 };
 
+/* All of the caller's columns are carried along: giving them is asking for them. */
 static ss_status copy_columns(struct ss_dataset_given *given, ss_dataset *dataset, ss_err *err)
 {
     const size_t n = given->source.n_columns;

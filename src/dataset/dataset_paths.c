@@ -39,6 +39,8 @@ struct ss_dataset_layout ss_dataset_folder_layout(struct ss_dataset_folder_files
                                       .enters_archives = true};
 }
 
+/* The layout tells data from what lies beside it (layout.c); the order is natural: part-2
+ * before part-10. */
 static ss_status add_folder(struct ss_dataset_file_list *list, const char *root,
                             const struct ss_log *log, ss_err *err)
 {

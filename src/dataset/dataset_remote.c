@@ -33,6 +33,7 @@ static void begin_next(void *user)
     (void)!ss_source_prefetch_begin(reader, name, planner_of(name), *remotes->column, NULL);
 }
 
+/* Two readers take turns: while one gives the rows of a file the other begins on the next. */
 static ss_status make_readers(struct ss_dataset_remotes *remotes, ss_err *err)
 {
     const struct ss_source_prefetch_options options = {.offline = remotes->offline,
@@ -82,6 +83,7 @@ static ss_status keep_file(struct ss_dataset_remotes *remotes, const char *name,
     return ss_net_hub_get(remotes->keeper, &parsed, SS_NET_HUB_REQUIRED, out, NULL, err);
 }
 
+/* From the cache where the caller wants files kept, else without a copy on disk. */
 ss_status ss_dataset_remotes_open(struct ss_dataset_remotes *remotes, size_t current,
                                   struct ss_source_input *out, ss_err *err)
 {
@@ -134,6 +136,8 @@ static bool any_remote(const char *const *paths, size_t n)
     return found;
 }
 
+/* A client of the hub is made only where something is elsewhere: reading local files asks
+ * nobody. */
 ss_status ss_dataset_remotes_find(struct ss_dataset_remotes *remotes, const char *const *paths,
                                   size_t n_paths, const struct ss_dataset_options *options,
                                   struct ss_dataset_found *use, ss_err *err)

@@ -170,6 +170,8 @@ static void say_counts(ss_dataset *dataset)
     dataset->n_repaired = 0;
 }
 
+/* Missing, empty, and only white space are three kinds: a run skips them all and counts
+ * each. */
 static ss_row_kind kind_of(const struct ss_format_record *record)
 {
     if (record->is_null) {
@@ -229,6 +231,8 @@ out:
     return status;
 }
 
+/* The template needs the values that are kept, and the repair comes last, since both may bring
+ * bytes that are no UTF-8. */
 static ss_status fill_row(ss_dataset *dataset, struct ss_format_record *record,
                           struct ss_row *row, ss_err *err)
 {
@@ -251,6 +255,7 @@ static ss_status fill_row(ss_dataset *dataset, struct ss_format_record *record,
     return SS_OK;
 }
 
+/* Ids count rows of all files from 0, also those that are left out. */
 static ss_status next_row(ss_dataset *dataset, struct ss_row *row, bool *has_row, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -378,6 +383,7 @@ static ss_status write_json(ss_dataset *dataset, ss_err *err)
     return status != SS_OK ? status : ss__buf_check(&dataset->json, err);
 }
 
+/* Rows that are left out take a number, but give no object. */
 ss_status ss_dataset_next_json(ss_dataset *dataset, struct ss_text *json, bool *has_row,
                                ss_err *err)
 {

@@ -4,6 +4,7 @@
 #include "format/format.h"
 #include "saescope_tools.h"
 
+/* limit 0 is none; `fn` ends the walk with a number other than 0, which is no error. */
 ss_status ss_dataset_each_json(const char *const *paths, size_t n_paths,
                                const struct ss_dataset_options *options, uint64_t limit,
                                int (*fn)(void *user, struct ss_text json), void *user,
@@ -25,6 +26,7 @@ out:
     return status;
 }
 
+/* Read as the rows of a dataset are. */
 static ss_status check_lines(const char *path, struct ss_progress_callback stop, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -43,6 +45,7 @@ out:
     return status;
 }
 
+/* Lines by their reader; anything else as one document, an array item by item. */
 ss_status ss_dataset_json_check_file(const char *path, struct ss_progress_callback stop,
                                      ss_err *err)
 {

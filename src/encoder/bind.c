@@ -26,6 +26,8 @@ static struct ss_encoder_binder_entry *find(const struct ss_encoder_binder *bind
                                     compare_entries);
 }
 
+/* Two stored names may mean one plain name ("bert.x" and "x"): which of them counts would be a
+ * guess. */
 ss_status ss_encoder_binder_init(struct ss_encoder_binder *binder,
                                  const struct ss_weights *weights, const char *const *prefixes,
                                  ss_err *err)
@@ -54,6 +56,8 @@ ss_status ss_encoder_binder_init(struct ss_encoder_binder *binder,
     return SS_OK;
 }
 
+/* A change to a tensor that is not there is an error, since the adapter was made for another
+ * model; those that the family passes over may be changed. */
 ss_status ss_encoder_binder_adapt(struct ss_encoder_binder *binder,
                                   const struct ss_encoder_adapter *adapter,
                                   bool (*ignores)(const char *name), ss_err *err)
@@ -161,6 +165,7 @@ out:
     return status;
 }
 
+/* Copied: vectors are small, and where they stand is the caller's. */
 ss_status ss_encoder_bind_vector(struct ss_encoder_binder *binder, const char *name, size_t n,
                                  float *out, ss_err *err)
 {
@@ -283,6 +288,7 @@ static ss_status refuse_unused(const struct ss_encoder_binder *binder, ss_err *e
     return SS_OK;
 }
 
+/* A stored tensor counts once, however often it was bound. */
 ss_status ss_encoder_binder_finish(const struct ss_encoder_binder *binder,
                                    bool (*ignores)(const char *name), const struct ss_log *log,
                                    uint64_t *n_parameters, ss_err *err)

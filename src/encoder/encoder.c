@@ -300,6 +300,8 @@ out:
     return status;
 }
 
+/* A default prompt is said, since the embedding of a text then depends on words that the user
+ * did not write. */
 static ss_status set_prompt(struct opening *o, ss_err *err)
 {
     ss_encoder *e = o->encoder;

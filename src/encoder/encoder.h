@@ -10,8 +10,8 @@
 /* Tokenise one text with the encoder's prompt and limit, appended to `tokens`.
  *
  * Purpose  the first half of embedding, for a thread that runs ahead of the forward pass
- * Errors   SS_E_DATA for a token that the model has no row for; SS_E_UNSUPPORTED where the tokenizer
- *          gives token types that the model would use; SS_E_NOMEM
+ * Errors   SS_E_DATA for a token that the model has no row for; SS_E_UNSUPPORTED where the
+ *          tokenizer gives token types that the model would use; SS_E_NOMEM
  * Threads  any, with a scratch and tokens of its own each */
 SS_MUST_USE ss_status ss_encoder_tokenize_text(const ss_encoder *encoder,
                                                struct ss_tokenizer_token_scratch *scratch,
@@ -24,8 +24,8 @@ SS_MUST_USE ss_status ss_encoder_tokenize_text(const ss_encoder *encoder,
  * Errors   SS_E_NOMEM; SS_E_STOPPED (work's callback); SS_E_IO where the weights file has
  *          changed under us
  * Threads  one call at a time with one `work`
- * Note     a batch larger than ss_encoder_batch_tokens is cut at whole texts; no result depends on it
- */
+ * Note     a batch larger than ss_encoder_batch_tokens is cut at whole texts; no result depends
+ *          on it */
 SS_MUST_USE ss_status ss_encoder_forward(const ss_encoder *encoder, ss_work *work,
                                          const struct ss_tokenizer_tokens *tokens, float *out,
                                          ss_err *err);

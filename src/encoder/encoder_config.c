@@ -53,6 +53,8 @@ out:
     return status;
 }
 
+/* `otherwise` is the default; 0 stands for that of the inner width, four times the width, where
+ * null means the default too. A key that is NULL is one the family does not have. */
 static ss_status read_sizes(const char *path, const struct ss__json *json,
                             struct ss_encoder_config *config, ss_err *err)
 {
@@ -93,6 +95,7 @@ static ss_status read_sizes(const char *path, const struct ss__json *json,
     return SS_OK;
 }
 
+/* A negative or huge epsilon would not fail but shift every normalisation. */
 static ss_status read_eps(const char *path, const struct ss__json *json,
                           struct ss_encoder_config *config, ss_err *err)
 {
@@ -139,6 +142,7 @@ out:
     return status;
 }
 
+/* The masked-token head uses the same activation unless the family says otherwise. */
 static ss_status read_activation(const char *path, const struct ss__json *json,
                                  struct ss_encoder_config *config, ss_err *err)
 {
@@ -157,6 +161,7 @@ out:
     return status;
 }
 
+/* Each of `keys` switches on something that is not computed here; false and absent are fine. */
 ss_status ss_encoder_config_refuse(const char *path, const struct ss__json *json,
                                    const struct ss_encoder_refused_key *keys, size_t n,
                                    ss_err *err)

@@ -419,8 +419,8 @@ bool ss_encoder_binder_has(const struct ss_encoder_binder *binder, const char *n
 /* A tensor of n_dims dimensions as ss_weights_view_f32 gives it, changed by the adapter.
  *
  * Ownership  *out is *owned (ss__free), or where *owned is NULL a view of the file
- * Errors     SS_E_DATA: no such tensor; SS_E_SHAPE: of another shape; SS_E_UNSUPPORTED: of a type that
- *            is not read
+ * Errors     SS_E_DATA: no such tensor; SS_E_SHAPE: of another shape; SS_E_UNSUPPORTED: of a
+ *            type that is not read
  * Threads    different names in different threads */
 SS_MUST_USE ss_status ss_encoder_bind_view(struct ss_encoder_binder *binder, const char *name,
                                            size_t n_dims, const uint64_t *shape,

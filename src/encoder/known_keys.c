@@ -19,6 +19,8 @@ bool ss_encoder_keys_have(struct ss_encoder_key_list list, const char *key)
     return false;
 }
 
+/* null, false, "", [] and {} switch nothing on: a key with such a value is as good as
+ * absent. */
 bool ss_encoder_json_is_empty(const struct ss__json *value)
 {
     const ss__json_tag tag = ss__json_tag_of(value);
@@ -27,6 +29,8 @@ bool ss_encoder_json_is_empty(const struct ss__json *value)
            (tag >= SS__JSON_IS_ARRAY && ss__json_count(value) == 0);
 }
 
+/* The first eight are named; a config with a hundred unknown keys still gives one readable
+ * line. */
 void ss_encoder_names_add(struct ss__buf *list, size_t *n, const char *name)
 {
     if (*n < N_NAMED) {

@@ -21,6 +21,7 @@ static void zero(const struct span *span, float *out)
     memset(out, 0, span->width * sizeof *out);
 }
 
+/* Returns how many tokens there are, as the float that the mean divides by. */
 static float sum(const struct span *span, float *out)
 {
     zero(span, out);
@@ -51,6 +52,7 @@ static void pool_max(const struct span *span, float *out)
     }
 }
 
+/* Like the reference, which clamps its sum of masks: of no tokens the mean is 0 and not NaN. */
 static void pool_mean(const struct span *span, float *out)
 {
     const float n = sum(span, out);
@@ -243,6 +245,7 @@ static void pool_one(void *context, size_t index, size_t worker)
     }
 }
 
+/* A text a job: no sum is split between threads, so the order of its terms is fixed. */
 void ss_encoder_pooling_run(const struct ss_encoder_pooling *pooling, ss_work *work,
                             const struct ss_encoder_batch *batch, size_t n_skipped,
                             size_t width, const float *hidden, float *out)

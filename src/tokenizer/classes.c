@@ -11,6 +11,7 @@
 
 /* ---- the classes ---- */
 
+/* The first ids as fairseq numbers them, in place of those of the SentencePiece file. */
 static const struct ss_tokenizer_first_piece xlm_roberta_pieces[] = {{.role = "bos_token"},
                                                                      {.role = "pad_token"},
                                                                      {.role = "eos_token"},
@@ -229,6 +230,7 @@ static size_t plain_length(const char *name)
     return n > 4 && strcmp(name + n - 4, "Fast") == 0 ? n - 4 : n;
 }
 
+/* Rows of names that end in "Fast" stand before those without, and so are found first. */
 static const struct ss_tokenizer_class *class_named(const char *name)
 {
     const size_t lengths[2] = {strlen(name), plain_length(name)};
@@ -241,6 +243,7 @@ static const struct ss_tokenizer_class *class_named(const char *name)
     return NULL;
 }
 
+/* Generic where the type is not in the table: tokenizer.json says everything then. */
 static const struct ss_tokenizer_class *class_of_model(const char *model_type)
 {
     for (size_t i = 0; model_type != NULL && i < sizeof models / sizeof models[0]; i++) {

@@ -32,6 +32,8 @@ static ss_status find_token(const struct adding *adding, const char *text, size_
     return SS_OK;
 }
 
+/* The rank is the place in the file: of two merges that are possible in a word the earlier one
+ * is made first (bpe_merge.c). */
 static ss_status add_merge(struct adding *adding, struct ss_text left, struct ss_text right,
                            ss_err *err)
 {
@@ -73,6 +75,7 @@ static ss_status add_line(struct adding *adding, const char *line, size_t n_byte
                      (struct ss_text){space + 1, n_bytes - n_left - 1}, err);
 }
 
+/* Newer files have pairs, which allow tokens with a space; older ones have lines. */
 static ss_status add_item(struct adding *adding, const struct ss__json *item, ss_err *err)
 {
     const struct ss__json *left = ss__json_at(item, 0), *right = ss__json_at(item, 1);
@@ -88,6 +91,7 @@ static ss_status add_item(struct adding *adding, const struct ss__json *item, ss
         (struct ss_text){ss__json_string(right), ss__json_string_bytes(right)}, err);
 }
 
+/* Empty where there is none, so that nobody has to ask for NULL. */
 static ss_status read_affix(struct ss_tokenizer_loading *loading, const struct ss__json *model,
                             const char *key, const char **affix, ss_err *err)
 {
@@ -177,6 +181,7 @@ static ss_status add_lines(struct adding *adding, const char *text, size_t n_byt
     return SS_OK;
 }
 
+/* vocab.json and merges.txt, as folders without tokenizer.json have them. */
 ss_status ss_tokenizer_load_bpe_files(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;

@@ -43,6 +43,7 @@ out:
     return status;
 }
 
+/* A word is looked up as a whole; one that is not there is the unknown token. */
 static ss_status read_wordlevel(struct ss_tokenizer_loading *loading,
                                 const struct ss__json *model, ss_err *err)
 {
@@ -112,6 +113,8 @@ static const struct {
     {&ss_tokenizer_unigram_model, ss_tokenizer_load_unigram},
 };
 
+/* A class with a model of its own does not read another kind's vocabulary: that would give ids,
+ * and wrong ones. */
 static ss_status read_model(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     const char *path = loading->tokenizer.path;
@@ -138,6 +141,7 @@ static ss_status read_model(struct ss_tokenizer_loading *loading, ss_err *err)
         name);
 }
 
+/* -1 is no unknown token: the models that need one say so where they read their settings. */
 ss_status ss_tokenizer_load_model(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     struct ss_tokenizer *self = loading->self;

@@ -101,6 +101,7 @@ static ss_status read_points(const struct reading *reading, const char *text,
     return SS_OK;
 }
 
+/* NFC is NFD and then composing; NFKC the same of NFKD (UAX #15). */
 static ss_status push_composed(const struct reading *reading, ss_err *err)
 {
     const bool more = ss_tokenizer_json_is_type(reading->object, "NFKC");
@@ -124,6 +125,7 @@ static ss_status push_strip(const struct reading *reading, ss_err *err)
     return SS_OK;
 }
 
+/* Nothing is put before an empty text (normalize.c). */
 static ss_status push_prepend(const struct reading *reading, ss_err *err)
 {
     struct ss_tokenizer_normal_step step = {.kind = SS_TOKENIZER_STEP_PREPEND};
@@ -133,6 +135,8 @@ static ss_status push_prepend(const struct reading *reading, ss_err *err)
     return ss_tokenizer_normalizer_push_step(&reading->self->normalizer, &step, err);
 }
 
+/* The one regular expression that is read, runs of two or more spaces, is that of models
+ * converted from SentencePiece. */
 static ss_status push_replace(const struct reading *reading, ss_err *err)
 {
     struct ss_tokenizer_normal_step step = {.kind = SS_TOKENIZER_STEP_REPLACE};
@@ -163,6 +167,8 @@ static ss_status push_map(struct ss_tokenizer *self, ss_err *err)
     return ss_tokenizer_normalizer_push_step(&self->normalizer, &step, err);
 }
 
+/* SentencePiece's map of characters in base64 (charsmap.c). The steps point to the tokenizer's
+ * only one. */
 static ss_status push_precompiled(const struct reading *reading, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -222,6 +228,7 @@ static ss_status push_simple(const struct reading *reading, ss_err *err)
                          ss_tokenizer_json_type(reading->object));
 }
 
+/* Sequences may hold sequences; the depth is bounded, since this recurses. */
 static ss_status push_normalizer(const struct reading *reading, unsigned depth, ss_err *err)
 {
     struct ss_tokenizer_bert_settings settings;
@@ -290,6 +297,8 @@ static const struct ss__json *find_precompiled(const struct ss__json *normalizer
     return NULL;
 }
 
+/* The map of tokenizer.json or, without that file, of the SentencePiece file, which was read
+ * with the model. */
 ss_status ss_tokenizer_load_charsmap(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     const struct ss__json *root = loading->tokenizer.root;

@@ -62,6 +62,8 @@ static ss_status set_replacement(const struct reading *reading, const char *text
     return SS_OK;
 }
 
+/* The names in the order of ss_tokenizer_behavior: what happens to a match, which is otherwise
+ * a word of its own. */
 static ss_status read_behavior(const struct reading *reading, const struct ss__json *object,
                                struct ss_tokenizer_splitter *splitter, ss_err *err)
 {
@@ -81,6 +83,8 @@ static ss_status read_behavior(const struct reading *reading, const struct ss__j
 
 /* ---- kinds ---- */
 
+/* GPT-2's pattern cuts the text; its bytes then become characters, which is left to whoever
+ * comes next (the head of this file). */
 static ss_status read_byte_level(const struct reading *reading, const struct ss__json *object,
                                  ss_err *err)
 {
@@ -135,6 +139,8 @@ static ss_status read_metaspace(const struct reading *reading, const struct ss__
     return SS_OK;
 }
 
+/* Regular expressions are not run: those of published tokenizers are known by their text, and
+ * each has a scanner of its own (split_patterns.c). */
 static ss_status read_split(const struct reading *reading, const struct ss__json *object,
                             ss_err *err)
 {
@@ -174,6 +180,7 @@ static ss_status add_splitter(const struct reading *reading, ss_tokenizer_find_f
     return SS_OK;
 }
 
+/* One word for each digit, or for each run of them. */
 static ss_status read_digits(const struct reading *reading, const struct ss__json *object,
                              ss_err *err)
 {
@@ -214,6 +221,7 @@ static ss_status read_white_space(const struct reading *reading, const struct ss
                         err);
 }
 
+/* What is found is kept: `inverted` makes the rest the match, which is removed. */
 static ss_status read_words(const struct reading *reading, const struct ss__json *object,
                             ss_err *err)
 {

@@ -60,6 +60,7 @@ static ss_status read_template_part(struct ss_tokenizer_loading *loading,
     return SS_OK;
 }
 
+/* What stands left of the text goes before it, the rest behind. */
 static ss_status read_template(struct ss_tokenizer_loading *loading,
                                const struct ss__json *object, ss_err *err)
 {

@@ -28,10 +28,10 @@ struct ss_tokenizer_options {
 
 /* Load the tokenizer of a model folder.
  *
- * folder   borrowed for the call, as are the options (NULL: defaults) out      gives
- * (ss_tokenizer_free); immutable, shared by all threads; NULL on error
- * Errors   SS_E_NOINPUT (no tokenizer files), SS_E_DATA, SS_E_UNSUPPORTED (a class, key or step by its
- *          name), SS_E_LIMIT, SS_E_NOMEM
+ * folder   borrowed for the call, as are the options (NULL: defaults)
+ * out      gives (ss_tokenizer_free); immutable, shared by all threads; NULL on error
+ * Errors   SS_E_NOINPUT (no tokenizer files), SS_E_DATA, SS_E_UNSUPPORTED (a class, key or step
+ *          by its name), SS_E_LIMIT, SS_E_NOMEM
  * Threads  any
  * Source   tests/unit/test_tokenizer_data.c, tests/oracle/test_tokenizer.py */
 SS_MUST_USE ss_status ss_tokenizer_load(const char *folder,

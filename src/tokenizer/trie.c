@@ -89,6 +89,7 @@ void ss_tokenizer_trie_release(struct ss_tokenizer_trie *trie)
     *trie = (struct ss_tokenizer_trie){0};
 }
 
+/* 0 where the text leaves the trie: the root is nobody's child. */
 uint32_t ss_tokenizer_trie_walk(const struct ss_tokenizer_trie *trie, const char *text,
                                 size_t n_bytes)
 {
@@ -102,6 +103,7 @@ uint32_t ss_tokenizer_trie_walk(const struct ss_tokenizer_trie *trie, const char
     return node;
 }
 
+/* The empty text ends at the root, which may have a value of its own. */
 int32_t ss_tokenizer_trie_find(const struct ss_tokenizer_trie *trie, const char *text,
                                size_t n_bytes)
 {

@@ -18,6 +18,7 @@ void ss_tokenizer_word_cache_release(struct ss_tokenizer_word_cache *cache)
     *cache = (struct ss_tokenizer_word_cache){0};
 }
 
+/* All bytes 0: no word has such a key and length, so nothing is found. */
 void ss_tokenizer_word_cache_clear(struct ss_tokenizer_word_cache *cache)
 {
     memset(cache->short_entries, 0,
@@ -91,6 +92,7 @@ static void insert_long(struct ss_tokenizer_word_cache *cache, const struct ss_t
     memcpy(entry->ids, ids, n_ids * sizeof *ids);
 }
 
+/* Words that fit neither table are tokenised each time: long ones are rare. */
 void ss_tokenizer_word_cache_add(struct ss_tokenizer_word_cache *cache,
                                  const struct ss_text *word, const int32_t *ids, size_t n_ids)
 {
