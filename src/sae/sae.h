@@ -73,8 +73,8 @@ struct ss_sae_batch {
  *
  * out      [N] rows of features, ascending in each, with activations above 0; written over, its
  *          memory is used again. On error it has no rows
- * Errors   those of ss_sae_encode; SS_E_UNSUPPORTED for a batch-top-k without a chosen rule, or one
- *          that is to be calibrated
+ * Errors   those of ss_sae_encode; SS_E_UNSUPPORTED for a batch-top-k without a chosen rule, or
+ *          one that is to be calibrated
  * Threads  one call per work; sae and activation are shared */
 SS_MUST_USE ss_status ss_sae_encode_batch(const ss_sae *sae,
                                           const struct ss_sae_activation *activation,
@@ -109,7 +109,8 @@ bool ss_sae_has_pre_activations(const ss_sae *sae);
 /* That number, h = u W + bias (sae_priv.h), of all features.
  *
  * x        [N, D] f32 row-major, borrowed; rows that the SAE has encoded, so that they are
- * finite out      [N, L] f32 row-major, written; the caller's
+ *          finite
+ * out      [N, L] f32 row-major, written; the caller's
  * Errors   SS_E_NOMEM, SS_E_STOPPED
  * Threads  one call per work at a time
  * Cost     2 N D L flop; dense, so for a few rows of interest only */
@@ -121,8 +122,8 @@ SS_MUST_USE ss_status ss_sae_pre_activations(const ss_sae *sae, ss_work *work, c
 /* A row is ambiguous if it could fire other features were its embedding off by a relative error
  * that is known. This is what such an error means for the features of an SAE, and scratch.
  *
- * error    |dx| / |x| of an embedding at most, as the table of kernels states it out      gives
- * (ss_sae_margins_free); borrows the SAE; NULL on error
+ * error    |dx| / |x| of an embedding at most, as the table of kernels states it
+ * out      gives (ss_sae_margins_free); borrows the SAE; NULL on error
  * Errors   SS_E_NOMEM
  * Threads  one call at a time per object, since it holds scratch */
 struct ss_sae_margins;
@@ -173,8 +174,9 @@ struct ss_sae_reconstruction {
 };
 /* The rows that an SAE makes of activations.
  *
- * x        [N, D] f32 row-major, borrowed: the embeddings, whose norms are put back a
- * [N] their activations, borrowed out      three buffers [N, D] of the caller's, written
+ * x        [N, D] f32 row-major, borrowed: the embeddings, whose norms are put back
+ * a        [N] their activations, borrowed
+ * out      three buffers [N, D] of the caller's, written
  * Errors   SS_E_UNSUPPORTED (a transcoder, no decoder, not all weights kept), SS_E_NOMEM
  * Threads  any */
 SS_MUST_USE ss_status ss_sae_reconstruct(const ss_sae *sae, const float *x,

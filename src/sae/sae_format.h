@@ -237,11 +237,10 @@ struct ss_sae_form {
  * trusted with the rest.
  *
  * sae      parameters.width, n_features and, for transcoders, width_out are known; owns what is
- * read,
- *          also on error (ss_sae_parts_release)
+ *          read, also on error (ss_sae_parts_release)
  * from     its weights are open
- * Errors   SS_E_DATA (a tensor is missing), SS_E_SHAPE, SS_E_NONFINITE, SS_E_UNSUPPORTED (a dtype),
- *          SS_E_NOMEM; all name the tensor */
+ * Errors   SS_E_DATA (a tensor is missing), SS_E_SHAPE, SS_E_NONFINITE, SS_E_UNSUPPORTED (a
+ *          dtype), SS_E_NOMEM; all name the tensor */
 SS_MUST_USE ss_status ss_sae_read_form(struct ss_sae_parts *sae,
                                        const struct ss_sae_checkpoint *from,
                                        const struct ss_sae_form *form, ss_err *err);

@@ -155,8 +155,8 @@ struct ss_sae {
  * encoder, and what the rule's kind reads: gains are made of log_gains. To be written in a
  * format (ss_sae_write) it needs keeps_all with encoder_rows, decoder and decoder_bias.
  *
- * parts    taken on success and failure: parameters and provenance are zeroed out      gives
- * (ss_sae_free); NULL on error
+ * parts    taken on success and failure: parameters and provenance are zeroed
+ * out      gives (ss_sae_free); NULL on error
  * Errors   SS_E_USAGE, SS_E_SHAPE for parts that do not belong together; SS_E_NOMEM
  * Threads  any
  * Source   tests/unit/test_sae_parts.c */

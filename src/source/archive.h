@@ -12,8 +12,9 @@ struct ss_source_archive;
 
 /* Open a local archive and list it; no content is read but a tar's headers.
  *
- * path     copied; the extension .zip tells a zip from a tar halt     nullable, borrowed for
- * the call out      gives (ss_source_archive_close); NULL on error
+ * path     copied; the extension .zip tells a zip from a tar
+ * halt     nullable, borrowed for the call
+ * out      gives (ss_source_archive_close); NULL on error
  * Errors   SS_E_NOINPUT, SS_E_IO, SS_E_STOPPED, SS_E_NOMEM; SS_E_DATA, SS_E_LIMIT and
  *          SS_E_UNSUPPORTED of the formats, with the offset
  * Threads  any; an open archive does not change and may be read by several */
