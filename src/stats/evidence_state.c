@@ -19,6 +19,7 @@
 
 #include "base/utf8.h"
 #include "stats/evidence_priv.h"
+#include "stats/state_bytes.h"
 
 static const char magic[8] = {'S', 'S', 'E', 'V', 'I', 'D', '0', '1'};
 
@@ -36,17 +37,14 @@ struct head {
 
 struct saving {
     const struct ss_stats_evidence *evidence;
-    ss_status (*write)(void *user, const void *data, size_t n_bytes, ss_err *err);
-    void *user;
+    struct ss_stats_sink sink;
     struct ss__buf array;
 };
 
 /* An array, filled up to 8 bytes, so that the next one can be read where it lies. */
 static ss_status put_bytes(struct saving *saving, const void *data, size_t n_bytes, ss_err *err)
 {
-    static const char zeros[8];
-    SS_RETURN_IF_ERROR(saving->write(saving->user, data, n_bytes, err));
-    return n_bytes % 8 == 0 ? SS_OK : saving->write(saving->user, zeros, 8 - n_bytes % 8, err);
+    return ss_stats_sink_put(&saving->sink, data, n_bytes, err);
 }
 
 static ss_status put_array(struct saving *saving, ss_err *err)
@@ -172,7 +170,7 @@ ss_status ss_stats_evidence_save(const struct ss_stats_evidence *evidence,
                                  void *user, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct saving saving = {.evidence = evidence, .write = write, .user = user};
+    struct saving saving = {.evidence = evidence, .sink = {write, user}};
     const struct head head = head_of(evidence);
     SS_TRY(put_bytes(&saving, magic, sizeof magic, err));
     SS_TRY(put_bytes(&saving, &head, sizeof head, err));
@@ -192,7 +190,7 @@ out:
 
 struct loading {
     const char *name;
-    const uint8_t *at, *end;
+    struct ss_stats_source source;
     struct head head;
     struct ss_stats_evidence *evidence;
     const uint8_t *columns[N_COLUMNS];
@@ -204,25 +202,14 @@ static ss_status fail_state(const struct loading *loading, const char *what, ss_
                          "%s: this is not the state of an analysis, or it is damaged", what);
 }
 
-/* The next array; NULL if it is not all there. */
 static const uint8_t *next_array(struct loading *loading, uint64_t n, size_t size)
 {
-    const uint8_t *array = loading->at;
-    const uint64_t n_left = (uint64_t)(loading->end - loading->at);
-    uint64_t n_bytes = 0;
-    if (!ss__mul_u64(n, size, &n_bytes) || n_bytes > n_left ||
-        n_left - n_bytes < (-n_bytes & 7)) {
-        return NULL;
-    }
-    loading->at += n_bytes + (-n_bytes & 7);
-    return array;
+    return ss_stats_source_next(&loading->source, n, size);
 }
 
 static uint64_t number_at(const uint8_t *array, size_t i, size_t size)
 {
-    uint64_t value = 0;
-    memcpy(&value, array + i * size, size);
-    return value;
+    return ss_stats_number_at(array, i, size);
 }
 
 static uint64_t text_number(const struct loading *loading, enum column column, size_t i)
@@ -251,7 +238,7 @@ static ss_status load_head(struct loading *loading, ss_err *err)
         .tells_embeddings = (head->flags & FLAG_EMBEDDINGS) != 0,
         .has_texts = (head->flags & FLAG_TEXTS) != 0,
     };
-    const uint64_t n_bytes = (uint64_t)(loading->end - loading->at);
+    const uint64_t n_bytes = (uint64_t)(loading->source.end - loading->source.at);
     bool fits = head->flags <= ALL_FLAGS && head->n_features <= n_bytes / 16 &&
                 head->n_texts <= n_bytes / 56 && head->width <= n_bytes / 4;
     for (size_t i = 0; i < SS_STATS_N_SAMPLES; i++) {
@@ -436,7 +423,8 @@ static ss_status check_whole(struct loading *loading, ss_err *err)
             return fail_state(loading, "the order of its lists", err);
         }
     }
-    return loading->at == loading->end ? SS_OK : fail_state(loading, "its end", err);
+    return loading->source.at == loading->source.end ? SS_OK
+                                                     : fail_state(loading, "its end", err);
 }
 
 static ss_status load_all(struct loading *loading, ss_err *err)
@@ -445,7 +433,7 @@ static ss_status load_all(struct loading *loading, ss_err *err)
     SS_RETURN_IF_ERROR(load_columns(loading, err));
     SS_RETURN_IF_ERROR(load_active(loading, err));
     /* Records come last, but lists hold texts: so texts are made first. */
-    const uint8_t *lists = loading->at;
+    const uint8_t *lists = loading->source.at;
     for (size_t kind = 0; kind < SS_STATS_N_GATHERED; kind++) {
         const uint64_t n = loading->head.n_places[kind];
         const int n_parts = kind == SS_STATS_SAMPLE_TOP ? N_PARTS : PLACE_ROW;
@@ -460,12 +448,12 @@ static ss_status load_all(struct loading *loading, ss_err *err)
     for (size_t i = 0; i < loading->head.n_texts; i++) {
         SS_RETURN_IF_ERROR(load_text(loading, i, err));
     }
-    const uint8_t *end = loading->at;
-    loading->at = lists;
+    const uint8_t *end = loading->source.at;
+    loading->source.at = lists;
     for (size_t kind = 0; kind < SS_STATS_N_GATHERED; kind++) {
         SS_RETURN_IF_ERROR(load_lists(loading, (ss_stats_sample_kind)kind, err));
     }
-    loading->at = end;
+    loading->source.at = end;
     SS_RETURN_IF_ERROR(load_pools(loading, err));
     return check_whole(loading, err);
 }
@@ -474,7 +462,7 @@ ss_status ss_stats_evidence_load(const void *data, size_t n_bytes, const char *n
                                  struct ss_stats_evidence **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct loading loading = {.name = name, .at = data, .end = (const uint8_t *)data + n_bytes};
+    struct loading loading = {.name = name, .source = {data, (const uint8_t *)data + n_bytes}};
     *out = NULL;
     SS_TRY(load_all(&loading, err));
     SS_TRY(ss_stats_evidence_finish(loading.evidence, err));

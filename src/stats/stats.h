@@ -41,6 +41,14 @@ float ss_stats_fires_rate_pct(const struct ss_stats_fires *fires, size_t feature
 /* Mean activation over the rows where the feature fires; 0 if none. */
 double ss_stats_fires_mean(const struct ss_stats_fires *fires, size_t feature);
 void ss_stats_fires_release(struct ss_stats_fires *fires);
+/* Save in the form of docs/formats.md, the same bytes for equal counts; load into fires that were
+ * not set before. The bytes are not trusted. Errors: those of `write`; SS_E_DATA, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_stats_fires_save(const struct ss_stats_fires *fires,
+                                          ss_status (*write)(void *user, const void *data,
+                                                             size_t n_bytes, ss_err *err),
+                                          void *user, ss_err *err);
+SS_MUST_USE ss_status ss_stats_fires_load(struct ss_stats_fires *fires, const void *data,
+                                          size_t n_bytes, const char *name, ss_err *err);
 
 /* Wilson score interval of n_fires out of n_rows at 95 %, as fractions; [0, 1] of no rows. */
 void ss_stats_wilson(uint64_t n_fires, uint64_t n_rows, double *low, double *high);
@@ -77,6 +85,15 @@ void ss_stats_top_finish(struct ss_stats_top *top);
 /* The text of that rank, 0 the largest activation, after ss_stats_top_finish; borrowed until
  * the next change. */
 struct ss_top_text ss_stats_top_at(const struct ss_stats_top *top, size_t feature, size_t rank);
+/* Save lists that are finished in the form of docs/formats.md, the same bytes for equal lists;
+ * load them back, finished. The bytes are not trusted. Errors: those of `write`; SS_E_DATA,
+ * SS_E_USAGE, SS_E_LIMIT, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_stats_top_save(const struct ss_stats_top *top,
+                                        ss_status (*write)(void *user, const void *data,
+                                                           size_t n_bytes, ss_err *err),
+                                        void *user, ss_err *err);
+SS_MUST_USE ss_status ss_stats_top_load(const void *data, size_t n_bytes, const char *name,
+                                        struct ss_stats_top **out, ss_err *err);
 uint64_t ss_stats_top_text_bytes(const struct ss_stats_top *top); /* kept now */
 void ss_stats_top_free(struct ss_stats_top *top);
 

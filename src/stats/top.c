@@ -7,24 +7,7 @@
 #include <math.h>
 
 #include "base/mem.h"
-#include "stats/stats.h"
-#include "stats/texts.h"
-
-struct entry {
-    uint64_t row;
-    float activation;
-    uint32_t text;
-    uint32_t note; /* SS_STATS_TEXT_NONE where rows have none */
-};
-
-struct ss_stats_top {
-    size_t n_features, k;
-    bool keep_duplicates;
-    struct entry *entries; /* [n_features, k] */
-    uint32_t *n_entries;   /* [n_features] */
-    float *thresholds;     /* [n_features] activations below it cannot enter */
-    struct ss_stats_texts texts, notes;
-};
+#include "stats/top_priv.h"
 
 ss_status ss_stats_top_new(size_t n_features, size_t k, bool keep_duplicates,
                            struct ss_stats_top **out, ss_err *err)
@@ -58,29 +41,23 @@ out:
     return status;
 }
 
-/* Of equal activations the later row ranks below. */
-static bool ranks_below(const struct entry *a, const struct entry *b)
+static void swap(struct ss_stats_top_entry *a, struct ss_stats_top_entry *b)
 {
-    return a->activation < b->activation || (a->activation == b->activation && a->row > b->row);
-}
-
-static void swap(struct entry *a, struct entry *b)
-{
-    const struct entry kept = *a;
+    const struct ss_stats_top_entry kept = *a;
     *a = *b;
     *b = kept;
 }
 
 /* Restore the heap below entry i, which may rank too high. */
-static void sift_down(struct entry *heap, size_t n, size_t i)
+static void sift_down(struct ss_stats_top_entry *heap, size_t n, size_t i)
 {
     for (;;) {
         const size_t left = 2 * i + 1;
         size_t least = i;
-        if (left < n && ranks_below(&heap[left], &heap[least])) {
+        if (left < n && ss_stats_top_ranks_below(&heap[left], &heap[least])) {
             least = left;
         }
-        if (left + 1 < n && ranks_below(&heap[left + 1], &heap[least])) {
+        if (left + 1 < n && ss_stats_top_ranks_below(&heap[left + 1], &heap[least])) {
             least = left + 1;
         }
         if (least == i) {
@@ -92,16 +69,16 @@ static void sift_down(struct entry *heap, size_t n, size_t i)
 }
 
 /* Restore the heap above entry i, which may rank too low. */
-static void sift_up(struct entry *heap, size_t i)
+static void sift_up(struct ss_stats_top_entry *heap, size_t i)
 {
-    while (i > 0 && ranks_below(&heap[i], &heap[(i - 1) / 2])) {
+    while (i > 0 && ss_stats_top_ranks_below(&heap[i], &heap[(i - 1) / 2])) {
         swap(&heap[i], &heap[(i - 1) / 2]);
         i = (i - 1) / 2;
     }
 }
 
 /* Texts are interned, so equal ones have equal ids; k is small. */
-static size_t find_text(const struct entry *heap, size_t n, uint32_t text)
+static size_t find_text(const struct ss_stats_top_entry *heap, size_t n, uint32_t text)
 {
     size_t i = 0;
     while (i < n && heap[i].text != text) {
@@ -110,14 +87,14 @@ static size_t find_text(const struct entry *heap, size_t n, uint32_t text)
     return i;
 }
 
-static void retain_note(struct ss_stats_top *top, const struct entry *entry)
+static void retain_note(struct ss_stats_top *top, const struct ss_stats_top_entry *entry)
 {
     if (entry->note != SS_STATS_TEXT_NONE) {
         ss_stats_texts_retain(&top->notes, entry->note);
     }
 }
 
-static void release_note(struct ss_stats_top *top, const struct entry *entry)
+static void release_note(struct ss_stats_top *top, const struct ss_stats_top_entry *entry)
 {
     if (entry->note != SS_STATS_TEXT_NONE) {
         ss_stats_texts_unref(&top->notes, entry->note);
@@ -125,13 +102,13 @@ static void release_note(struct ss_stats_top *top, const struct entry *entry)
 }
 
 /* Put an entry into a feature's list if it belongs there; the list then refers to its text. */
-static void insert(struct ss_stats_top *top, size_t feature, struct entry entry)
+static void insert(struct ss_stats_top *top, size_t feature, struct ss_stats_top_entry entry)
 {
-    struct entry *heap = top->entries + feature * top->k;
+    struct ss_stats_top_entry *heap = top->entries + feature * top->k;
     uint32_t *n = &top->n_entries[feature];
     const size_t same = top->keep_duplicates ? *n : find_text(heap, *n, entry.text);
     if (same < *n) {
-        if (ranks_below(&heap[same], &entry)) {
+        if (ss_stats_top_ranks_below(&heap[same], &entry)) {
             retain_note(top, &entry);
             release_note(top, &heap[same]);
             heap[same] = entry;
@@ -142,7 +119,7 @@ static void insert(struct ss_stats_top *top, size_t feature, struct entry entry)
         retain_note(top, &entry);
         heap[*n] = entry;
         sift_up(heap, (*n)++);
-    } else if (ranks_below(&heap[0], &entry)) {
+    } else if (ss_stats_top_ranks_below(&heap[0], &entry)) {
         ss_stats_texts_retain(&top->texts, entry.text);
         ss_stats_texts_unref(&top->texts, heap[0].text);
         retain_note(top, &entry);
@@ -162,9 +139,9 @@ static bool may_enter(const struct ss_stats_top *top, size_t feature, float acti
     if (activation < top->thresholds[feature]) {
         return false;
     }
-    const struct entry entry = {.row = row, .activation = activation};
+    const struct ss_stats_top_entry entry = {.row = row, .activation = activation};
     return top->n_entries[feature] < top->k ||
-           ranks_below(&top->entries[feature * top->k], &entry);
+           ss_stats_top_ranks_below(&top->entries[feature * top->k], &entry);
 }
 
 /* A row's text is interned when the first list may take it, and let go of at the end of the
@@ -189,7 +166,7 @@ ss_status ss_stats_top_add(struct ss_stats_top *top, const struct ss_sparse *row
                         ss_stats_texts_intern(&top->notes, texts->notes[r], &note, err));
                 }
             }
-            insert(top, feature, (struct entry){row, activation, text, note});
+            insert(top, feature, (struct ss_stats_top_entry){row, activation, text, note});
         }
         if (text != SS_STATS_TEXT_NONE) {
             ss_stats_texts_unref(&top->texts, text);
@@ -213,7 +190,7 @@ ss_status ss_stats_top_merge(struct ss_stats_top *top, const struct ss_stats_top
     }
     for (size_t f = 0; f < later->n_features; f++) {
         for (size_t i = 0; i < later->n_entries[f]; i++) {
-            struct entry entry = later->entries[f * later->k + i];
+            struct ss_stats_top_entry entry = later->entries[f * later->k + i];
             if (!may_enter(top, f, entry.activation, entry.row)) {
                 continue;
             }
@@ -237,7 +214,7 @@ size_t ss_stats_top_n(const struct ss_stats_top *top, size_t feature)
 }
 
 /* Heap sort into descending order, then reversed. */
-static void sort_list(struct entry *heap, size_t n)
+static void sort_list(struct ss_stats_top_entry *heap, size_t n)
 {
     for (size_t left = n; left > 1; left--) {
         swap(&heap[0], &heap[left - 1]);
@@ -258,7 +235,7 @@ void ss_stats_top_finish(struct ss_stats_top *top)
 struct ss_top_text ss_stats_top_at(const struct ss_stats_top *top, size_t feature, size_t rank)
 {
     const size_t index = top->n_entries[feature] - 1 - rank;
-    const struct entry *entry = &top->entries[feature * top->k + index];
+    const struct ss_stats_top_entry *entry = &top->entries[feature * top->k + index];
     return (struct ss_top_text){.struct_size = sizeof(struct ss_top_text),
                                 .activation = entry->activation,
                                 .row = entry->row,
