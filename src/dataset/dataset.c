@@ -313,6 +313,7 @@ void ss_dataset_close(ss_dataset *dataset)
     ss__buf_release(&dataset->absence);
     ss__list_release(dataset->keep, dataset->n_keep);
     ss__free(dataset->file_bytes);
+    ss__free(dataset->share.begins);
     ss__free(dataset->kept_as);
     ss__free(dataset->values);
     ss_format_bad_rows_release(&dataset->bad_rows);

@@ -76,6 +76,21 @@ bool ss_dataset_file_facts(const ss_dataset *dataset, size_t index,
 bool ss_dataset_archive_facts(const ss_dataset *dataset, size_t index,
                               struct ss__file_facts *facts, bool *is_complete);
 
+/* ---- parts ---- */
+
+enum { SS_DATASET_MAX_PARTS = 1000000 };
+
+/* Give only the rows of one of n parts of about the same size (part from 1 on), before the first
+ * row is read. Every row is in one part, of which each is the same for everybody who names the
+ * same files; rows keep the number that they have in their file. Errors: SS_E_USAGE (no such
+ * part; rows that cannot be cut), those of opening a file. */
+SS_MUST_USE ss_status ss_dataset_take_part(ss_dataset *dataset, uint64_t part, uint64_t n_parts,
+                                           ss_err *err);
+/* Whether the part has the begin of a file: of each file one part has it, and reads the file. */
+bool ss_dataset_share_begins(const ss_dataset *dataset, size_t file);
+/* Rows of any kind in a file, of other parts too, once it was read to its end; else false. */
+bool ss_dataset_file_rows(const ss_dataset *dataset, size_t file, uint64_t *n_rows);
+
 /* Make a read that waits for a pipe, and all later ones, end with SS_E_STOPPED. Threads: any,
  * also while another one reads. */
 void ss_dataset_interrupt(ss_dataset *dataset);

@@ -4,8 +4,7 @@
 #include "base/mem.h"
 #include "dataset/dataset_state_priv.h"
 
-/* 0: not known. */
-static uint64_t bytes_of(const ss_dataset *dataset, size_t index)
+uint64_t ss_dataset_stored_bytes(const ss_dataset *dataset, size_t index)
 {
     struct stat facts;
     if (dataset->files[index].stream.state != NULL) {
@@ -25,7 +24,7 @@ ss_status ss_dataset_count_bytes(ss_dataset *dataset, ss_err *err)
     const size_t n = dataset->use.paths.n;
     SS_ALLOC_OR_RETURN(dataset->file_bytes, n);
     for (size_t i = 0; i < n; i++) {
-        dataset->file_bytes[i] = bytes_of(dataset, i);
+        dataset->file_bytes[i] = ss_dataset_stored_bytes(dataset, i);
         if (dataset->file_bytes[i] == 0 ||
             !ss__add_u64(dataset->n_bytes, dataset->file_bytes[i], &dataset->n_bytes)) {
             ss__free(dataset->file_bytes);

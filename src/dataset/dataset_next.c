@@ -16,13 +16,14 @@ static ss_status refuse_bare_rows(ss_dataset *dataset, ss_err *err)
     return SS_OK;
 }
 
-/* Open the next files until one has columns, and so perhaps rows, or none is left. */
 ss_status ss_dataset_start_file(ss_dataset *dataset, ss_err *err)
 {
     for (; dataset->current < dataset->use.paths.n; dataset->current++) {
-        if (dataset->files[dataset->current].is_empty) {
+        if (dataset->files[dataset->current].is_empty ||
+            !ss_dataset_share_has_file(dataset, dataset->current)) {
             continue;
         }
+        dataset->file_row = 0;
         SS_RETURN_IF_ERROR(ss_dataset_open_file(dataset, err));
         if (dataset->files[dataset->current].is_empty) { /* seen when it was reached */
             ss_dataset_close_file(dataset);

@@ -53,7 +53,9 @@ static ss_status next_of_file(ss_dataset *dataset, struct ss_format_record *reco
     }
     if (may_leave_out(dataset, record->fault)) {
         *has_row = true;
-        return note_bad_row(dataset, record->fault, err);
+        return ss_dataset_share_has_row(dataset, dataset->file_row)
+                   ? note_bad_row(dataset, record->fault, err)
+                   : SS_OK;
     }
     if (err != NULL) {
         *err = dataset->bad;
@@ -76,6 +78,27 @@ static ss_status explain(const ss_dataset *dataset, ss_status status, ss_err *er
     return SS_E_IO;
 }
 
+/* Behind the last row of a file: on to the next one. */
+static ss_status end_file(ss_dataset *dataset, ss_err *err)
+{
+    SS_RETURN_IF_ERROR(ss_dataset_check_end(dataset, err));
+    SS_RETURN_IF_ERROR(ss_dataset_check_seen(dataset, err));
+    dataset->files[dataset->current].is_complete = true;
+    dataset->files[dataset->current].n_rows = dataset->file_row;
+    ss_dataset_close_file(dataset);
+    dataset->current++;
+    return ss_dataset_start_file(dataset, err);
+}
+
+/* Whether the row that was stepped to is to be given; it is counted. */
+static bool count_row(ss_dataset *dataset)
+{
+    const bool is_given = ss_dataset_share_has_row(dataset, dataset->file_row);
+    dataset->file_row++;
+    dataset->next_id += !is_given;
+    return is_given;
+}
+
 /* Step to the next row of whichever file has one. */
 static ss_status step(ss_dataset *dataset, struct ss_format_record *record, bool *has_row,
                       ss_err *err)
@@ -85,18 +108,19 @@ static ss_status step(ss_dataset *dataset, struct ss_format_record *record, bool
     if (dataset->has_failed) {
         return ss__fail(err, SS_E_DATA, "the rows ended with an error before");
     }
-    SS_TRY(ss_source_halt_check(&dataset->halt, dataset->source.name, err));
-    while (!*has_row && dataset->current < dataset->use.paths.n) {
-        SS_TRY(next_of_file(dataset, record, has_row, err));
-        if (!*has_row) {
-            SS_TRY(ss_dataset_check_end(dataset, err));
-            SS_TRY(ss_dataset_check_seen(dataset, err));
-            dataset->files[dataset->current].is_complete = true;
-            ss_dataset_close_file(dataset);
-            dataset->current++;
-            SS_TRY(ss_dataset_start_file(dataset, err));
+    do {
+        SS_TRY(ss_source_halt_check(&dataset->halt, dataset->source.name, err));
+        if (dataset->current == dataset->use.paths.n) {
+            break;
         }
-    }
+        *record = (struct ss_format_record){0};
+        SS_TRY(next_of_file(dataset, record, has_row, err));
+        if (*has_row) {
+            *has_row = count_row(dataset);
+        } else {
+            SS_TRY(end_file(dataset, err));
+        }
+    } while (!*has_row);
 out:
     if (status != SS_OK) {
         status = explain(dataset, status, err);
@@ -285,14 +309,10 @@ static ss_status next_row(ss_dataset *dataset, struct ss_row *row, bool *has_row
         row->fault = ss_format_fault_name(record.fault);
         row->problem = dataset->bad.message;
     }
-    if (dataset->current != dataset->numbered_file || dataset->next_id == 0) {
-        dataset->numbered_file = dataset->current;
-        dataset->first_of_file = dataset->next_id;
-    }
     row->id = dataset->next_id++;
     row->file = dataset->use.paths.items[dataset->current];
     row->file_index = dataset->current;
-    row->file_row = row->id - dataset->first_of_file;
+    row->file_row = dataset->file_row - 1;
 out:
     if (status != SS_OK) {
         *has_row = false;

@@ -21,6 +21,13 @@ struct ss_dataset_file {
     struct ss__file_facts facts; /* of a regular file, when it was opened to be read */
     bool is_regular;
     bool is_complete; /* read to its end */
+    uint64_t n_rows;  /* then: of any kind */
+};
+
+/* Which rows are given (dataset_share.c). */
+struct ss_dataset_share {
+    uint64_t part, n_parts; /* from 0 on; of 0: all rows are */
+    uint64_t *begins;       /* [use.paths.n + 1] of the files, on the line that is cut */
 };
 
 /* What rows are: a text and what is carried along, only that, or whole as JSON. */
@@ -74,8 +81,8 @@ struct ss_dataset {
     char *text_column; /* NULL until chosen */
     uint64_t n_rows;   /* 0: not known */
     uint64_t next_id;
-    size_t numbered_file;   /* the file that the last row is of */
-    uint64_t first_of_file; /* id of its first row */
+    uint64_t file_row; /* of the next row, in the current file */
+    struct ss_dataset_share share;
     uint64_t n_repaired;
 
     uint64_t *file_bytes; /* [use.paths.n] as stored; NULL where one is not known */
@@ -123,6 +130,15 @@ void ss_dataset_close_file(ss_dataset *dataset);
 
 /* Add up the files, before the first is read. Errors: SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_dataset_count_bytes(ss_dataset *dataset, ss_err *err);
+
+/* Of a file as it is stored; 0: not known. */
+uint64_t ss_dataset_stored_bytes(const ss_dataset *dataset, size_t index);
+
+/* ---- the rows of a part (dataset_share.c) ---- */
+
+/* Whether it has rows of a file; whether a row of the current file is one of them. */
+bool ss_dataset_share_has_file(const ss_dataset *dataset, size_t file);
+bool ss_dataset_share_has_row(const ss_dataset *dataset, uint64_t row);
 
 /* ---- its columns (dataset_column.c) ---- */
 
