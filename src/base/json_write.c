@@ -276,3 +276,25 @@ void ss__put_value(struct ss__json_writer *writer, const char *key,
     begin_item(writer, key);
     ss__json_add_value(&writer->buf, value, writer->style == SS__JSON_COMPACT);
 }
+
+void ss__put_tree(struct ss__json_writer *writer, const char *key, const struct ss__json *value)
+{
+    const char *name = NULL;
+    const struct ss__json *item = NULL;
+    size_t i = 0;
+    if (ss__json_is_array(value)) {
+        ss__put_open(writer, key, '[');
+        SS_JSON_EACH (value, i, item) {
+            ss__put_tree(writer, NULL, item);
+        }
+        ss__put_close(writer, ']');
+    } else if (ss__json_is_object(value)) {
+        ss__put_open(writer, key, '{');
+        SS_JSON_EACH_MEMBER (value, name, item) {
+            ss__put_tree(writer, name, item);
+        }
+        ss__put_close(writer, '}');
+    } else {
+        ss__put_value(writer, key, value);
+    }
+}

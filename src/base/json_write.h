@@ -51,5 +51,8 @@ void ss__put_bool(struct ss__json_writer *writer, const char *key, bool value);
 void ss__put_null(struct ss__json_writer *writer, const char *key);
 void ss__put_value(struct ss__json_writer *writer, const char *key,
                    const struct ss__json *value);
+/* The same in the writer's style: an item a line where it is indented. */
+void ss__put_tree(struct ss__json_writer *writer, const char *key,
+                  const struct ss__json *value);
 
 #endif

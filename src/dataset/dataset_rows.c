@@ -32,12 +32,17 @@ static void complete(const ss_dataset *dataset, ss_format_fault fault, ss_err *e
     }
 }
 
-/* A row that is left out keeps its number, so that ids are those of the files. */
-static ss_status note_bad_row(ss_dataset *dataset, ss_format_fault fault, ss_err *err)
+/* The row by its number in the file. */
+static ss_status note_bad_row(ss_dataset *dataset, ss_format_fault fault, uint64_t row_of_file,
+                              ss_err *err)
 {
     complete(dataset, SS_FORMAT_FAULT_NONE, &dataset->bad);
     const struct ss_format_bad_row row = {dataset->use.paths.items[dataset->current],
-                                          dataset->next_id, fault, dataset->bad.message};
+                                          dataset->next_id,
+                                          fault,
+                                          dataset->bad.message,
+                                          dataset->current,
+                                          row_of_file};
     return ss_format_bad_rows_add(&dataset->bad_rows, &row, err);
 }
 
@@ -54,7 +59,7 @@ static ss_status next_of_file(ss_dataset *dataset, struct ss_format_record *reco
     if (may_leave_out(dataset, record->fault)) {
         *has_row = true;
         return ss_dataset_share_has_row(dataset, dataset->file_row)
-                   ? note_bad_row(dataset, record->fault, err)
+                   ? note_bad_row(dataset, record->fault, dataset->file_row, err)
                    : SS_OK;
     }
     if (err != NULL) {
@@ -153,7 +158,7 @@ static ss_status check_decoded(ss_dataset *dataset, struct ss_format_record *rec
                       dataset->next_id, rows->encoding);
     if (may_leave_out(dataset, SS_FORMAT_FAULT_ENCODING)) {
         record->fault = SS_FORMAT_FAULT_ENCODING;
-        return note_bad_row(dataset, record->fault, err);
+        return note_bad_row(dataset, record->fault, dataset->file_row - 1, err);
     }
     if (err != NULL) {
         *err = dataset->bad;

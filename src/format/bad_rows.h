@@ -12,6 +12,8 @@ struct ss_format_bad_row {
     uint64_t row; /* 0-based, over the whole dataset */
     ss_format_fault fault;
     const char *problem; /* the message */
+    size_t file_index;   /* in the order of the dataset */
+    uint64_t file_row;   /* 0-based, in that file */
 };
 enum { SS_FORMAT_MAX_BAD_ROWS = 10000 };
 

@@ -115,22 +115,6 @@ ss_status ss_run_evidence_start(struct ss_run_evidence_gathered *gathered,
     return ss_stats_evidence_new(&chosen, &gathered->evidence, err);
 }
 
-/* Note where the files of a batch begin. */
-static ss_status note_files(struct ss_run_evidence_gathered *gathered,
-                            const struct ss_run_batch *batch, ss_err *err)
-{
-    for (size_t i = 0; i < batch->n_rows; i++) {
-        const struct ss_stats_position *at = &batch->positions[i];
-        if (at->file >= gathered->n_files) {
-            SS_GROW_OR_RETURN(gathered->first_rows, gathered->files_capacity,
-                              (size_t)at->file + 1);
-            gathered->n_files = (size_t)at->file + 1;
-        }
-        gathered->first_rows[at->file] = batch->row_ids[i] - at->row;
-    }
-    return SS_OK;
-}
-
 ss_status ss_run_evidence_take(struct ss_run_evidence_gathered *gathered,
                                const struct ss_run_pass_rows *rows, ss_err *err)
 {
@@ -146,26 +130,14 @@ ss_status ss_run_evidence_take(struct ss_run_evidence_gathered *gathered,
         .positions = batch->positions,
         .numbers = batch->row_ids,
     };
-    SS_RETURN_IF_ERROR(note_files(gathered, batch, err));
     SS_RETURN_IF_ERROR(ss_stats_magnitudes_add(&gathered->magnitudes, rows->rows, err));
     return ss_stats_evidence_add(gathered->evidence, &taken, err);
-}
-
-ss_status ss_run_evidence_finish(struct ss_run_evidence_gathered *gathered,
-                                 const struct ss_run_pass *pass, ss_err *err)
-{
-    if (gathered->kind != SS_EVIDENCE_NONE) {
-        SS_RETURN_IF_ERROR(ss_stats_evidence_finish(gathered->evidence, err));
-        SS_RETURN_IF_ERROR(ss_run_evidence_find_misses(gathered, pass, err));
-    }
-    return SS_OK;
 }
 
 void ss_run_evidence_abort(struct ss_run_evidence_gathered *gathered)
 {
     ss_stats_evidence_free(gathered->evidence);
     ss_stats_magnitudes_release(&gathered->magnitudes);
-    ss__free(gathered->first_rows);
     ss__free(gathered->misses);
     ss__free(gathered->n_misses);
     *gathered = (struct ss_run_evidence_gathered){.kind = SS_EVIDENCE_NONE};

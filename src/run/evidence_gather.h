@@ -13,8 +13,6 @@ struct ss_run_evidence_gathered {
     ss_evidence kind; /* as the sizes came out; SS_EVIDENCE_NONE: nothing is gathered */
     struct ss_stats_evidence *evidence;
     struct ss_stats_magnitudes magnitudes;
-    uint64_t *first_rows; /* [n_files] of the files that had rows: over the whole dataset */
-    size_t n_files, files_capacity;
     struct ss_stats_sample *misses; /* found after the pass: [F, k of both halves], each with
                                        its pre-activation; NULL: there are none */
     uint32_t *n_misses;             /* [F, 2] */
@@ -29,22 +27,20 @@ SS_MUST_USE ss_status ss_run_evidence_start(struct ss_run_evidence_gathered *gat
 /* Take the rows of a batch. Errors: SS_E_IO, SS_E_LIMIT, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_run_evidence_take(struct ss_run_evidence_gathered *gathered,
                                            const struct ss_run_pass_rows *rows, ss_err *err);
-/* After the pass, whose SAE and threads are still there: bring it into order and find the
- * misses. */
-SS_MUST_USE ss_status ss_run_evidence_finish(struct ss_run_evidence_gathered *gathered,
-                                             const struct ss_run_pass *pass, ss_err *err);
 /* The place of a miss of a half, best first. */
 struct ss_stats_sample *ss_run_evidence_miss(const struct ss_run_evidence_gathered *gathered,
                                              size_t feature, int half, size_t rank);
-/* Find them (evidence_misses.c). Errors: SS_E_IO, SS_E_STOPPED, SS_E_NOMEM. */
+/* Find them in what is in order, with the SAE and the threads of the pass (evidence_misses.c);
+ * nothing happens where no evidence is gathered. Errors: SS_E_IO, SS_E_STOPPED, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_run_evidence_find_misses(struct ss_run_evidence_gathered *gathered,
                                                   const struct ss_run_pass *pass, ss_err *err);
 void ss_run_evidence_abort(struct ss_run_evidence_gathered *gathered);
 
-/* Its files, by the names of results.h. `dataset` is nullable: names of files. */
+/* Its files, by the names of results.h. */
+struct ss_run_facts;
 struct ss_run_evidence_files {
     const struct ss_run_evidence_gathered *gathered;
-    const ss_dataset *dataset;
+    const struct ss_run_facts *facts; /* whose rows are numbered: names of files */
     struct ss__asking *asking;
 };
 SS_MUST_USE ss_status ss_run_evidence_texts_write(const struct ss_run_evidence_files *files,

@@ -172,6 +172,9 @@ ss_status ss_run_evidence_find_misses(struct ss_run_evidence_gathered *gathered,
                                       const struct ss_run_pass *pass, ss_err *err)
 {
     ss_status status = SS_OK;
+    if (gathered->kind == SS_EVIDENCE_NONE) {
+        return SS_OK;
+    }
     const struct ss_stats_evidence_options *options =
         ss_stats_evidence_options(gathered->evidence);
     struct finding finding = {.gathered = gathered,

@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "run/evidence_files.h"
 #include "run/evidence_gather.h"
+#include "run/facts.h"
 #include "run/npy.h"
 #include "run/results.h"
 
@@ -122,11 +123,6 @@ static ss_status put_string(struct table *table, size_t column, const struct ss_
                : ss_arrow_output_add(table->output, column, string->data, string->n_bytes, err);
 }
 
-static const char *file_name(const struct ss_dataset_info *dataset, uint32_t file)
-{
-    return file < dataset->n_files ? dataset->files[file] : "";
-}
-
 /* A path may hold any bytes; what is no UTF-8 is shown as U+FFFD, as in run.json. */
 static ss_status put_file(struct table *table, const char *file, ss_err *err)
 {
@@ -166,20 +162,16 @@ ss_status ss_run_evidence_texts_write(const struct ss_run_evidence_files *files,
     ss_status status = SS_OK;
     const struct ss_run_evidence_gathered *gathered = files->gathered;
     const bool has_texts = ss_stats_evidence_options(gathered->evidence)->has_texts;
-    struct ss_dataset_info dataset = {.struct_size = sizeof dataset};
     struct table table = {.out = SS__OUT_CLOSED};
     struct ss__buf memory = {0};
-    if (files->dataset != NULL) {
-        ss_dataset_describe(files->dataset, &dataset);
-    }
     SS_TRY(table_open(path, gathered, ss_run_text_columns, SS_RUN_N_TEXT_COLUMNS, &table, err));
     for (size_t i = 0; i < ss_stats_evidence_n_texts(gathered->evidence); i++) {
         struct ss_stats_evidence_text text;
         SS_TRY(ss__check_stop(files->asking, err));
         SS_TRY(ss_stats_evidence_text(gathered->evidence, i, &memory, &text, err));
-        const uint64_t position = gathered->first_rows[text.position.file] + text.position.row;
-        SS_TRY(put_text(&table, &text, file_name(&dataset, text.position.file), has_texts,
-                        (int64_t)position, err));
+        const struct ss_stats_position at = text.position;
+        SS_TRY(put_text(&table, &text, ss_run_facts_file(files->facts, at.file), has_texts,
+                        (int64_t)ss_run_facts_row(files->facts, at.file, at.row), err));
     }
     SS_TRY(table_commit(&table, err));
 out:

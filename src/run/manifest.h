@@ -2,8 +2,8 @@
 #ifndef SS_RUN_MANIFEST_H
 #define SS_RUN_MANIFEST_H
 
-#include "run/evidence_gather.h"
-#include "run/pipeline.h"
+#include "run/facts.h"
+#include "run/inputs_json.h"
 #include "run/results.h"
 #include "sae/sae.h"
 
@@ -12,16 +12,11 @@ enum { SS_RUN_MANIFEST_SCHEMA = 1 };
 struct ss_run_manifest {
     const ss_encoder *encoder; /* NULL with options->embeddings */
     const ss_sae *sae;
-    const ss_dataset *dataset; /* nullable with them */
     const struct ss_analyze_options *options;
     const struct ss_run *run;
-    const struct ss_run_pipeline_done *done;
-    struct ss_sae_counts sae_counts;
-    double error_margin, largest_error; /* of embeddings; see struct ss_run_reembed */
+    const struct ss_run_facts *facts; /* whose warnings may still grow */
     size_t n_threads, batch_tokens;
     const struct ss_run_evidence_gathered *evidence; /* NULL: there is none */
-    const char *const *warnings;                     /* [n_warnings] */
-    const size_t *n_warnings;                        /* which grows while files are looked at */
     struct ss_log log;                               /* for warnings */
     struct ss__asking *asking;
     const char *folder; /* where the other files lie, to be hashed */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/output.h"
-#include "dataset/dataset.h"
+#include "run/facts.h"
 #include "run/results.h"
 
 /* In quotes where it has to be. */
@@ -22,16 +22,18 @@ static void add_field(struct ss__buf *buf, const char *text)
     ss__buf_add_byte(buf, '"');
 }
 
-ss_status ss_run_skipped_csv_write(const ss_dataset *dataset, const char *path, ss_err *err)
+ss_status ss_run_skipped_csv_write(const struct ss_run_facts *facts, const char *path,
+                                   ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__buf buf = {0};
-    struct ss_format_bad_row row;
     ss__buf_add_text(&buf, "file,row,reason,problem\n");
-    for (size_t i = 0; ss_dataset_bad_row(dataset, i, &row); i++) {
-        add_field(&buf, row.file);
-        ss__buf_printf(&buf, ",%" PRIu64 ",%s,", row.row, ss_format_fault_name(row.fault));
-        add_field(&buf, row.problem);
+    for (size_t i = 0; i < facts->n_bad; i++) {
+        const struct ss_run_bad_row *row = &facts->bad[i];
+        add_field(&buf, ss_run_facts_file(facts, row->file));
+        ss__buf_printf(&buf, ",%" PRIu64 ",%s,", ss_run_facts_row(facts, row->file, row->row),
+                       ss_format_fault_name(row->fault));
+        add_field(&buf, row->problem);
         ss__buf_add_byte(&buf, '\n');
     }
     SS_TRY(ss__buf_check(&buf, err));

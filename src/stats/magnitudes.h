@@ -62,4 +62,14 @@ SS_MUST_USE ss_status ss_stats_magnitudes_load(struct ss_stats_magnitudes *magni
                                                ss_err *err);
 void ss_stats_magnitude_bins_release(struct ss_stats_magnitude_bins *bins);
 
+/* The same as bytes, in the form of docs/formats.md, which are not trusted when they are loaded.
+ * Errors: those of `write`; SS_E_DATA, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_stats_magnitudes_save_bytes(
+    const struct ss_stats_magnitudes *magnitudes,
+    ss_status (*write)(void *user, const void *data, size_t n_bytes, ss_err *err), void *user,
+    ss_err *err);
+SS_MUST_USE ss_status ss_stats_magnitudes_load_bytes(struct ss_stats_magnitudes *magnitudes,
+                                                     const void *data, size_t n_bytes,
+                                                     const char *name, ss_err *err);
+
 #endif

@@ -79,6 +79,7 @@ SS_MUST_USE ss_status ss_stats_top_add(struct ss_stats_top *top, const struct ss
 /* Errors: SS_E_SHAPE (other sizes), SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_stats_top_merge(struct ss_stats_top *top,
                                          const struct ss_stats_top *later, ss_err *err);
+size_t ss_stats_top_n_features(const struct ss_stats_top *top);
 size_t ss_stats_top_n(const struct ss_stats_top *top, size_t feature);
 /* Bring the lists into final order; more rows may be added afterwards. */
 void ss_stats_top_finish(struct ss_stats_top *top);

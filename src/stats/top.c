@@ -208,6 +208,11 @@ ss_status ss_stats_top_merge(struct ss_stats_top *top, const struct ss_stats_top
     return SS_OK;
 }
 
+size_t ss_stats_top_n_features(const struct ss_stats_top *top)
+{
+    return top->n_features;
+}
+
 size_t ss_stats_top_n(const struct ss_stats_top *top, size_t feature)
 {
     return top->n_entries[feature];

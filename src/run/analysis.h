@@ -1,0 +1,48 @@
+/* An analysis under way: rows are gathered into a state (analyze.c, or states that are there,
+ * merge.c), and the folder is written from the state (finish.c). */
+#ifndef SS_RUN_ANALYSIS_H
+#define SS_RUN_ANALYSIS_H
+
+#include "run/folder.h"
+#include "run/state.h"
+
+enum { SS_RUN_MAX_WARNINGS = 100, SS_RUN_MAX_FILES_WRITTEN = 64 };
+
+/* Passes sentences on and keeps them for the manifest. */
+struct ss_run_recorder {
+    struct ss_log log; /* the user's */
+    struct ss_run_facts *facts;
+};
+void ss_run_recorder_note(void *user, ss_level level, const char *sentence);
+
+/* A zeroed struct is valid to release, but for evidence.kind. */
+struct ss_run_analysis {
+    const ss_encoder *encoder; /* NULL with options->embeddings */
+    const ss_sae *sae;
+    ss_dataset *dataset; /* NULL with them, and where states are merged */
+    const struct ss_analyze_options *options;
+    struct ss_run_pass pass;
+    struct ss_run_state state;
+    struct ss_run_recorder recorder;
+    struct ss_run_folder folder;
+    size_t top_k;
+    unsigned steps; /* bits */
+    bool is_written;
+    const char *files[SS_RUN_MAX_FILES_WRITTEN]; /* of the folder */
+};
+
+/* Names of all files that a run's folder may have, the one that makes it complete last. */
+const char *const *ss_run_analysis_files(const char *names[SS_RUN_MAX_FILES_WRITTEN]);
+
+/* What the dataset says of itself, into the facts, once rows were read. Errors: those of hashing
+ * its files, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_run_take_facts(struct ss_run_analysis *analysis, ss_err *err);
+
+/* The run in memory and, where a folder was opened, its files and steps. The reducers are in
+ * order; threads of the pass are given up. Gives *out. Errors: SS_E_DATA (no row was of use),
+ * those of writing and of the steps. */
+SS_MUST_USE ss_status ss_run_analysis_finish(struct ss_run_analysis *analysis, ss_run **out,
+                                             ss_err *err);
+void ss_run_analysis_release(struct ss_run_analysis *analysis);
+
+#endif
