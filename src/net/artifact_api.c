@@ -133,6 +133,8 @@ static ss_status refuse_without_key(const struct ss_net_artifact_store *store, s
 
 /* ---- request ---- */
 
+/* With the key once the store has asked for one (turn_to_key), and to the store's own URL
+ * alone. */
 static ss_status send(struct ss_net_artifact_store *store, const char *body,
                       struct ss_net_response *response, ss_err *err)
 {
@@ -302,6 +304,7 @@ static ss_status copy_text(const struct ss_net_artifact_store *store, struct ss_
     return *out == NULL ? ss__fail_nomem(err, "a response") : SS_OK;
 }
 
+/* Old servers do not give a state. */
 static ss_status check_state(const char *label, struct ss__json *artifact, ss_err *err)
 {
     const char *state = ss__json_string(ss_net_artifact_json_at(artifact, "state"));
@@ -369,6 +372,7 @@ out:
     return status;
 }
 
+/* An artifact that is not there without a key is asked for with it. */
 ss_status ss_net_artifact_resolve(struct ss_net_artifact_store *store,
                                   const struct ss_net_artifact_name *name,
                                   struct ss_net_artifact_info *out, ss_err *err)

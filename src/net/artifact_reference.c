@@ -17,6 +17,7 @@ static bool begins_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
+/* Small letters, as the Python client writes them; -1 for what is none. */
 static int hex_value(char c)
 {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
@@ -43,6 +44,8 @@ out:
     return status;
 }
 
+/* The other artifact may have been replaced since: its file must have the digest that this
+ * manifest has. Depth is bounded, for references may lead in a circle. */
 static ss_status follow_to_artifact(struct ss_net_artifact_job *fetch,
                                     const struct ss_net_artifact_entry *entry, const char *to,
                                     size_t depth, ss_err *err)
@@ -128,6 +131,8 @@ out:
     return status;
 }
 
+/* The tag is asked for before the content, which is large. No key goes along: the URL is
+ * anybody's. */
 static ss_status follow_to_page(struct ss_net_artifact_job *fetch,
                                 const struct ss_net_artifact_entry *entry, const char *to,
                                 ss_err *err)

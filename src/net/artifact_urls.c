@@ -18,6 +18,7 @@ static bool is_secure(const char *url)
 static const char manifest_query[] =
     "query Manifest($id: ID!) { artifact(id: $id) { currentManifest { file { directUrl } } } }";
 
+/* The store may give a location relative to its own URL. From https none leads to http. */
 static ss_status join(const struct ss_net_artifact *artifact, const char *location, char **url,
                       ss_err *err)
 {
@@ -45,6 +46,7 @@ static ss_status join(const struct ss_net_artifact *artifact, const char *locati
     return SS_OK;
 }
 
+/* Asked anew for each try, since the URL is good for a while only. */
 static ss_status locate_manifest(void *user, char **url, char **authorization, ss_err *err)
 {
     struct ss_net_artifact *artifact = user;
@@ -230,6 +232,7 @@ out:
     return status;
 }
 
+/* Where the store understands no listing, every file has the store's own URL. */
 static ss_status ask_signed_urls(struct ss_net_artifact *artifact, ss_err *err)
 {
     bool understood = false;
@@ -286,6 +289,7 @@ out:
     return status;
 }
 
+/* `again`: the URL that was given before has expired. */
 ss_status ss_net_artifact_file_url(struct ss_net_artifact *artifact,
                                    const struct ss_net_artifact_entry *entry, bool again,
                                    char **url, char **authorization, ss_err *err)

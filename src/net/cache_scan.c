@@ -41,6 +41,8 @@ static const char *blob_of_link(struct ss_net_cached_repo *repo, const char *pat
     return is_blob ? ss__arena_strndup(&repo->arena, name, strlen(name)) : "";
 }
 
+/* The Python client ends the names of partial files in ".incomplete", this one in a suffix of
+ * its own. */
 static ss_net_cached_kind kind_of(ss_net_cached_kind kind, const char *name)
 {
     const bool is_partial =
@@ -48,6 +50,8 @@ static ss_net_cached_kind kind_of(ss_net_cached_kind kind, const char *name)
     return kind == SS_NET_CACHED_BLOB && is_partial ? SS_NET_CACHED_PARTIAL : kind;
 }
 
+/* A link has no bytes of its own: its content counts once, as a blob. One that cannot be
+ * followed for lack of permission is not called dangling. */
 static ss_status add_file(struct ss_net_cached_repo *repo, ss_net_cached_kind kind,
                           const char *path, const char *below, const struct stat *facts,
                           ss_err *err)
@@ -111,7 +115,8 @@ out:
     return status;
 }
 
-/* Read one repository folder. A zeroed struct is valid to release. */
+/* Read one repository folder. Parts that are links to folders are noted and not entered: what
+ * is removed must lie in this cache. A zeroed struct is valid to release. */
 static ss_status read_repo(const char *cache, const char *folder,
                            struct ss_net_cached_repo *out, ss_err *err)
 {
@@ -155,6 +160,7 @@ static void release_repo(struct ss_net_cached_repo *repo)
     *repo = (struct ss_net_cached_repo){0};
 }
 
+/* One repository at a time is in memory; `each` may change it, and it is freed afterwards. */
 ss_status ss_net_cache_each(const char *cache_dir,
                             ss_status (*each)(void *user, struct ss_net_cached_repo *repo,
                                               ss_err *err),

@@ -144,6 +144,8 @@ out:
 
 /* ---- its content ---- */
 
+/* Before anything is asked for. Another program may take the room meanwhile, which is then an
+ * error of writing. */
 static ss_status check_disk_space(const struct download *download, ss_err *err)
 {
     struct statvfs disk;
@@ -163,6 +165,7 @@ static ss_status check_disk_space(const struct download *download, ss_err *err)
         download->name, (unsigned long long)missing, (unsigned long long)free_bytes);
 }
 
+/* Ten times a second and at the end, whatever the size of the pieces that arrive. */
 static ss_status report_progress(struct download *download, bool is_end, ss_err *err)
 {
     const double now = ss_net_now();
@@ -203,6 +206,7 @@ static ss_status take(void *user, const void *data, size_t n_bytes, bool *enough
     return status;
 }
 
+/* Size first: where both are wrong it says more plainly what happened. */
 static ss_status check_content(struct download *download, ss_err *err)
 {
     const struct ss_net_download *options = download->options;
@@ -224,6 +228,8 @@ static ss_status check_content(struct download *download, ss_err *err)
     return SS_OK;
 }
 
+/* Nothing is asked for where all bytes are there: the call before ended between the last byte
+ * and the rename. */
 static ss_status download_remainder(struct ss_net_remote *remote, struct download *download,
                                     ss_err *err)
 {

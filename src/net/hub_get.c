@@ -119,6 +119,8 @@ out:
     return status;
 }
 
+/* A file that is here needs no download, but the name is noted to mean this commit, for the
+ * next call without the hub. */
 static ss_status get_found(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                            const struct ss_net_hub_file *file, char **out, ss_err *err)
 {
@@ -138,6 +140,8 @@ out:
     return status;
 }
 
+/* *was_seen once the hub has said something of the file: a failure after that is no reason to
+ * take an old copy. */
 static ss_status ask_and_get(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                              ss_net_hub_need need, char **out,
                              char commit[SS_NET_HUB_COMMIT_BYTES], bool *was_seen, ss_err *err)
@@ -187,11 +191,14 @@ static bool has_copy(const struct ss_net_hub *hub, const struct ss_net_hub_name 
     return is_there;
 }
 
+/* Also for a repository that is gone or closed by now: what was fetched before stays
+ * readable. */
 static bool may_fall_back(ss_status status)
 {
     return status == SS_E_NETWORK || status == SS_E_NOINPUT;
 }
 
+/* The error that the hub gave, before the cache was looked at. */
 static ss_status fail_after_retry(const ss_err *why, ss_err *err)
 {
     if (err != NULL) {
@@ -246,6 +253,9 @@ static ss_status get_offline(struct ss_net_hub *hub, const struct ss_net_hub_nam
                     why->message, hub->cache);
 }
 
+/* Files of a commit never change, so what the cache knows of one is final and nothing is sent.
+ * A branch is asked for, once only where a copy could stand in; and a hub that could not be
+ * reached is not asked again by this client. */
 ss_status ss_net_hub_get(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                          ss_net_hub_need need, char **out, char *commit, ss_err *err)
 {
@@ -301,6 +311,8 @@ struct asked {
     char etag[SS_NET_HUB_ETAG_BYTES];
 };
 
+/* Called again when a signed URL has expired: the content has to be that of the first time, by
+ * its etag. */
 static ss_status locate(void *user, char **url, char **authorization, ss_err *err)
 {
     struct asked *asked = user;
@@ -320,6 +332,8 @@ out:
     return status;
 }
 
+/* The revision becomes the commit, so that a later request is for the same file though the
+ * branch has moved on. */
 ss_status ss_net_hub_remote(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                             bool needs_ranges, struct ss_net_remote **out, char *commit,
                             ss_err *err)

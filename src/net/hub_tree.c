@@ -47,6 +47,8 @@ static int by_path(const void *a, const void *b)
                   ((const struct ss_net_hub_entry *)b)->path);
 }
 
+/* A branch or tag is asked for once, so that all pages are of one commit; a commit is its
+ * own. */
 static ss_status find_commit(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                              char commit[SS_NET_HUB_COMMIT_BYTES], ss_err *err)
 {
@@ -100,6 +102,8 @@ static ss_status add_page(struct ss_net_hub_tree *tree, const char *file,
     return SS_OK;
 }
 
+/* Each page names the URL of the next. Their number is bounded, since such a URL could lead
+ * back. */
 static ss_status list_pages(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                             struct ss_net_hub_tree *tree, ss_err *err)
 {
@@ -177,6 +181,7 @@ out:
     return status;
 }
 
+/* A snapshot holds what somebody asked for, which need not be the whole repository. */
 static ss_status list_cached(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                              struct ss_net_hub_tree *tree, bool *found, ss_err *err)
 {
@@ -200,6 +205,8 @@ out:
     return status;
 }
 
+/* Only where the hub cannot be reached: what it says is not there is not listed from old
+ * copies. */
 ss_status ss_net_hub_list(struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                           struct ss_net_hub_tree *out, ss_err *err)
 {

@@ -76,6 +76,7 @@ const char *ss_net_header(const struct ss_net_response *response, const char *na
     return NULL;
 }
 
+/* Anything but digits is as good as no header. */
 uint64_t ss_net_content_length(const struct ss_net_response *response)
 {
     const char *text = ss_net_header(response, "Content-Length");
@@ -83,6 +84,7 @@ uint64_t ss_net_content_length(const struct ss_net_response *response)
     return text != NULL && ss__parse_u64(text, strlen(text), &n) ? n : SS_NOWHERE;
 }
 
+/* "bytes FIRST-LAST/TOTAL", or with "*" for a total that is not known (RFC 9110, §14.4). */
 bool ss_net_content_range(const struct ss_net_response *response, uint64_t *first,
                           uint64_t *last, uint64_t *total)
 {
@@ -105,12 +107,14 @@ bool ss_net_content_range(const struct ss_net_response *response, uint64_t *firs
 
 /* ---- error responses ---- */
 
+/* Faults that pass by themselves: too slow, too many, and a server or gateway that is busy. */
 bool ss_net_code_is_retryable(long code)
 {
     return code == 408 || code == 429 || code == 500 || code == 502 || code == 503 ||
            code == 504;
 }
 
+/* Codes whose meaning says what to do; the rest are told by their class. */
 static const struct {
     long code;
     ss_status status;
