@@ -35,6 +35,7 @@ static struct ss__arena_block *add_block(struct ss__arena *arena, size_t n_bytes
     return block;
 }
 
+/* Rounded up, so that every piece suits a pointer, a double or 16 bytes of SIMD. */
 void *ss__arena_alloc(struct ss__arena *arena, size_t n_bytes)
 {
     struct ss__arena_block *block = arena->blocks;

@@ -39,6 +39,7 @@ static bool decode_group(const char *text, bool is_last, unsigned *word, size_t 
     return (*word & (n_padding == 2 ? 0xFFFFU : n_padding == 1 ? 0xFFU : 0)) == 0;
 }
 
+/* White space is none of the characters: a text with line breaks is refused. */
 bool ss__base64_decode(const char *text, size_t n_bytes, uint8_t *out, size_t capacity,
                        size_t *n_out)
 {

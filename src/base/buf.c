@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 
+/* Room behind the content; nothing counts as written until the caller adds to n_bytes. */
 void *ss__buf_reserve(struct ss__buf *buf, size_t n_bytes)
 {
     size_t needed = 0;
@@ -40,6 +41,7 @@ void ss__buf_add_byte(struct ss__buf *buf, char byte)
     ss__buf_add(buf, &byte, 1);
 }
 
+/* Twice over the arguments: for the length, and then in place. */
 void ss__buf_printf(struct ss__buf *buf, const char *format, ...)
 {
     va_list arguments, again;
@@ -71,6 +73,7 @@ bool ss__buf_begin_item(struct ss__buf *list, size_t i, size_t n)
     return true;
 }
 
+/* The 0 byte is behind the content and not counted, so more can be appended over it. */
 const char *ss__buf_text(struct ss__buf *buf)
 {
     char *end = ss__buf_reserve(buf, 1);

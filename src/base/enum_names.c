@@ -7,6 +7,7 @@
 
 #include "saescope.h"
 
+/* A value from a newer header, or one that is not set, is no index into a table. */
 const char *ss__name_of(const char *const *names, size_t n, size_t value, const char *otherwise)
 {
     return value < n && names[value] != NULL ? names[value] : otherwise;

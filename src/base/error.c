@@ -55,6 +55,7 @@ unsigned ss_version_number(void)
     return SS_VERSION_NUMBER;
 }
 
+/* Field by field, since ss_err is 1.7 KiB of texts of which one byte each matters. */
 static void err_reset(ss_err *err, ss_status code)
 {
     err->code = code;
@@ -157,6 +158,7 @@ void ss__err_about(ss_err *err, const char *item)
     }
 }
 
+/* The appended text may name an option, which then counts if none stood before it. */
 void ss__err_append(ss_err *err, const char *text)
 {
     if (err != NULL) {
@@ -178,6 +180,7 @@ void ss__err_in_file(ss_err *err, const char *file)
     memcpy(err->message, message, sizeof message);
 }
 
+/* In a buffer of fixed size, as errors are: saying something takes no memory. */
 void ss__log(const struct ss_log *log, ss_level level, const char *format, ...)
 {
     char message[1024];

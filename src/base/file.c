@@ -17,6 +17,7 @@
 
 /* ---- paths ---- */
 
+/* Pipes, sockets and devices are "other": they can be read once and have no size. */
 static ss__path_kind kind_of(const struct stat *facts)
 {
     if (S_ISREG(facts->st_mode)) {
@@ -36,6 +37,8 @@ ss__path_kind ss__path_stat(const char *path)
     return kind_of(&facts);
 }
 
+/* Without memory of its own, so that looking cannot fail; a path that is too long for the
+ * system names nothing. */
 ss__path_kind ss__path_look_in(const char *folder, const char *name)
 {
     char path[PATH_MAX];
@@ -105,6 +108,7 @@ char *ss__path_join(const char *folder, const char *name)
     return path.data;
 }
 
+/* The last part, slashes at its end included, as people write folders. */
 const char *ss__path_name(const char *path)
 {
     size_t end = strlen(path);
@@ -146,6 +150,8 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Sorted by bytes: the order of a folder is that of the file system, and results may not depend
+ * on it. */
 ss_status ss__list_folder(const char *path, char ***names, size_t *n, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -227,6 +233,8 @@ static ss_status read_all(int descriptor, const char *path, size_t max_bytes,
     }
 }
 
+/* Pointers of git-lfs are text files that stand for what was not fetched: they are refused
+ * here, once for all readers. */
 ss_status ss__file_read(const char *path, size_t max_bytes, struct ss__buf *buf, ss_err *err)
 {
     struct ss__file_facts facts;

@@ -21,6 +21,7 @@ ss_status ss__spool_open(struct ss__spool *spool, ss_err *err)
     return status;
 }
 
+/* What was gathered goes to the file; the buffer keeps its memory. */
 static ss_status flush(struct ss__spool *spool, ss_err *err)
 {
     const ss_status status =
@@ -39,6 +40,7 @@ ss_status ss__spool_add(struct ss__spool *spool, const void *data, size_t n_byte
     return SS_OK;
 }
 
+/* From here on nothing is added: the buffer becomes that of reading. */
 ss_status ss__spool_rewind(struct ss__spool *spool, ss_err *err)
 {
     if (!spool->is_reading) {
@@ -71,6 +73,7 @@ static ss_status refill(struct ss__spool *spool, ss_err *err)
     return SS_OK;
 }
 
+/* Callers know how much there is, so an early end is a fault of the file and not of theirs. */
 ss_status ss__spool_read(struct ss__spool *spool, void *out, size_t n_bytes, ss_err *err)
 {
     for (char *to = out; n_bytes > 0;) {

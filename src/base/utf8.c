@@ -68,6 +68,7 @@ size_t ss__utf8_decode(const char *data, size_t n, uint32_t *code_point)
     return length;
 }
 
+/* Of code points that the callers know to be none of the surrogates and at most U+10FFFF. */
 size_t ss__utf8_encode(uint32_t code_point, char out[4])
 {
     if (code_point < 0x80) {
@@ -154,6 +155,7 @@ bool ss__is_white_space(uint32_t code_point)
     }
 }
 
+/* An invalid byte is no white space. */
 bool ss__utf8_is_blank(const char *data, size_t n)
 {
     for (size_t at = 0; at < n;) {

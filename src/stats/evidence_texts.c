@@ -37,6 +37,7 @@ struct ss_stats_key ss_stats_key_of(uint64_t seed, struct ss_text text, uint64_t
     return key;
 }
 
+/* By half, then key: the order in which texts are saved. */
 int ss_stats_held_compare(const struct ss_stats_held *a, const struct ss_stats_held *b)
 {
     const int half_a = ss_stats_key_half(a->key), half_b = ss_stats_key_half(b->key);
@@ -46,6 +47,7 @@ int ss_stats_held_compare(const struct ss_stats_held *a, const struct ss_stats_h
                             : (a->variant > b->variant) - (a->variant < b->variant);
 }
 
+/* The handle is the descriptor + 1, so that a zeroed struct has none. */
 ss_status ss_stats_held_open(struct ss_stats_held_texts *texts, size_t width, ss_err *err)
 {
     int descriptor = -1;
@@ -115,6 +117,7 @@ static ss_status grow_buckets(struct ss_stats_held_texts *texts, ss_err *err)
     return SS_OK;
 }
 
+/* Ids are 32 bits, of which one stands for none. */
 static ss_status take_slot(struct ss_stats_held_texts *texts, uint32_t *slot, ss_err *err)
 {
     if (texts->n_held >= texts->n_buckets) {
@@ -159,6 +162,7 @@ static ss_status flush(struct ss_stats_held_texts *texts, ss_err *err)
     return status;
 }
 
+/* Its place is known before it is written: n_file counts what is pending, too. */
 static ss_status put_record(struct ss_stats_held_texts *texts, struct ss_stats_held *held,
                             const struct ss_stats_arrival *text, ss_err *err)
 {
@@ -202,6 +206,8 @@ ss_status ss_stats_held_add(struct ss_stats_held_texts *texts,
     return SS_OK;
 }
 
+/* The earliest row speaks for a text, whatever order rows come in, so that its position and
+ * kept columns depend on no order. The old record stays in the file until it is compacted. */
 ss_status ss_stats_held_count(struct ss_stats_held_texts *texts, uint32_t slot,
                               const struct ss_stats_arrival *text, uint64_t count, ss_err *err)
 {
@@ -279,6 +285,8 @@ ss_status ss_stats_held_read(const struct ss_stats_held_texts *texts, uint32_t s
     return SS_OK;
 }
 
+/* Where less than half of the file is live, and not for a few megabytes: each record is then
+ * copied once for each time that the file doubles. */
 ss_status ss_stats_held_compact(struct ss_stats_held_texts *texts, ss_err *err)
 {
     ss_status status = SS_OK;

@@ -26,7 +26,9 @@ void ss_stats_magnitudes_release(struct ss_stats_magnitudes *magnitudes)
     *magnitudes = (struct ss_stats_magnitudes){0};
 }
 
-/* The octave of an exponent, made if it was not seen before. NULL when memory ran out. */
+/* The octave of an exponent, made if it was not seen before. NULL when memory ran out. A
+ * feature uses few octaves, so the search goes through them; they stay sorted, as files have
+ * them. */
 static struct ss_stats_octave *octave_of(struct ss_stats_magnitude_list *list,
                                          uint32_t exponent)
 {
@@ -117,6 +119,7 @@ static size_t list_bins(const struct ss_stats_magnitude_list *list, uint32_t *bi
     return n;
 }
 
+/* Two passes, one to count: offsets, bins and counts as evidence.safetensors has them. */
 ss_status ss_stats_magnitudes_save(const struct ss_stats_magnitudes *magnitudes,
                                    struct ss_stats_magnitude_bins *out, ss_err *err)
 {
@@ -143,6 +146,8 @@ void ss_stats_magnitude_bins_release(struct ss_stats_magnitude_bins *bins)
     *bins = (struct ss_stats_magnitude_bins){0};
 }
 
+/* Of what a file says: offsets rise, bins of a feature rise, and none is empty. Offsets are
+ * first checked on their own, since the second loop reads by them. */
 bool ss_stats_magnitude_bins_check(const struct ss_stats_magnitude_bins *bins)
 {
     bool fits = bins->offsets[0] == 0;

@@ -9,6 +9,7 @@
 
 #define UNITS (1 / SS_STATS_PRODUCT_UNIT)
 
+/* UINT64_MAX where it has no number, which no limit of memory allows. */
 uint64_t ss_stats_pairs_triangle_bytes(size_t n_features)
 {
     const uint64_t n = n_features;
@@ -71,6 +72,8 @@ static uint64_t product_of(float a, float b)
     return units < 0x1p63 ? (uint64_t)(int64_t)units : UINT64_MAX;
 }
 
+/* Saturates: a sum beyond 2^64 units stays the largest, and adding in another order gives the
+ * same. */
 static void add_up(uint64_t *sum, uint64_t term)
 {
     *sum = *sum > UINT64_MAX - term ? UINT64_MAX : *sum + term;
@@ -91,6 +94,8 @@ static void add_to_triangle(struct ss_stats_pairs *pairs, const uint32_t *featur
     }
 }
 
+/* One key for a pair, smaller feature first, as the triangle has it: sorting by it brings equal
+ * pairs together. */
 static ss_status add_to_runs(struct ss_stats_pairs *pairs, const uint32_t *features,
                              const float *values, size_t n, uint8_t half, ss_err *err)
 {
@@ -198,6 +203,8 @@ static bool has_count(const struct ss_stats_cell *cell)
     return cell->counts[0] > 0 || cell->counts[1] > 0;
 }
 
+/* Pairs that never fired together are none: the triangle has a cell for them, runs have no
+ * entry. */
 ss_status ss_stats_pairs_finish(struct ss_stats_pairs *pairs, ss_err *err)
 {
     if (pairs->triangle == NULL) {

@@ -9,6 +9,7 @@
 
 enum { MIN_BUCKETS = 64 };
 
+/* Chains hold ids + 1, so that 0 ends them and a zeroed table is empty. */
 static uint32_t *bucket_of(const struct ss_stats_texts *texts, uint64_t hash)
 {
     return &texts->buckets[hash & (texts->n_buckets - 1)];
@@ -21,6 +22,7 @@ static void link_slot(struct ss_stats_texts *texts, uint32_t id)
     *bucket = id + 1;
 }
 
+/* The slot is in the chain: whoever asks holds the last reference. */
 static void unlink_slot(struct ss_stats_texts *texts, uint32_t id)
 {
     uint32_t *link = bucket_of(texts, texts->slots[id].hash);
@@ -50,6 +52,7 @@ static ss_status grow_buckets(struct ss_stats_texts *texts, ss_err *err)
     return SS_OK;
 }
 
+/* Hash and length first: texts are compared only where they are nearly surely equal. */
 static uint32_t find(const struct ss_stats_texts *texts, struct ss_text text, uint64_t hash)
 {
     if (texts->n_buckets == 0) {
@@ -85,6 +88,7 @@ static ss_status allocate_slot(struct ss_stats_texts *texts, uint32_t *id, ss_er
     return SS_OK;
 }
 
+/* The table grows before the text is copied, so that a failure leaves it as it was. */
 ss_status ss_stats_texts_intern(struct ss_stats_texts *texts, struct ss_text text, uint32_t *id,
                                 ss_err *err)
 {
@@ -120,6 +124,7 @@ void ss_stats_texts_retain(struct ss_stats_texts *texts, uint32_t id)
     texts->slots[id].n_refs++;
 }
 
+/* Lists change all the time: the slot of a text that no list holds is the next one's. */
 void ss_stats_texts_unref(struct ss_stats_texts *texts, uint32_t id)
 {
     struct ss_stats_text_slot *slot = &texts->slots[id];
