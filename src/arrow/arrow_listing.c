@@ -65,6 +65,7 @@ static void find_text_columns(const struct ss_arrow_schema *schema,
     }
 }
 
+/* Of the columns that a row shows: those at the top that have text in them. */
 static ss_status find_repeated_names(const struct ss_arrow_schema *schema,
                                      struct ss_arrow_columns *out, ss_err *err)
 {
@@ -83,6 +84,8 @@ out:
     return status;
 }
 
+/* A path repeats the names of its parents, so that a small schema could make many megabytes of
+ * names: they are bounded. */
 ss_status ss_arrow_list_columns(const char *name, const struct ss_arrow_schema *schema,
                                 struct ss_arrow_columns *out, ss_err *err)
 {

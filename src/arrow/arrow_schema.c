@@ -212,6 +212,7 @@ static const char *read_dictionary(struct walk *walk, const struct ss_arrow_flat
 static const char *read_field(struct walk *walk, const struct ss_arrow_flat_table *table,
                               size_t parent, unsigned depth);
 
+/* Fields of a column stand behind it, and its `end` is where they stop. */
 static const char *read_children(struct walk *walk, const struct ss_arrow_flat_vector *list,
                                  size_t parent, unsigned depth)
 {
@@ -223,6 +224,7 @@ static const char *read_children(struct walk *walk, const struct ss_arrow_flat_v
     return fault;
 }
 
+/* Depth first. A field is addressed by its index, since the array moves as it grows. */
 static const char *read_field(struct walk *walk, const struct ss_arrow_flat_table *table,
                               size_t parent, unsigned depth)
 {

@@ -68,6 +68,7 @@ static bool is_column(const struct ss_arrow_schema *schema, size_t at,
                            : is_of(field, column->value);
 }
 
+/* By their places: column i of the file has to be the i-th that is asked for. */
 static ss_status find_columns(struct ss_arrow_table *table,
                               const struct ss_arrow_output_column *columns, size_t n_columns,
                               ss_err *err)
@@ -155,6 +156,8 @@ static const uint8_t *bitmap_of(const struct ss_arrow_array *array)
     return array->buffers[0].n_bytes == 0 ? NULL : array->buffers[0].data;
 }
 
+/* False where there are nulls that the column cannot have, or a buffer does not suit its
+ * type. */
 static bool take_column(const struct ss_arrow_table *table, size_t column,
                         struct ss_arrow_table_values *out)
 {

@@ -40,6 +40,8 @@ static ss_status checked_path(struct ss_parquet *file, size_t index, const char 
     return SS_OK;
 }
 
+/* Both forms: a group LIST with its repeated child, and the older field that repeats by
+ * itself. */
 bool ss_parquet_is_list_of_text(const struct ss_parquet *file, size_t index)
 {
     const struct ss_parquet_node *node = &file->nodes[index];

@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "parquet/parquet_priv.h"
 
+/* A SchemaElement as it is read; `seen` tells which of its fields were there. */
 struct element {
     uint32_t seen;
     int32_t type, type_length, repetition, n_children, converted, scale;
@@ -36,6 +37,7 @@ static const struct ss_parquet_shape element_shape = SS_PARQUET_SHAPE(element_sl
 
 /* ---- kinds ---- */
 
+/* ConvertedType of parquet.thrift, which older writers know. */
 enum {
     CONVERTED_UTF8 = 0,
     CONVERTED_MAP = 1,
@@ -52,6 +54,7 @@ enum {
     CONVERTED_BSON = 20
 };
 
+/* The ids of the union LogicalType. */
 enum {
     LOGICAL_STRING = 1,
     LOGICAL_MAP = 2,
@@ -258,6 +261,7 @@ static const char *tree_add(struct ss_parquet *file, struct tree *tree, size_t i
     return NULL;
 }
 
+/* The root is a group whose repetition means nothing. */
 static const char *read_nodes(struct ss_parquet *file,
                               const struct ss_parquet_thrift_list *schema, const uint8_t *end,
                               int32_t *logicals)

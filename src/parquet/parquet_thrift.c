@@ -12,6 +12,8 @@
 
 #include "parquet/parquet_priv.h"
 
+/* Wire types. A bool that is a field has its value in the type; in a list or map it takes a
+ * byte. */
 enum {
     WIRE_STOP = 0,
     WIRE_TRUE = 1,
@@ -52,6 +54,7 @@ static uint8_t read_byte(struct ss_parquet_thrift *in)
     return *in->at++;
 }
 
+/* Seven bits a byte, the lowest first: ten bytes at most. */
 static uint64_t read_varint(struct ss_parquet_thrift *in)
 {
     uint64_t value = 0;
@@ -66,12 +69,14 @@ static uint64_t read_varint(struct ss_parquet_thrift *in)
     return 0;
 }
 
+/* 0, 1, 2, 3 … stand for 0, -1, 1, -2 …, so that small negative numbers are short. */
 static int64_t read_zigzag(struct ss_parquet_thrift *in)
 {
     const uint64_t value = read_varint(in);
     return (int64_t)(value >> 1 ^ (0 - (value & 1)));
 }
 
+/* A view of the metadata. */
 static struct ss_text read_binary(struct ss_parquet_thrift *in)
 {
     const uint64_t n_bytes = read_varint(in);
@@ -117,6 +122,7 @@ static uint8_t read_field_head(struct ss_parquet_thrift *in, int16_t *id)
 
 static void skip(struct ss_parquet_thrift *in, uint8_t type, bool in_container, unsigned depth);
 
+/* A set is written as a list is. */
 static void skip_list(struct ss_parquet_thrift *in, unsigned depth)
 {
     const struct ss_parquet_thrift_list list = read_list_head(in);
@@ -203,6 +209,8 @@ void ss_parquet_thrift_skip(struct ss_parquet_thrift *in, uint8_t type)
     skip(in, type, true, 0);
 }
 
+/* Elements are read one by one, by whoever knows their struct; a list that is absent is
+ * empty. */
 struct ss_parquet_thrift
 ss_parquet_thrift_list_reader(const struct ss_parquet_thrift_list *list, const uint8_t *end)
 {
@@ -328,6 +336,8 @@ static const struct ss_parquet_slot *find_slot(const struct ss_parquet_shape *sh
     return NULL;
 }
 
+/* Fields without a slot are passed over: newer writers add some. `seen`, a bit for each slot,
+ * is the first member of every struct that is read so. */
 void ss_parquet_thrift_read(struct ss_parquet_thrift *in, const struct ss_parquet_shape *shape,
                             void *out)
 {
