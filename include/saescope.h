@@ -16,6 +16,8 @@
  *              last argument `err` with a sentence that says what, where, expected and found.
  *   Ownership  "borrows" until the call returns (or as said), "copies", "takes", "gives" (the
  *              caller releases). Strings that are returned stay valid as long as their object.
+ *              An argument of which nothing is said is borrowed; options may be NULL, which are
+ *              the defaults, and what is not nullable may not.
  *   Zero       a zeroed struct is always valid to release; every *_free accepts NULL.
  *   Threads    encoder and sae are immutable after opening and may be shared; all scratch
  *              memory lives in ss_work, one per caller.
@@ -377,6 +379,9 @@ typedef struct ss_work ss_work;
  * Errors   SS_E_NOMEM, SS_E_USAGE
  * Threads  any */
 SS_API SS_MUST_USE ss_status ss_work_new(size_t n_threads, ss_work **out, ss_err *err);
+/* End the threads and free what they used. NULL is fine.
+ *
+ * Threads  any; not while it is in use */
 SS_API void ss_work_free(ss_work *work);
 
 /* How many threads there are.
@@ -440,14 +445,18 @@ SS_DEFINE_INIT(ss_encoder_options)
  *
  * path     folder, borrowed
  * options  borrowed; NULL for the defaults (all zero)
- * out      gives; NULL on error
+ * out      gives (ss_encoder_free); NULL on error
  * Errors   SS_E_NOINPUT, SS_E_DATA, SS_E_SHAPE, SS_E_NONFINITE, SS_E_UNSUPPORTED (an unknown
- *          architecture, activation or module, by name), SS_E_USAGE, SS_E_NOMEM
+ *          architecture, activation or module, by name), SS_E_USAGE, SS_E_STOPPED, SS_E_IO,
+ *          SS_E_NOMEM
  * Threads  any; the encoder may then be shared
  * Source   tests/unit/test_encoder_oracle.c, tests/unit/test_encoder_bad.c */
 SS_API SS_MUST_USE ss_status ss_encoder_open(const char *path,
                                              const struct ss_encoder_options *options,
                                              ss_encoder **out, ss_err *err);
+/* Free an encoder, once the runs that borrow it are freed. NULL is fine.
+ *
+ * Threads  any; not while it is in use */
 SS_API void ss_encoder_free(ss_encoder *encoder);
 
 /* Facts about an encoder; strings live as long as it does. */
@@ -501,6 +510,9 @@ SS_API SS_MUST_USE ss_status ss_encoder_embed(const ss_encoder *encoder, ss_work
 SS_API SS_MUST_USE ss_status ss_encoder_tokenize(const ss_encoder *encoder, ss_work *work,
                                                  struct ss_text text, int32_t **ids,
                                                  size_t *n_ids, ss_err *err);
+/* Free the ids of a text. NULL is fine.
+ *
+ * Threads  any; not while it is in use */
 SS_API void ss_ids_free(int32_t *ids);
 
 /* One candidate for a masked token. `token_str` and `sequence` belong to the result. */
@@ -529,6 +541,9 @@ struct ss_mask_result {
 SS_API SS_MUST_USE ss_status ss_fill_mask(const ss_encoder *encoder, ss_work *work,
                                           struct ss_text text, size_t top_k,
                                           struct ss_mask_result *out, ss_err *err);
+/* Free the candidates and their texts, and empty the result; an empty one is fine.
+ *
+ * Threads  any; not while it is in use */
 SS_API void ss_mask_result_release(struct ss_mask_result *result);
 
 /* ---- sparse autoencoder ---- */
@@ -571,12 +586,17 @@ SS_DEFINE_INIT(ss_sae_options)
 /* Open a sparse autoencoder of any of the formats in docs/formats.md.
  *
  * path     folder, or the weights file in it, borrowed
- * out      gives; NULL on error
- * Errors   as ss_encoder_open
+ * options  borrowed; NULL for the defaults (all zero)
+ * out      gives (ss_sae_free); NULL on error
+ * Errors   SS_E_NOINPUT, SS_E_DATA, SS_E_SHAPE, SS_E_NONFINITE, SS_E_UNSUPPORTED (a format,
+ *          activation or setting, by name), SS_E_USAGE, SS_E_STOPPED, SS_E_IO, SS_E_NOMEM
  * Threads  any; the SAE may then be shared
  * Source   tests/unit/test_sae_kinds.c, tests/unit/test_sae_oracle.c */
 SS_API SS_MUST_USE ss_status ss_sae_open(const char *path, const struct ss_sae_options *options,
                                          ss_sae **out, ss_err *err);
+/* Free an SAE, once the runs that borrow it are freed. NULL is fine.
+ *
+ * Threads  any; not while it is in use */
 SS_API void ss_sae_free(ss_sae *sae);
 
 struct ss_sae_info {
@@ -661,6 +681,8 @@ SS_DEFINE_INIT(ss_convert_result)
  * path     as for ss_sae_open
  * to       "seed" (config.json and sae.pt) or "saelens" (cfg.json and sae_weights.safetensors)
  * out_dir  made if it is missing
+ * options  borrowed; NULL for the defaults
+ * out      nullable; written, empty on error
  * Errors   those of ss_sae_open; SS_E_UNSUPPORTED, SS_E_USAGE, SS_E_EXISTS, SS_E_IO; on error
  *          nothing is left in the output folder
  * Threads  any
@@ -748,13 +770,16 @@ SS_DEFINE_INIT(ss_dataset_options)
  * match it.
  *
  * paths    [n_paths], borrowed: files, folders, glob patterns, or "-" for standard input
- * out      gives; NULL on error
+ * out      gives (ss_dataset_close); NULL on error
  * Errors   SS_E_NOINPUT, SS_E_DATA, SS_E_UNSUPPORTED, SS_E_NOMEM, SS_E_USAGE (no such split or
  *          configuration, or one must be chosen; the sentence lists them), SS_E_NETWORK
  * Threads  caller only */
 SS_API SS_MUST_USE ss_status ss_dataset_open(const char *const *paths, size_t n_paths,
                                              const struct ss_dataset_options *options,
                                              ss_dataset **out, ss_err *err);
+/* Close a dataset and its files, and end the threads that read ahead. NULL is fine.
+ *
+ * Threads  any; not while it is in use */
 SS_API void ss_dataset_close(ss_dataset *dataset);
 
 /* A row that a caller gives. */
@@ -890,6 +915,9 @@ SS_DEFINE_INIT(ss_embeddings_options)
 SS_API SS_MUST_USE ss_status ss_embeddings_open(const char *path,
                                                 const struct ss_embeddings_options *options,
                                                 ss_embeddings **out, ss_err *err);
+/* Close embeddings and free what was read of them. NULL is fine.
+ *
+ * Threads  any; not while it is in use */
 SS_API void ss_embeddings_free(ss_embeddings *embeddings);
 
 struct ss_embeddings_info {
@@ -992,6 +1020,9 @@ SS_DEFINE_INIT(ss_run_options)
  * Threads  any; the run may then be shared */
 SS_API SS_MUST_USE ss_status ss_run_open(const char *dir, const struct ss_run_options *options,
                                          ss_run **out, ss_err *err);
+/* Free a run in memory; its folder stays. NULL is fine.
+ *
+ * Threads  any; not while it is in use */
 SS_API void ss_run_free(ss_run *run);
 
 struct ss_run_info {
@@ -1188,8 +1219,8 @@ struct ss_llm_options {
     bool log_prompts;
     bool offline; /* only a service on this machine is asked; also SAESCOPE_OFFLINE */
     bool dry_run; /* nothing is sent or written: the report says what would be */
-    double price_in, price_out; /* of a million tokens */
-    double max_cost;            /* of this call; 0: no limit */
+    double price_in, price_out; /* of a million tokens, in any currency */
+    double max_cost;            /* of this call, in the same; 0: no limit */
     double answer_seconds;      /* to wait for one answer; 0: 600 */
     uint64_t max_calls, max_tokens;
 };
@@ -1258,7 +1289,8 @@ SS_DEFINE_INIT(ss_labels)
  * labels   borrowed
  * options  borrowed; NULL for the defaults; method is not looked at
  * out      gives (ss_descriptions_free): the other features have no label
- * Errors   as above; SS_E_USAGE (no such feature, two labels for one), those of ss_dataset_next
+ * Errors   those of ss_describe_run; SS_E_USAGE (no such feature, two labels for one), those of
+ *          ss_dataset_next
  * Threads  caller only */
 SS_API SS_MUST_USE ss_status ss_score_labels(const char *run_dir, const ss_encoder *encoder,
                                              const struct ss_labels *labels,
@@ -1272,9 +1304,13 @@ SS_API SS_MUST_USE ss_status ss_score_labels(const char *run_dir, const ss_encod
  * Threads  any */
 SS_API SS_MUST_USE ss_status ss_descriptions_open(const char *run_dir, ss_descriptions **out,
                                                   ss_err *err);
-/* Threads  any; not while they are in use */
+/* Free descriptions. NULL is fine.
+ *
+ * Threads  any; not while they are in use */
 SS_API void ss_descriptions_free(ss_descriptions *descriptions);
-/* Threads  any */
+/* How many features there are: those of the run, with a label or without.
+ *
+ * Threads  any */
 SS_API size_t ss_descriptions_n_features(const ss_descriptions *descriptions);
 
 /* What a score says of a label, by its 95 % intervals. */
@@ -1427,7 +1463,9 @@ typedef enum ss_sample_kind {
  * Threads  any; they may then be shared */
 SS_API SS_MUST_USE ss_status ss_samples_open(const char *run_dir, ss_samples **out,
                                              ss_err *err);
-/* Threads  any; not while they are in use */
+/* Free samples with their texts. NULL is fine.
+ *
+ * Threads  any; not while they are in use */
 SS_API void ss_samples_free(ss_samples *samples);
 
 struct ss_sample {
@@ -1540,13 +1578,17 @@ SS_API SS_MUST_USE ss_status ss_families_run(const char *run_dir,
  * Threads  any */
 SS_API SS_MUST_USE ss_status ss_families_open(const char *run_dir, ss_families **out,
                                               ss_err *err);
-/* Threads  any; not while they are in use */
+/* Free families. NULL is fine.
+ *
+ * Threads  any; not while they are in use */
 SS_API void ss_families_free(ss_families *families);
 /* "parents", "seed", …; lives as long as the families.
  *
  * Threads  any */
 SS_API const char *ss_families_rule(const ss_families *families);
-/* Threads  any */
+/* How many families there are.
+ *
+ * Threads  any */
 SS_API size_t ss_families_n(const ss_families *families);
 
 struct ss_family {
@@ -1753,7 +1795,9 @@ SS_DEFINE_INIT(ss_search_options)
 SS_API SS_MUST_USE ss_status ss_search_run(const char *run_dir, const char *query,
                                            const struct ss_search_options *options,
                                            ss_search **out, ss_err *err);
-/* Threads  any; not while it is in use */
+/* Free what a search found. NULL is fine.
+ *
+ * Threads  any; not while it is in use */
 SS_API void ss_search_free(ss_search *search);
 /* How many texts or features were looked at, fit, and are to be listed.
  *
@@ -1806,7 +1850,9 @@ SS_DEFINE_INIT(ss_diff_options)
 SS_API SS_MUST_USE ss_status ss_diff_run(const char *run_a, const char *run_b,
                                          const struct ss_diff_options *options, ss_diff **out,
                                          ss_err *err);
-/* Threads  any; not while it is in use */
+/* Free differences. NULL is fine.
+ *
+ * Threads  any; not while it is in use */
 SS_API void ss_diff_free(ss_diff *diff);
 
 struct ss_diff_info {
@@ -1817,7 +1863,10 @@ struct ss_diff_info {
 };
 SS_DEFINE_INIT(ss_diff_info)
 
-/* Threads  any */
+/* Facts about differences.
+ *
+ * out      written, where its struct_size is set
+ * Threads  any */
 SS_API void ss_diff_describe(const ss_diff *diff, struct ss_diff_info *out);
 
 /* Shares of rows in which a feature fires, in A and in B. */
@@ -2001,13 +2050,16 @@ SS_API SS_MUST_USE ss_status ss_evaluate(const char *sae, ss_embeddings *embeddi
  * Threads  any */
 SS_API SS_MUST_USE ss_status ss_evaluation_json(const struct ss_evaluation *evaluation,
                                                 char **out, ss_err *err);
+/* Free the JSON of an evaluation. NULL is fine.
+ *
+ * Threads  any; not while it is in use */
 SS_API void ss_evaluation_json_free(char *json);
 
 /* Of a step of a training, as it goes by. */
 struct ss_train_metrics {
     size_t struct_size;
-    uint64_t step, n_steps; /* done, and of all */
-    double loss, l2_loss, l0, explained_variance, lr;
+    uint64_t step, n_steps;                           /* done, and of all */
+    double loss, l2_loss, l0, explained_variance, lr; /* of the step's batch */
     uint64_t n_dead, n_features;
     double steps_per_second;
 };
@@ -2019,8 +2071,10 @@ struct ss_train_options {
     const char *kind;   /* "vanilla", "topk", "batchtopk", "jumprelu"; NULL: the recipe's */
     uint64_t dict_size; /* features; 0 here and below: as the recipe says */
     uint64_t top_k;     /* active features of a row, of jumprelu the mean that is aimed at */
-    uint64_t batch_size, max_steps;
-    uint64_t seed; /* of first weights and the order of rows */
+    uint64_t batch_size, max_steps; /* rows of a step, steps in all */
+    uint64_t seed;                  /* of first weights and the order of rows */
+    /* Adam's rate at its highest; the weight of the sparsity term (vanilla, jumprelu); how far
+     * around a threshold its gradient looks (jumprelu) */
     double lr, l1_coeff, bandwidth;
     const char *prefixes;      /* "96,384,1536": nested dictionaries; the last is dict_size */
     uint64_t num_examples;     /* rows to read; 0: all */

@@ -85,6 +85,9 @@ struct ss_report {
 SS_API SS_MUST_USE ss_status ss_inspect(const char *path,
                                         const struct ss_inspect_options *options,
                                         struct ss_report *out, ss_err *err);
+/* Free the facts and the table of a report, and empty it.
+ *
+ * Threads  any; not while it is in use */
 SS_API void ss_report_release(struct ss_report *report);
 
 /* Call `fn` with the next rows of a file as JSON objects, all columns, until it returns other
@@ -129,6 +132,9 @@ struct ss_cache_list {
  * Threads    any */
 SS_API SS_MUST_USE ss_status ss_cache_list(const char *cache_dir, struct ss_cache_list *out,
                                            ss_err *err);
+/* Free the repositories of a list, and empty it.
+ *
+ * Threads  any; not while it is in use */
 SS_API void ss_cache_list_release(struct ss_cache_list *list);
 
 /* Something in the cache that is not as it should be. */
