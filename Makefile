@@ -93,9 +93,9 @@ install: all ## install program, library, header, man pages and completions unde
 	@$(call BUILD,release,$(INSTALLED))
 	@cmake --install build/release --prefix $(PREFIX)
 
-wheel: ## the Python package as a wheel in build/wheel (pip, which fetches scikit-build-core)
-	@scripts/setup.sh build test
-	@pip wheel --no-deps -q -w build/wheel ./python && ls build/wheel/*.whl
+wheel: ## the Python package as a wheel that runs elsewhere, in build/wheel (pip fetches its tools)
+	@scripts/setup.sh build wheel
+	@scripts/package-wheel.sh
 
 deb: ## Debian packages of what is committed in build/deb (program, library, development, python3)
 	@scripts/setup.sh build deb

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install what saescope needs from the distribution: setup.sh [build] [test] [fuzz] [lint] [demo] [web] [deb] [image] [bench]
+# Install what saescope needs from the distribution: setup.sh [build] [test] [fuzz] [lint] [demo] [web] [deb] [wheel] [image] [bench]
 # Without a word it installs what building takes. It names what is missing, asks before it installs
 # (in a terminal; elsewhere it installs as root, else it says the command), and knows the names of
 # Debian and Ubuntu, Fedora, and Arch. SAESCOPE_SETUP=yes answers the question.
@@ -36,6 +36,7 @@ test python3 python3 python
 test python3-dev python3-devel python
 test python3-numpy python3-numpy python-numpy
 test python3-pytest python3-pytest python-pytest
+test python3-pandas python3-pandas python-pandas
 test xz-utils xz xz
 test bzip2 bzip2 bzip2
 test zstd zstd zstd
@@ -58,6 +59,11 @@ deb debhelper - -
 deb dh-python - -
 deb dpkg-dev - -
 deb python3-dev - -
+wheel python3-dev python3-devel python
+wheel python3-venv - -
+wheel libpixman-1-dev pixman-devel pixman
+wheel libfontconfig-dev fontconfig-devel fontconfig
+wheel libpng-dev libpng-devel libpng
 image python3 python3 python
 image ca-certificates ca-certificates ca-certificates
 bench python3 python3 python
@@ -90,7 +96,7 @@ names() { # COLUMN GROUP…
     for group in "$@"; do
         echo "$packages" | awk -v group="$group" -v of="$of" '
             $1 == group { found = 1; if ($of != "-") print $of }
-            END { exit !found }' || { echo "setup: unknown group '$group' (build, test, fuzz, lint, demo, web, deb, image, bench)" >&2; exit 64; }
+            END { exit !found }' || { echo "setup: unknown group '$group' (build, test, fuzz, lint, demo, web, deb, wheel, image, bench)" >&2; exit 64; }
     done
 }
 

@@ -4,7 +4,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -59,6 +59,20 @@ def _open_rows(data, text_column, keep, name):
     return _core.Dataset.rows(rows, count, keep, name, log)
 
 
+def _frame_rows(frame):
+    """Rows of a frame that gives no Arrow stream (pandas before 2.2), as mappings; what is missing is None."""
+    whole = frame.astype(object).where(frame.notna(), None)
+    return [dict(zip(whole.columns, row)) for row in whole.itertuples(index=False, name=None)]
+
+
+def _column_rows(columns):
+    """Rows of a mapping from names to columns."""
+    lengths = {len(column) if isinstance(column, Sequence) or hasattr(column, "__array__") else None for column in columns.values()}
+    if len(lengths) != 1 or None in lengths or any(isinstance(column, str) for column in columns.values()):
+        raise ValueError("a mapping must hold columns of equal length; a dictionary of splits: choose one, data['train']")
+    return [dict(zip(columns, row)) for row in zip(*columns.values())]
+
+
 def _open_files(paths, text_column, keep, options):
     given = {key: value for key, value in options.items() if value is not None}
     if text_column is not None:
@@ -73,7 +87,7 @@ def open_rows(data, text_column=None, keep=None, name="memory", **options):
 
     - a path, pattern, URL or name of a dataset (str), a path (os.PathLike), or a list of paths (os.PathLike);
     - anything with __arrow_c_stream__: tables of pyarrow, polars, pandas, duckdb, a reader of record batches;
-    - a series of pandas or polars;
+    - a series of pandas or polars, or a mapping from names to columns;
     - an iterable of texts (str or None), or of mappings.
     """
     keep = _names(keep)
@@ -87,7 +101,11 @@ def open_rows(data, text_column=None, keep=None, name="memory", **options):
         data, text_column = data.to_frame("text"), "text"
     if hasattr(data, "__arrow_c_stream__"):
         return _core.Dataset.arrow(data.__arrow_c_stream__(), text_column, keep, name, log)
-    if not isinstance(data, Iterable):
+    if hasattr(data, "itertuples") and hasattr(data, "notna"):
+        data = _frame_rows(data)
+    elif isinstance(data, Mapping):
+        data = _column_rows(data)
+    if not isinstance(data, Iterable) or hasattr(data, "columns"):
         raise TypeError(f"texts cannot be taken from {type(data).__name__}")
     return _open_rows(data, text_column, keep, name)
 

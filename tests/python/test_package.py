@@ -109,6 +109,21 @@ def test_all_forms_of_rows_give_the_same(encoder, sae):
         assert run.info["rows_read"] == len(TEXTS) and run.info["rows_used"] == wanted.info["rows_used"], name
 
 
+def test_frames_and_columns(encoder, sae):
+    """A frame, and a mapping of columns, are rows; iterating over either gives the names of its columns."""
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pandas.DataFrame({"text": TEXTS, "n": range(len(TEXTS))}).iloc[::2]  # the index has gaps
+    of_list = saescope.analyze(TEXTS[::2], encoder, sae)
+    without_stream = type("Frame", (), {name: getattr(frame, name) for name in ("astype", "notna", "columns", "itertuples")})()
+    for data in (frame, without_stream, frame["text"], {"text": TEXTS[::2], "n": list(range(len(TEXTS[::2])))}, {"text": np.array(TEXTS[::2])}):
+        run = saescope.analyze(data, encoder, sae)
+        assert same(of_list, run) and run.info["rows_null"] == of_list.info["rows_null"], type(data)
+    assert saescope.analyze(frame, encoder, sae, keep="n")[0].top[0].kept["n"] % 2 == 0
+    for data in ({"train": frame}, {"text": "a b c"}, {"text": ["a"], "n": [1, 2]}):
+        with pytest.raises(ValueError):
+            saescope.analyze(data, encoder, sae)
+
+
 def test_columns_are_kept(encoder, sae):
     n = len(TEXTS)
     kept = {"id": ("l", [record["id"] for record in RECORDS]), "name": ("u", [f'"{i}\\\n' for i in range(n)]),
