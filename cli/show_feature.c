@@ -5,6 +5,7 @@
 
 enum {
     INDENT = 14,
+    KEPT_BYTES = 512, /* of kept columns: more than a line shows */
     TEXT_LINES = 8,
     LABEL_LINES = 3,
     SAMPLE_LINES = 2,
@@ -116,13 +117,38 @@ static void print_histogram(const struct showing *showing, size_t feature)
 
 /* ---- texts ---- */
 
+/* {"file": "a.csv", "kept": {"id": 7}} as a.csv, id 7; --json has it as it is. Into out, cut to
+ * what a line may hold. Returns its bytes. */
+static size_t plain_kept(struct ss_text kept, char out[KEPT_BYTES])
+{
+    static const char begin[] = "{\"file\": ", inner[] = "\"kept\": {";
+    bool in_string = false;
+    size_t n = 0, i = kept.n_bytes > sizeof begin ? sizeof begin - 1 : 0;
+    for (; i < kept.n_bytes && n + 1 < KEPT_BYTES; i++) {
+        const char c = kept.data[i];
+        if (!in_string && kept.n_bytes - i >= sizeof inner &&
+            memcmp(kept.data + i, inner, sizeof inner - 1) == 0) {
+            i += sizeof inner - 2;
+        } else if (c == '"') {
+            in_string = !in_string;
+        } else if (in_string && c == '\\' && i + 1 < kept.n_bytes) {
+            out[n++] = c;
+            out[n++] = kept.data[++i];
+        } else if (in_string || strchr("{}:", c) == NULL) {
+            out[n++] = c;
+        }
+    }
+    return n;
+}
+
 static void print_kept(const struct showing *showing, uint64_t row, struct ss_text kept)
 {
-    char number[32], line[64];
+    char number[32], line[64], plain[KEPT_BYTES];
     if (row != SS_NOWHERE && kept.n_bytes > 0) {
         snprintf(line, sizeof line, "row %s  ", cli_thousands(row, number));
         printf("%*s%s", INDENT, "", line);
-        cli_print_safely(stdout, kept, showing->columns - INDENT - strlen(line));
+        cli_print_safely(stdout, (struct ss_text){plain, plain_kept(kept, plain)},
+                         showing->columns - INDENT - strlen(line));
         putchar('\n');
     }
 }

@@ -3,9 +3,10 @@ find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 
 pkg_check_modules(SS_DEPS REQUIRED IMPORTED_TARGET
-  libcrypto     # base: hashes
+  # Of these two a build may have its own (scripts/package-wheel.sh): their folder is looked in first.
   libcurl       # net: HTTP
   cairo freetype2 # view: pictures, their font
+  libcrypto     # base: hashes
   zlib libzstd liblzma                     # dataset, weights: codecs
   libbrotlidec liblz4                      # dataset: codecs of Parquet pages
   yaml-0.1)     # dataset: cards of dataset repositories

