@@ -162,6 +162,7 @@ static ss_status find_config(const struct chooser *chooser, const char *asked,
     return fail_config(chooser, asked, err);
 }
 
+/* asked NULL: none was named, and there are several. */
 static ss_status fail_split(const struct chooser *chooser, const struct ss_repo_config *config,
                             const char *asked, ss_err *err)
 {
@@ -363,6 +364,8 @@ static ss_status choose(struct chooser *chooser, const struct ss_repo_request *r
     return ss_repo_apply_options(chooser->repo->name, config, out, err);
 }
 
+/* Where files are missing and there is a loading script, the script is the reason that is
+ * said. */
 ss_status ss_repo_choose(const struct ss_repo *repo, const struct ss_repo_request *request,
                          struct ss_repo_choice *out, ss_err *err)
 {

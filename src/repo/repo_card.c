@@ -135,6 +135,7 @@ static yaml_node_t *find_key(const struct walk *walk, const yaml_node_t *map, co
     return found;
 }
 
+/* A null is as good as no key. */
 static yaml_node_t *value_of(const struct walk *walk, const yaml_node_t *map, const char *key)
 {
     yaml_node_t *found = find_key(walk, map, key, 0);
@@ -273,6 +274,7 @@ static ss_status read_data_files(const struct walk *walk, struct ss_repo_config 
 
 /* ---- configurations ---- */
 
+/* All other keys of a configuration are options of the reader of its files. */
 static bool is_layout_key(const char *name)
 {
     static const char *const keys[] = {"config_name", "data_files",  "data_dir", "default",
@@ -384,6 +386,8 @@ static void release_configs(struct ss_repo_card *card)
     card->n_configs = 0;
 }
 
+/* A second document's list takes the place of the first's: .huggingface.yaml is read after
+ * README.md. */
 static ss_status read_configs(const struct walk *walk, const yaml_node_t *node, ss_err *err)
 {
     if (!is_list(node)) {

@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "repo/repo.h"
 
+/* The reference's modules by extension. Kinds that are not read are here too: the most common
+ * extension decides, and a dataset of pictures is to be refused as that. */
 static const struct ss_repo_kind kinds[] = {
     {"csv", "csv tsv", false, true, "csv"},
     {"json", "json jsonl ndjson", false, true, NULL},
@@ -110,6 +112,7 @@ bool ss_repo_has_known_extension(const char *path)
     return false;
 }
 
+/* A .zip is of every kind, since its members are what is read. */
 bool ss_repo_is_of_kind(const struct ss_repo_kind *kind, const char *path)
 {
     struct extension extension;
@@ -131,6 +134,7 @@ struct tally {
     size_t n;
 };
 
+/* Such files count only where there are no others. */
 static bool is_about_files(const char *name)
 {
     static const char *const names[] = {"instruction.md",   "latest_version_hint.json",
@@ -189,6 +193,7 @@ static void count_extension(struct tally *tallies, size_t *n, const char *extens
     tallies[i].n += i < MAX_TALLIES;
 }
 
+/* Every extension of a name counts: "a.csv.gz" for csv alone, since gz is of no kind. */
 const struct ss_repo_kind *ss_repo_kind_of(const char *const *paths, size_t n,
                                            const char **format)
 {

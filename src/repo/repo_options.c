@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "repo/repo.h"
 
+/* For a message; "…" for a value that is no single text. */
 static const char *shown(const struct ss_format_option_value *value)
 {
     return value->n == 1 && !value->is_list && !value->is_null ? value->items[0] : "…";
@@ -33,6 +34,8 @@ static ss_status check_names(const char *repo, const struct ss_repo_config *conf
     return SS_OK;
 }
 
+/* A value that would change rows and is not read is an error. Names that nobody knows are
+ * noted, for the caller to say, since they may be of a newer release. */
 ss_status ss_repo_apply_options(const char *repo, const struct ss_repo_config *config,
                                 struct ss_repo_choice *out, ss_err *err)
 {

@@ -30,6 +30,8 @@ static const struct ss_view_color black = {0, 0, 0};
 static const struct ss_view_color pale = {0.85, 0.85, 0.85};
 static const struct ss_view_color gray = {0.3, 0.3, 0.3};
 
+/* The smallest of the usual steps that leaves `space` points between ticks; a whole number
+ * where the scale counts things. */
 static void lay_out_ticks(struct ss_view_scale *scale, double space)
 {
     static const double steps[] = {1, 2, 2.5, 5, 10};
@@ -193,6 +195,8 @@ static void balance(struct ss_view_canvas *canvas, char *text, double width,
     (void)wrap(canvas, text, narrowest, n, lines);
 }
 
+/* In one line where it fits; else in several, in smaller letters if need be, of about the same
+ * length. */
 static ss_status lay_out_lines(struct ss_view_canvas *canvas, const char *text, double size,
                                struct ss_view_lines *lines, ss_err *err)
 {
@@ -242,6 +246,9 @@ static double caption_height(const struct ss_view_axes *axes)
     return axes->caption.n_lines > 0 ? lines_height(&axes->caption) + LABEL_PAD : 0;
 }
 
+/* From the outside in: title and caption take their heights, then the texts of the x axis, and
+ * the widest number of the y axis says where the data begin. A caption that would leave too
+ * little for the data is left out; an .svg still has it as its description. */
 ss_status ss_view_axes_lay_out(struct ss_view_axes *axes, struct ss_view_canvas *canvas,
                                const char *title, const char *caption, ss_err *err)
 {
@@ -278,6 +285,7 @@ double ss_view_scale_at(const struct ss_view_scale *scale, double value)
     return scale->start + share * (scale->end - scale->start);
 }
 
+/* Before the data, which lie over it. */
 void ss_view_axes_draw_grid(const struct ss_view_axes *axes, struct ss_view_canvas *canvas)
 {
     if (!axes->grid) {
@@ -320,6 +328,7 @@ static void draw_ticks(const struct ss_view_axes *axes, struct ss_view_canvas *c
     }
 }
 
+/* Lines with square ends, so that corners are closed. */
 static void draw_frame(const struct ss_view_axes *axes, struct ss_view_canvas *canvas)
 {
     const double corners[5][2] = {{axes->x.start, axes->y.start},

@@ -253,6 +253,7 @@ static void draw_branch(struct ss_view_canvas *canvas, const struct ss_view_tree
                         0.6);
 }
 
+/* A dot of the line's size, its name and label, and at the right edge its note. */
 static void draw_line(struct ss_view_canvas *canvas, const struct ss_view_tree_line *line,
                       double y)
 {
@@ -277,6 +278,7 @@ static void draw_line(struct ss_view_canvas *canvas, const struct ss_view_tree_l
     }
 }
 
+/* Branches first, so that dots lie over them. */
 ss_status ss_view_draw_tree(const char *path, const struct ss_view_tree_picture *picture,
                             ss_err *err)
 {

@@ -16,6 +16,7 @@ static const struct ss_view_color colors[] = {{0x00 / 255.0, 0x72 / 255.0, 0xB2 
                                               {0xCC / 255.0, 0x79 / 255.0, 0xA7 / 255.0}};
 enum { N_COLORS = sizeof colors / sizeof *colors };
 
+/* Lines at one x, or without any point, get a range of one. */
 static void set_scales(struct ss_view_axes *axes, const struct ss_view_lines_picture *picture)
 {
     double low = INFINITY, high = -INFINITY;

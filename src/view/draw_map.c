@@ -44,6 +44,7 @@ struct box {
     double left, top, right, bottom;
 };
 
+/* A map while it is drawn; boxes are in points from the upper left of the canvas. */
 struct map_drawing {
     const struct ss_view_map_picture *picture;
     struct ss_view_canvas canvas;
@@ -254,6 +255,7 @@ static bool has_room(const struct map_drawing *drawing, const struct box *box)
     return true;
 }
 
+/* On a veil of white, since points lie below. */
 static void draw_label(struct map_drawing *drawing, const struct box *box, const char *text)
 {
     cairo_t *cairo = drawing->canvas.cairo;
@@ -300,6 +302,8 @@ static void draw_labels(struct map_drawing *drawing)
 
 /* ---- the rest ---- */
 
+/* Entry i of the legend: the clusters with a look of their own, then all other features, then
+ * texts. */
 static void draw_entry(struct map_drawing *drawing, size_t i, const char *text)
 {
     struct ss_view_canvas *canvas = &drawing->canvas;
@@ -345,6 +349,7 @@ static void draw_legend(struct map_drawing *drawing)
     }
 }
 
+/* The title, and the caption in the lines that lay_out counted. */
 static void draw_words(struct map_drawing *drawing)
 {
     struct ss_view_canvas *canvas = &drawing->canvas;
