@@ -246,6 +246,8 @@ static size_t strip_right(const struct ss_tokenizer_added_walk *walk, size_t sto
     return stop;
 }
 
+/* `done` is where the last match ended with the white space that it took, `at` where the search
+ * goes on: right behind the text of the token. */
 bool ss_tokenizer_added_next(struct ss_tokenizer_added_walk *walk,
                              struct ss_tokenizer_added_match *match)
 {

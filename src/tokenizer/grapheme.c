@@ -110,6 +110,7 @@ static bool joins(const struct cluster *cluster, unsigned record)
            (class == REGIONAL && cluster->n_regional % 2 == 1);
 }
 
+/* GB1 and GB2: there is a break at both ends of a text. */
 size_t ss_tokenizer_cluster_end(const struct ss_tokenizer_points *points, size_t at)
 {
     struct cluster cluster = {0};

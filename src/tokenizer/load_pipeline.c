@@ -150,6 +150,7 @@ ss_status ss_tokenizer_load_supported_pipeline(struct ss_tokenizer_loading *load
 
 /* ---- the generic class: decoder and the whole ---- */
 
+/* For an unknown decoder the affix is its name, for the message. */
 static ss_status keep_affix(struct ss_tokenizer_loading *loading, const char *text, ss_err *err)
 {
     struct ss_tokenizer *self = loading->self;
@@ -157,6 +158,8 @@ static ss_status keep_affix(struct ss_tokenizer_loading *loading, const char *te
     return self->decoder.affix == NULL ? ss__fail_nomem(err, "a decoder") : SS_OK;
 }
 
+/* A decoder that is not known is noted by its name, and is an error only where ids are to
+ * become text: embeddings need none. */
 static ss_status read_decoder(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     static const struct {

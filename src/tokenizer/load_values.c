@@ -4,6 +4,7 @@
 
 #include "tokenizer/load_priv.h"
 
+/* "" where there is none, which is no type's name. */
 const char *ss_tokenizer_json_type(const struct ss__json *object)
 {
     const struct ss__json *type =

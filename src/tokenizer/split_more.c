@@ -47,6 +47,7 @@ bool ss_tokenizer_find_script(const struct ss_tokenizer_splitter *splitter,
     return script != NO_SCRIPT;
 }
 
+/* So many code points, the last stretch as many as are left. */
 bool ss_tokenizer_find_length(const struct ss_tokenizer_splitter *splitter,
                               const struct ss_text *text, size_t at, size_t *start,
                               size_t *stop)

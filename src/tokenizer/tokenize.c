@@ -109,6 +109,8 @@ void ss_tokenizer_tokens_release(struct ss_tokenizer_tokens *tokens)
 
 /* ---- segments ---- */
 
+/* Zeros, which count as no byte of the text: searches by blocks of 64 may read them and mask
+ * what they find. */
 void ss_tokenizer_pad_text(struct ss__buf *buf)
 {
     char *end = ss__buf_reserve(buf, SS_TOKENIZER_BLOCK_BYTES);
@@ -186,6 +188,8 @@ static ss_status append_text(const struct ss_tokenizer *self,
     return SS_OK;
 }
 
+/* The limit holds for all ids of a text, those of the template included. Cut on the left, a
+ * text has to be read to its end. */
 ss_status ss_tokenizer_tokenize(const struct ss_tokenizer *self,
                                 struct ss_tokenizer_token_scratch *scratch, struct ss_text text,
                                 size_t max_ids, struct ss_tokenizer_tokens *tokens, ss_err *err)

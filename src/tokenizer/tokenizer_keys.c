@@ -160,6 +160,7 @@ static ss_status check_versions(const struct ss_tokenizer_loading *loading, ss_e
     return SS_OK;
 }
 
+/* Other keys that end in "_token" name special tokens of a model's own (load_extra.c). */
 static ss_status check_key(const struct ss_tokenizer_loading *loading, const char *key,
                            const struct ss__json *value, ss_err *err)
 {
