@@ -137,6 +137,7 @@ typedef enum cli_option_id {
     OPT_EXTRACT,
     OPT_PORT,
     OPT_WITH,
+    OPT_VIEW,
     OPT_MEANING,
     OPT_FEATURES,
     OPT_BY,
@@ -433,5 +434,11 @@ void cli_progress_rows(struct cli_progress *progress, uint64_t n_rows, uint64_t 
 void cli_catch_signals(void);
 bool cli_is_stopped(void);
 struct ss_progress_callback cli_stop(void); /* shows nothing, and asks whether to stop */
+
+/* Start `view` on a run that is going to be made, as a process; before there are threads. 0: it could not
+ * be started, which was said. */
+int cli_viewer_start(const char *run_dir);
+/* Let it go on until somebody stops it, or end it now. */
+void cli_viewer_end(int viewer, bool stays);
 
 #endif

@@ -213,6 +213,8 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
     ss_err err;
     size_t n_records = 0;
     struct ss_option_record *records = cli_records(command, values, &n_records);
+    const int viewer =
+        cli_given(values, OPT_VIEW) ? cli_viewer_start(values->text[OPT_OUT]) : 0;
     cli_progress_start(&progress, values, "analyze");
     struct ss_analyze_options options = {
         .struct_size = sizeof options,
@@ -261,6 +263,8 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
     ss_run_free(run);
     cli_close_inputs(&in);
     free(records);
+    (void)fflush(stdout);
+    cli_viewer_end(viewer, code == CLI_OK);
     return code;
 }
 
@@ -317,6 +321,7 @@ const struct cli_command cli_analyze = {
              CLI_USES_SAE,
              {OPT_TITLE, false, NULL, "title of the histogram; else it names the dataset"},
              CLI_USES_WORK,
+             {OPT_VIEW, false, NULL, NULL},
              {OPT_FORCE, false, NULL, "replace an output folder that exists"},
              {OPT_OFFLINE, false, NULL, NULL},
              {OPT_JSON, false, NULL, "print the summary as JSON"},

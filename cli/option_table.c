@@ -334,6 +334,8 @@ const struct cli_option cli_options[N_OPTIONS] = {
     [OPT_PORT] = {"port", 0, CLI_COUNT, "N", NULL, "port to listen on; else one that is free",
                   1},
     [OPT_WITH] = {"with", 0, CLI_TEXT, "RUN", NULL, "another run, to compare with", 0},
+    [OPT_VIEW] = {"view", 0, CLI_FLAG, NULL, NULL,
+                  "show the run in a browser, from its beginning until Ctrl-C", 0},
     [OPT_MEANING] = {"meaning", 0, CLI_FLAG, NULL, NULL,
                      "texts that mean what the query means, by the run's encoder", 0},
     [OPT_FEATURES] = {"features", 0, CLI_FLAG, NULL, NULL,

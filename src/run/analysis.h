@@ -4,6 +4,7 @@
 #define SS_RUN_ANALYSIS_H
 
 #include "run/folder.h"
+#include "run/snapshot.h"
 #include "run/state.h"
 
 enum { SS_RUN_MAX_WARNINGS = 100, SS_RUN_MAX_FILES_WRITTEN = 64 };
@@ -25,6 +26,7 @@ struct ss_run_analysis {
     struct ss_run_state state;
     struct ss_run_recorder recorder;
     struct ss_run_folder folder;
+    struct ss_run_snapshots snapshots;
     size_t top_k;
     unsigned steps; /* bits */
     bool is_written;

@@ -1,6 +1,7 @@
 /* One pass: rows -> embeddings -> sparse activations -> reducers -> files. */
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/sized.h"
 #include "dataset/dataset.h"
@@ -12,11 +13,57 @@
 
 enum { DEFAULT_TOP_K = 10 };
 
+static struct ss_run_snapshot_counts count_rows(const struct ss_run_analysis *analysis,
+                                                const struct ss_run_batch *batch)
+{
+    const uint64_t n_used = analysis->state.gathered.fires.n_rows;
+    const uint64_t n_read = analysis->pass.done.counts.n_read + batch->counts.n_read;
+    const uint64_t most = analysis->options->num_examples;
+    const uint64_t n_rows =
+        analysis->dataset == NULL ? 0 : ss_dataset_n_rows(analysis->dataset);
+    const bool is_asked = most > 0 && (n_rows == 0 || most < n_rows);
+    return (struct ss_run_snapshot_counts){
+        .n_read = n_read > n_used ? n_read : n_used,
+        .n_used = n_used,
+        .n_total = is_asked && n_read >= n_used ? most + (n_read - n_used) : n_rows,
+    };
+}
+
+/* What was found so far, for who looks at it. */
+static void take_snapshot(struct ss_run_analysis *analysis, const struct ss_run_batch *batch)
+{
+    struct ss_sae_info sae = {.struct_size = sizeof sae};
+    struct ss_encoder_info encoder = {.struct_size = sizeof encoder,
+                                      .name = SS_RUN_NAME_EMBEDDINGS};
+    struct ss_dataset_info dataset = {.struct_size = sizeof dataset, .repository = ""};
+    const struct ss_run_snapshot_counts counts = count_rows(analysis, batch);
+    if (analysis->encoder != NULL) {
+        ss_encoder_describe(analysis->encoder, &encoder);
+    }
+    if (analysis->dataset != NULL) {
+        ss_dataset_describe(analysis->dataset, &dataset);
+    }
+    ss_sae_describe(analysis->sae, &sae);
+    const struct ss_run_snapshot_names names = {
+        .dataset = dataset.repository[0] != '\0' ? dataset.repository
+                   : dataset.n_files > 0         ? ss__path_name(dataset.files[0])
+                                                 : SS_RUN_NAME_EMBEDDINGS,
+        .model = encoder.name,
+        .sae_kind = sae.kind,
+    };
+    ss_run_snapshots_take(&analysis->snapshots, &analysis->folder, &names,
+                          &analysis->state.gathered.fires, &counts);
+}
+
 /* Receives every batch of the pass. */
 static ss_status reduce_rows(void *user, const struct ss_run_pass_rows *rows, ss_err *err)
 {
     struct ss_run_analysis *analysis = user;
-    return ss_run_gather_take(&analysis->state.gathered, rows, err);
+    SS_RETURN_IF_ERROR(ss_run_gather_take(&analysis->state.gathered, rows, err));
+    if (ss_run_snapshots_due(&analysis->snapshots)) {
+        take_snapshot(analysis, rows->batch);
+    }
+    return SS_OK;
 }
 
 /* ---- facts ---- */

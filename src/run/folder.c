@@ -16,7 +16,6 @@
 #include "base/mem.h"
 #include "base/output.h"
 
-#define LOCK_NAME ".saescope.lock"
 enum { MAX_TRIES = 100 };
 
 static const struct ss__temporary_kind staging_kind = {".unfinished.", ""};
@@ -29,10 +28,15 @@ static bool is_there(int folder, const char *name)
     return fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+bool ss_run_folder_is_staging(const char *name)
+{
+    return ss__temporary_is_name(&staging_kind, name);
+}
+
 /* Names that stand while a run is under way. */
 static bool is_ours(const char *name)
 {
-    return strcmp(name, LOCK_NAME) == 0 || ss__temporary_is_name(&staging_kind, name);
+    return strcmp(name, SS_RUN_FOLDER_LOCK) == 0 || ss_run_folder_is_staging(name);
 }
 
 /* Refuse a folder with content, but for names of runs under way. */
@@ -149,7 +153,7 @@ static ss_status flush_subfolders(const struct ss_run_folder *folder, int in, ss
 static bool is_current(int folder, const struct stat *held)
 {
     struct stat named;
-    return fstatat(folder, LOCK_NAME, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+    return fstatat(folder, SS_RUN_FOLDER_LOCK, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
            held->st_dev == named.st_dev && held->st_ino == named.st_ino;
 }
 
@@ -158,14 +162,14 @@ static ss_status take_lock(struct ss_run_folder *folder, ss_err *err)
     const int in = folder->descriptor - 1;
     const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
     for (int i = 0; i < MAX_TRIES; i++) {
-        const int lock = openat(in, LOCK_NAME, flags, 0666);
+        const int lock = openat(in, SS_RUN_FOLDER_LOCK, flags, 0666);
         if (lock < 0) {
             return ss__fail_errno(err, folder->path, "create a file in this folder", errno);
         }
         struct stat held;
         if (fstat(lock, &held) != 0) {
             ss__fail_errno(err, folder->path, "use a file in this folder", errno);
-            unlinkat(in, LOCK_NAME, 0);
+            unlinkat(in, SS_RUN_FOLDER_LOCK, 0);
             close(lock);
             return SS_E_IO;
         }
@@ -175,7 +179,7 @@ static ss_status take_lock(struct ss_run_folder *folder, ss_err *err)
             return SS_OK;
         }
         if (state == SS__LOCK_UNKNOWN) {
-            unlinkat(in, LOCK_NAME, 0);
+            unlinkat(in, SS_RUN_FOLDER_LOCK, 0);
         }
         close(lock);
         if (state == SS__LOCK_UNKNOWN) {
@@ -434,6 +438,7 @@ void ss_run_folder_abort(struct ss_run_folder *folder)
 {
     if (folder->staging_descriptor > 0) {
         remove_files(folder, folder->staging_descriptor - 1, UINT64_MAX);
+        unlinkat(folder->staging_descriptor - 1, SS_RUN_FILE_SNAPSHOT, 0);
         remove_subfolders(folder, folder->staging_descriptor - 1);
         close(folder->staging_descriptor - 1);
         unlinkat(folder->descriptor - 1, ss__path_name(folder->staging), AT_REMOVEDIR);
@@ -443,7 +448,7 @@ void ss_run_folder_abort(struct ss_run_folder *folder)
         remove_subfolders(folder, folder->descriptor - 1);
     }
     if (folder->lock > 0) {
-        unlinkat(folder->descriptor - 1, LOCK_NAME, 0);
+        unlinkat(folder->descriptor - 1, SS_RUN_FOLDER_LOCK, 0);
     }
     if (folder->path != NULL) {
         ss__unmake_folder(folder->path, folder->n_made);

@@ -9,10 +9,17 @@
 #ifndef SS_RUN_FOLDER_H
 #define SS_RUN_FOLDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
+
+#define SS_RUN_FOLDER_LOCK ".saescope.lock"
+#define SS_RUN_FILE_SNAPSHOT                                                                   \
+    "snapshot.json" /* beside the files, while they are made (snapshot.h) */
+/* Whether a name is that of a staging folder. */
+bool ss_run_folder_is_staging(const char *name);
 
 /* A zeroed struct is valid to abort. */
 struct ss_run_folder {

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "run/descriptions.h"
 #include "run/manifest.h"
+#include "run/snapshot.h"
 #include "web/pages_priv.h"
 
 /* English deflates to a third and no text that people write to a tenth: below that an archive
@@ -48,6 +49,14 @@ ss_status ss_web_source_open(const char *folder, struct ss__asking *asking,
         ss_web_source_release(source);
     }
     return status;
+}
+
+ss_status ss_web_source_open_snapshot(const char *path, const char *folder,
+                                      struct ss__asking *asking, struct ss_web_source *source,
+                                      ss_err *err)
+{
+    *source = (struct ss_web_source){.folder = folder, .asking = asking, .is_partial = true};
+    return ss_run_snapshot_read(path, &source->run, &source->manifest, err);
 }
 
 void ss_web_source_release(struct ss_web_source *source)

@@ -12,6 +12,7 @@
 /* What is known of a run: read once. A zeroed struct is valid to release. */
 struct ss_web_source {
     const char *folder; /* borrowed */
+    bool is_partial;    /* of a pass that is not done */
     struct ss_run *run;
     struct ss__json *manifest;
     ss_descriptions *descriptions; /* NULL: it has none */
@@ -23,6 +24,11 @@ struct ss_web_source {
 /* Errors: those of ss_run_open; what is there beside the run and damaged is SS_E_DATA. */
 SS_MUST_USE ss_status ss_web_source_open(const char *folder, struct ss__asking *asking,
                                          struct ss_web_source *source, ss_err *err);
+/* The numbers of a pass under way, by its snapshot; `folder` has nothing else. Errors: those of
+ * ss_run_snapshot_read. */
+SS_MUST_USE ss_status ss_web_source_open_snapshot(const char *path, const char *folder,
+                                                  struct ss__asking *asking,
+                                                  struct ss_web_source *source, ss_err *err);
 void ss_web_source_release(struct ss_web_source *source);
 
 /* How much of a run goes into the pages. */

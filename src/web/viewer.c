@@ -7,16 +7,14 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "base/hash.h"
 #include "base/json.h"
 #include "base/json_write.h"
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/sized.h"
 #include "web/assets.h"
-#include "web/pages.h"
 #include "web/server.h"
-#include "web/viewer_api.h"
+#include "web/viewer_live.h"
 
 enum {
     N_SAMPLES = 20,
@@ -29,13 +27,13 @@ static const double code_seconds = 300;
 
 struct viewer {
     struct ss_view_options options;
-    struct ss_web_api api;
-    struct ss_web_zip pages;
+    struct ss_web_live live;
+    struct ss__asking asking;
     struct ss_web_server server;
     char token[SS_WEB_TOKEN_HEX], code[SS_WEB_TOKEN_HEX];
     bool has_code;
     double code_until;
-    char pages_etag[ETAG_BYTES], assets_etag[ETAG_BYTES];
+    char assets_etag[SS_WEB_ETAG_BYTES];
 };
 
 /* ---- links ---- */
@@ -134,26 +132,67 @@ static bool answer_asset(const struct viewer *viewer, const struct ss_web_reques
     return true;
 }
 
-static void answer_api(struct viewer *viewer, const struct ss_web_request *request,
+static void answer_pages(const struct viewer *viewer, struct ss_web_response *response)
+{
+    const struct ss_web_live *live = &viewer->live;
+    if (!live->has_run) {
+        ss_web_live_refuse(response);
+        return;
+    }
+    /* A copy: newer numbers may come while these are sent. */
+    ss__buf_add(&response->body, live->pages.bytes.data, live->pages.bytes.n_bytes);
+    response->type = "application/octet-stream";
+    response->etag = live->etag;
+}
+
+static void answer_openapi(const struct viewer *viewer, struct ss_web_response *response)
+{
+    const struct ss_web_asset *asset = ss_web_asset_find("openapi.json");
+    response->shared = (struct ss_text){asset->data, (size_t)(asset->end - asset->data)};
+    response->type = asset->type;
+    response->etag = viewer->assets_etag;
+}
+
+/* What is not asked of the run. */
+static bool answer_own(struct viewer *viewer, const struct ss_web_request *request,
                        struct ss_text body, struct ss_web_response *response)
 {
     const bool is_post = request->method == SS_WEB_POST;
-    if (is_path(request, "/api/v1/session")) {
-        if (is_post) {
-            answer_session(viewer, body, response);
-        } else {
-            ss_web_problem(response, 405, "This is asked by POST.");
-        }
-    } else if (is_path(request, "/api/v1/pages.npz") && !is_post) {
-        response->shared =
-            (struct ss_text){viewer->pages.bytes.data, viewer->pages.bytes.n_bytes};
-        response->type = "application/octet-stream";
-        response->etag = viewer->pages_etag;
+    const bool is_session = is_path(request, "/api/v1/session");
+    if (!is_session && !is_path(request, "/api/v1/pages.npz") &&
+        !is_path(request, "/api/v1/live") && !is_path(request, "/api/v1/openapi.json")) {
+        return false;
+    }
+    if (is_session != is_post) {
+        ss_web_problem(response, 405,
+                       is_post ? "This is asked by GET." : "This is asked by POST.");
+    } else if (request->query.n_bytes > 0) {
+        ss_web_problem(response, 400, "This takes no parameters.");
+    } else if (is_session) {
+        answer_session(viewer, body, response);
+    } else if (is_path(request, "/api/v1/live")) {
+        ss_web_live_answer(&viewer->live, response);
+    } else if (is_path(request, "/api/v1/openapi.json")) {
+        answer_openapi(viewer, response);
     } else {
-        ss_web_api_answer(&viewer->api, request, body, response);
-        if (response->status == 0 && !is_post) {
-            response->etag = viewer->pages_etag;
-        }
+        answer_pages(viewer, response);
+    }
+    return true;
+}
+
+static void answer_api(struct viewer *viewer, const struct ss_web_request *request,
+                       struct ss_text body, struct ss_web_response *response)
+{
+    if (answer_own(viewer, request, body, response)) {
+        return;
+    }
+    if (!viewer->live.has_run) {
+        ss_web_live_refuse(response);
+        return;
+    }
+    ss_web_api_answer(&viewer->live.api, request, body, response);
+    if (response->status == 0 && request->method != SS_WEB_POST) {
+        response->etag = viewer->live.etag;
     }
 }
 
@@ -163,7 +202,7 @@ static void answer(void *user, const struct ss_web_request *request, struct ss_t
     struct viewer *viewer = user;
     if (request->is_api) {
         answer_api(viewer, request, body, response);
-    } else if (is_path(request, "/healthz")) {
+    } else if (request->query.n_bytes == 0 && is_path(request, "/healthz")) {
         response->shared = (struct ss_text){"{\"status\":\"ok\"}\n", 16};
         response->type = "application/json";
     } else if (request->query.n_bytes > 0 || !answer_asset(viewer, request, response)) {
@@ -173,33 +212,17 @@ static void answer(void *user, const struct ss_web_request *request, struct ss_t
 
 /* ---- the call ---- */
 
-static void make_etag(char etag[ETAG_BYTES], struct ss_text first, struct ss_text then)
+/* Of all assets, as they change together. */
+static ss_status make_assets_etag(struct viewer *viewer, ss_err *err)
 {
-    uint8_t digest[SS__SHA256_BYTES];
-    ss__sha256_of(first, then, digest);
-    ss__snprintf(etag, ETAG_BYTES, "\"%02x%02x%02x%02x%02x%02x%02x%02x\"", digest[0], digest[1],
-                 digest[2], digest[3], digest[4], digest[5], digest[6], digest[7]);
-}
-
-static ss_status make_pages(struct viewer *viewer, ss_err *err)
-{
-    const struct ss_web_level whole = {.n_tops = viewer->api.source.run->info.top_k,
-                                       .n_samples = N_SAMPLES,
-                                       .n_map_texts = N_MAP_TEXTS,
-                                       .has_histograms = true};
-    struct ss_web_counts counts = {0};
-    struct ss__buf script = {0};
-    SS_RETURN_IF_ERROR(
-        ss_web_pages_build(&viewer->api.source, &whole, 0, &viewer->pages, &counts, err));
-    make_etag(viewer->pages_etag,
-              (struct ss_text){viewer->pages.bytes.data, viewer->pages.bytes.n_bytes},
-              (struct ss_text){"", 0});
-    ss_web_add_script(&script);
-    const ss_status status = ss__buf_check(&script, err);
-    const struct ss_web_asset *style = ss_web_asset_find("style.css");
-    make_etag(viewer->assets_etag, (struct ss_text){script.data, script.n_bytes},
-              (struct ss_text){style->data, (size_t)(style->end - style->data)});
-    ss__buf_release(&script);
+    struct ss__buf all = {0};
+    for (size_t i = 0; i < ss_web_n_assets; i++) {
+        const struct ss_web_asset *asset = &ss_web_assets[i];
+        ss__buf_add(&all, asset->data, (size_t)(asset->end - asset->data));
+    }
+    const ss_status status = ss__buf_check(&all, err);
+    ss_web_make_etag(viewer->assets_etag, (struct ss_text){all.data, all.n_bytes});
+    ss__buf_release(&all);
     return status;
 }
 
@@ -210,6 +233,7 @@ static bool tick(void *user)
         viewer->options.wants_link(viewer->options.user)) {
         (void)give_link(viewer, NULL);
     }
+    ss_web_live_look(&viewer->live);
     return !ss__stop_requested(&viewer->options.progress);
 }
 
@@ -221,9 +245,9 @@ ss_status ss_view(const char *run_dir, const struct ss_view_options *options, ss
     if (viewer.options.port > UINT16_MAX) {
         SS_FAIL(SS_E_USAGE, "`port` is above 65535");
     }
-    struct ss__asking asking = {.stop = viewer.options.progress};
-    SS_TRY(ss_web_api_open(&viewer.api, run_dir, &asking, &viewer.options, err));
-    SS_TRY(make_pages(&viewer, err));
+    viewer.asking.stop = viewer.options.progress;
+    SS_TRY(ss_web_live_open(&viewer.live, run_dir, &viewer.asking, &viewer.options, err));
+    SS_TRY(make_assets_etag(&viewer, err));
     SS_TRY(make_secret(viewer.token, err));
     viewer.server.rules.token = viewer.token;
     viewer.server.handler.answer = answer;
@@ -233,7 +257,6 @@ ss_status ss_view(const char *run_dir, const struct ss_view_options *options, ss
     SS_TRY(ss_web_server_run(&viewer.server, tick, &viewer, err));
 out:
     ss_web_server_close(&viewer.server);
-    ss_web_zip_release(&viewer.pages);
-    ss_web_api_close(&viewer.api);
+    ss_web_live_close(&viewer.live);
     return status;
 }

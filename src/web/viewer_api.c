@@ -10,13 +10,19 @@
 
 enum { SCHEMA = 1, MAX_ID = UINT32_MAX };
 
-ss_status ss_web_api_open(struct ss_web_api *api, const char *run_dir,
+ss_status ss_web_api_open(struct ss_web_api *api, const struct ss_web_place *place,
                           struct ss__asking *asking, const struct ss_view_options *options,
                           ss_err *err)
 {
     ss_status status = SS_OK;
-    *api = (struct ss_web_api){.log = options->log, .with = options->with};
-    SS_TRY(ss_web_source_open(run_dir, asking, &api->source, err));
+    *api = (struct ss_web_api){.log = options->log};
+    if (place->snapshot != NULL) {
+        SS_TRY(ss_web_source_open_snapshot(place->snapshot, place->folder, asking, &api->source,
+                                           err));
+    } else {
+        SS_TRY(ss_web_source_open(place->folder, asking, &api->source, err));
+        api->with = options->with;
+    }
     if (api->with != NULL) {
         SS_TRY(ss_web_compare(api, "", err));
     }

@@ -28,9 +28,14 @@ struct ss_web_api {
     char groups_by[SS_WEB_VALUE_BYTES];
 };
 
-/* Open the run. `asking` is borrowed until it is closed. Errors: as ss_web_source_open, those of
- * ss_diff_run with another run. */
-SS_MUST_USE ss_status ss_web_api_open(struct ss_web_api *api, const char *run_dir,
+/* Where numbers are: of the run in a folder, or in the snapshot of one that is not done. */
+struct ss_web_place {
+    const char *folder, *snapshot; /* snapshot NULL: the run */
+};
+
+/* Open the run. `asking` and the folder are borrowed until it is closed. Errors: as
+ * ss_web_source_open, those of ss_diff_run with another run. */
+SS_MUST_USE ss_status ss_web_api_open(struct ss_web_api *api, const struct ss_web_place *place,
                                       struct ss__asking *asking,
                                       const struct ss_view_options *options, ss_err *err);
 void ss_web_api_close(struct ss_web_api *api);

@@ -22,6 +22,10 @@ static ss_status check_width(const struct ss_web_api *api, ss_err *err)
 
 static ss_status need(struct ss_web_api *api, bool no_encoder, ss_err *err)
 {
+    if (api->source.is_partial) {
+        return ss__fail(err, SS_E_NOINPUT,
+                        "the analysis is not done: it has the models in use");
+    }
     struct ss_run_models_options options = {.no_encoder = no_encoder, .keeps_weights = true};
     if (api->models.sae == NULL || (!no_encoder && api->models.encoder == NULL)) {
         if (api->source.asking != NULL) {

@@ -1,5 +1,5 @@
 // The frame: routes to pages, keys, colours, where the data comes from.
-import { button, el } from "./dom.js";
+import { button, el, say } from "./dom.js";
 import { fromBase64, openNpz } from "./npz.js";
 import { loadRun } from "./data.js";
 import { go, hash, route } from "./route.js";
@@ -9,14 +9,17 @@ import { featurePage, isFeature } from "./feature.js";
 import { mapPage } from "./map.js";
 import { textsPage } from "./search.js";
 import { textPage } from "./text.js";
+import { rowPage } from "./row.js";
+import { steerPage } from "./steer.js";
+import { progressText, watchRun } from "./live.js";
 import { connect } from "./remote.js";
 
 const PAGES = {
   "": { title: "Overview", draw: overviewPage }, features: { title: "Features", draw: featuresPage },
-  feature: { draw: featurePage }, map: { title: "Map", has: (loaded) => loaded.map !== null, draw: mapPage }, texts: { title: "Texts", draw: textsPage }, text: { title: "Try a text", served: true, draw: textPage },
+  feature: { draw: featurePage }, map: { title: "Map", has: (loaded) => loaded.map !== null, draw: mapPage }, texts: { title: "Texts", draw: textsPage }, text: { title: "Try a text", served: true, draw: textPage }, row: { draw: rowPage }, steer: { title: "Steer", served: true, draw: steerPage },
 };
 const KEYS = [["/", "search"], ["j, k", "down and up in the list"], ["Enter", "open"], ["n, p", "next and previous feature of the list"], ["Esc", "back"],
-  ["g f, g t, g m, g o, g x", "features, texts, map, overview, try a text"], ["?", "these keys"]];
+  ["g f, g t, g m, g o, g x, g r, g s", "features, texts, map, overview, try a text, a row, steer"], ["?", "these keys"]];
 
 let run = null;
 let shown = null;
@@ -56,7 +59,7 @@ function frame() {
   const links = Object.entries(PAGES).filter(([, page]) => page.title && (run.ask || !page.served) && (!page.has || page.has(run))).map(([path, page]) => el("a", { href: hash(path), "data-page": path }, page.title));
   document.body.append(el("header", {}, el("a", { class: "skip", href: "#main", on: { click: (event) => { event.preventDefault(); document.getElementById("main").focus(); } } }, "To the content"), el("span", { class: "brand" }, "saescope"), el("nav", { "aria-label": "Pages" }, links), jump,
     button("◐", nextTheme, { class: "small", "aria-label": "Light or dark" }), button("?", () => document.getElementById("help").showModal(), { class: "small", "aria-label": "Keys" })),
-  el("main", { id: "main", tabindex: "-1" }), el("div", { id: "status", role: "status", class: "said" }), helpDialog());
+  el("div", { id: "live", role: "status" }), el("main", { id: "main", tabindex: "-1" }), el("div", { id: "status", role: "status", class: "said" }), helpDialog());
 }
 
 async function render() {
@@ -73,6 +76,7 @@ async function render() {
     shown = el("div", { class: "page" }, el("h1", {}, "This page cannot be shown"), el("p", {}, String(error)));
   }
   const main = document.getElementById("main");
+  say("");
   main.replaceChildren(shown);
   scrollTo(0, 0);
   if (shown.shown) shown.shown();
@@ -109,7 +113,7 @@ function press(event) {
   };
   if (afterG) {
     afterG = false;
-    const page = { f: "features", t: "texts", o: "", x: "text", m: "map" }[key];
+    const page = { f: "features", t: "texts", o: "", x: "text", m: "map", r: "row", s: "steer" }[key];
     if (page !== undefined) { event.preventDefault(); go(hash(page)); return; }
   }
   if (key === "g") { afterG = true; return; }
@@ -121,11 +125,27 @@ function press(event) {
 // In a file the data stands beside this script; else the program that serves the page has it.
 async function load() {
   const block = document.getElementById("data");
-  const source = block ? { bytes: fromBase64(block.textContent), ask: null } : await connect();
+  const source = block ? { bytes: fromBase64(block.textContent), ask: null, get: null } : await connect(waiting);
   if (block) block.remove();
   const loaded = await loadRun(openNpz(source.bytes));
-  loaded.ask = source.ask;
+  Object.assign(loaded, { ask: source.ask, get: source.get, pages: source.pages, tag: source.tag });
   return loaded;
+}
+
+// Before there are numbers.
+function waiting(live) {
+  const main = document.getElementById("waiting") || el("main", { class: "page", id: "waiting" }, el("h1", {}, "A run"), el("p", { role: "status" }));
+  main.querySelector("p").textContent = progressText(live, 0);
+  document.body.append(main);
+}
+
+// Newer numbers in place of those that are shown, on the page where we are.
+async function refresh() {
+  const { ask, get, pages } = run;
+  const newer = await pages();
+  if (newer === null) return;
+  run = Object.assign(await loadRun(openNpz(newer.bytes)), { ask, get, pages, tag: newer.tag });
+  await render();
 }
 
 async function start() {
@@ -137,10 +157,13 @@ async function start() {
     document.body.dataset.ready = "error";
     return;
   }
+  const before = document.getElementById("waiting");
+  if (before) before.remove();
   frame();
   addEventListener("hashchange", render);
   addEventListener("keydown", press);
   await render();
+  if (run.get) watchRun(run.get, run.tag, document.getElementById("live"), refresh, () => route().path[0] === "");
 }
 
 start();

@@ -36,17 +36,21 @@ export function marked(text, pattern) {
 
 function whereText(run, text) {
   const parts = [];
-  if (run.texts.rows[text] >= 0) parts.push(`row ${count(run.texts.rows[text])}`);
   if (run.texts.files !== null && run.texts.files[text]) parts.push(run.texts.files[text]);
   if (run.texts.counts[text] > 1) parts.push(`×${count(run.texts.counts[text])}`);
-  return parts.join(" · ");
+  const row = run.texts.rows[text];
+  return [row >= 0 ? el("a", { href: hash(`row/${row}`) }, `row ${count(row)}`) : null, el("span", { class: "dim" }, parts.join(" · "))];
 }
 
 function keptOf(run, text) {
   if (run.texts.kept === null || !run.texts.kept[text]) return null;
   let kept = null;
   try { kept = JSON.parse(run.texts.kept[text]); } catch { return null; }
-  if (kept !== null && typeof kept.kept === "object") kept = kept.kept;
+  return keptCells(kept !== null && typeof kept.kept === "object" ? kept.kept : kept);
+}
+
+// The columns that were kept of a row; null where there are none.
+export function keptCells(kept) {
   const cells = Object.entries(kept || {}).map(([name, value]) => el("span", { class: "kept" }, el("b", {}, name), ` ${typeof value === "string" ? value : JSON.stringify(value)}`));
   return cells.length > 0 ? el("p", { class: "kepts" }, cells) : null;
 }
@@ -65,7 +69,7 @@ export async function textItem(run, item, most, pattern, unit) {
   const bar = el("span", { class: "barbox", "aria-hidden": "true" }, el("span", { class: "fill" }));
   bar.firstChild.style.setProperty("width", `${most > 0 ? Math.max(0, Math.min(100, 100 * item.value / most)) : 0}%`);
   return el("li", { class: "item" }, el("div", { class: "meta" }, el("span", { class: "value" }, activation(item.value)), bar,
-    el("span", { class: "dim" }, `${unit ? `${unit} · ` : ""}${whereText(run, item.text)}`)), body, keptOf(run, item.text));
+    unit ? el("span", { class: "dim" }, unit) : null, whereText(run, item.text)), body, keptOf(run, item.text));
 }
 
 const KINDS = [

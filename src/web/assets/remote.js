@@ -23,12 +23,34 @@ async function takeToken() {
   return stored(TOKEN_NAME);
 }
 
-// The bytes of the run's data, and how to ask more.
-export async function connect() {
-  const token = await takeToken();
-  if (token === null) throw new Error("Open the link that saescope view printed, or press Enter there for a new one.");
+async function getAnswer(path, token, signal) {
+  const answer = await fetch(`/api/v1/${path}`, { headers: { Authorization: `Bearer ${token}` }, signal });
+  const said = await answer.json();
+  if (!answer.ok) throw new Error(said.detail || said.title);
+  return said;
+}
+
+// The bytes of the run's data; null where there are none yet.
+async function getPages(token) {
   const answer = await fetch("/api/v1/pages.npz", { headers: { Authorization: `Bearer ${token}` } });
   if (answer.status === 401) store(TOKEN_NAME, null);
+  if (answer.status === 503) return null;
   if (!answer.ok) throw new Error((await answer.json()).detail);
-  return { bytes: new Uint8Array(await answer.arrayBuffer()), ask: (path, body, signal) => post(path, body, token, signal) };
+  return { bytes: new Uint8Array(await answer.arrayBuffer()), tag: answer.headers.get("ETag") };
+}
+
+const PAUSE_BETWEEN_MS = 1000;
+
+// How to ask the program: `pages` for the run's data and its tag, `get` and `ask` for the rest. `wait` is called while there are no numbers.
+export async function connect(wait) {
+  const token = await takeToken();
+  if (token === null) throw new Error("Open the link that saescope view printed, or press Enter there for a new one.");
+  const get = (path, signal) => getAnswer(path, token, signal);
+  let first = await getPages(token);
+  while (first === null) {
+    wait(await get("live"));
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_BETWEEN_MS));
+    first = await getPages(token);
+  }
+  return { ...first, get, pages: () => getPages(token), ask: (path, body, signal) => post(path, body, token, signal) };
 }
