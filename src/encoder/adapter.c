@@ -300,6 +300,7 @@ static ss_status add_whole(const struct reading *r, const struct ss_weights_tens
     return SS_OK;
 }
 
+/* A name that has none of the ends is that of a parameter which was trained as a whole. */
 static ss_status add_tensor(const struct reading *r, const struct ss_weights_tensor *tensor,
                             ss_err *err)
 {
@@ -480,6 +481,7 @@ out:
     return status;
 }
 
+/* A view of the model's file is copied before it is changed. */
 ss_status ss_encoder_adapter_apply(const struct ss_encoder_adapter *adapter,
                                    const struct ss_encoder_adapter_delta *delta, size_t n_dims,
                                    const uint64_t *shape, const float **values, float **owned,

@@ -99,6 +99,7 @@ static ss_status check_order(const char *file, const struct ss_encoder_step *ste
     return SS_OK;
 }
 
+/* The transformer's path is kept apart; pooling is the first of the steps. */
 static ss_status read_modules(struct ss_encoder_model_folder *folder, const char *file,
                               const struct ss__json *json, const struct ss_log *log,
                               ss_err *err)
@@ -132,6 +133,7 @@ static const char *const prompts_keys[] = {
     "__version__", "similarity_fn_name",  "requirements",               /* without effect */
 };
 
+/* A folder without this file has no prompts. */
 static ss_status read_prompts(struct ss_encoder_model_folder *folder, const struct ss_log *log,
                               ss_err *err)
 {
@@ -205,6 +207,8 @@ out:
 
 /* ---- truncation ---- */
 
+/* The caller's number counts over the folder's. 0 in the file is an error: it does not mean
+ * all. */
 ss_status ss_encoder_model_folder_truncation(const struct ss_encoder_model_folder *folder,
                                              const struct ss_encoder_options *options,
                                              size_t *n_kept, ss_err *err)
@@ -225,6 +229,8 @@ ss_status ss_encoder_model_folder_truncation(const struct ss_encoder_model_folde
 
 /* ---- the encoder ---- */
 
+/* Without modules.json it is a plain folder of transformers: neither the sentence config nor
+ * prompts are read. */
 ss_status ss_encoder_model_folder_read(const char *path, const struct ss_log *log,
                                        struct ss_encoder_model_folder *out, ss_err *err)
 {

@@ -112,6 +112,7 @@ static ss_status close_weights(struct module_weights *weights, ss_status status,
     return status;
 }
 
+/* A residual that changes the width has a matrix of its own. */
 static ss_status read_dense(struct ss_encoder_module *m, const struct reading *r, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -258,6 +259,8 @@ static ss_status check_place(const struct reading *r, ss_err *err)
     return SS_OK;
 }
 
+/* A module that is not in the table is refused by its type: to leave it out would change every
+ * embedding. */
 ss_status ss_encoder_module_read(const struct ss_encoder_step *step, const struct ss_log *log,
                                  size_t n_in, ss_encoder *encoder,
                                  struct ss_encoder_module *out, ss_err *err)

@@ -76,6 +76,7 @@ static ss_status own_positions(struct ss_encoder_transformer *t, size_t n, ss_er
     return SS_OK;
 }
 
+/* Where positions are rotations there is no table of them. */
 static ss_status bind_words(struct ss_encoder_transformer *t,
                             const struct ss_encoder_config *config,
                             struct ss_encoder_binder *binder, ss_err *err)
@@ -127,6 +128,8 @@ static ss_status bind_norm(const char *base, const struct ss_encoder_config *con
     return SS_OK;
 }
 
+/* One piece of memory: gain and shift of the first norm, the token type, gain and shift of the
+ * last norm. */
 static ss_status bind_vectors(struct ss_encoder_transformer *t,
                               const struct ss_encoder_config *config,
                               struct ss_encoder_binder *binder, ss_err *err)
@@ -149,7 +152,7 @@ static ss_status bind_vectors(struct ss_encoder_transformer *t,
     return SS_OK;
 }
 
-/* The names that the file uses. */
+/* The names that the file uses, told by the first norm, which every form of names has. */
 static const struct ss_encoder_tensor_names *
 choose_names(const struct ss_encoder_family *family, const struct ss_encoder_binder *binder)
 {

@@ -86,6 +86,7 @@ BOTH_ORDERS(gather_f64, uint64_t, SWAP64, double, SAME)
         name, name##_swapped                                                                   \
     }
 
+/* By ss_weights_dtype. What has no gatherers is listed with its size and never converted. */
 static const struct {
     const char *name;
     size_t n_bytes;
@@ -186,6 +187,7 @@ static void gather_strided(const struct ss_weights_tensor *tensor, gather_fn *ga
     }
 }
 
+/* Nearly always floats in native order, one behind the other: then it is a copy of bytes. */
 ss_status ss_weights_tensor_to_f32(const struct ss_weights_tensor *tensor, float *out,
                                    ss_err *err)
 {

@@ -70,6 +70,8 @@ static ss_status check_protocol(const struct stream *stream,
     return is_int(root, PROTOCOL) ? SS_OK : wrong(stream, "its protocol is not 1001", err);
 }
 
+/* A zip says its byte order and is read in either; this older form is refused where it comes
+ * from a big-endian machine. */
 static ss_status check_system(const struct stream *stream,
                               const struct ss_weights_pickle_node *root, ss_err *err)
 {
@@ -84,6 +86,7 @@ static ss_status check_system(const struct stream *stream,
                                "written on a big-endian machine; save it again on another");
 }
 
+/* Each check gets the value of its pickle, in the file's order. */
 static ss_status read_preamble(struct stream *stream, ss_err *err)
 {
     static ss_status (*const checks[])(const struct stream *,
@@ -192,6 +195,8 @@ static ss_status bind_storages(struct stream *stream, const struct ss_weights_pi
     return SS_OK;
 }
 
+/* Keys come behind the object and numbers behind the keys, so tensors have no data until all of
+ * it was gone through. */
 ss_status ss_weights_torch_stream_read(struct ss_weights *self, ss_err *err)
 {
     ss_status status = SS_OK;

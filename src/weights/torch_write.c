@@ -31,6 +31,7 @@ struct entry {
 
 /* ---- the pickle ---- */
 
+/* Little-endian, as pickles and zip archives both are. */
 static void add_u32(struct ss__buf *buf, uint32_t value)
 {
     for (size_t i = 0; i < 4; i++) {
@@ -53,6 +54,7 @@ static void add_int(struct ss__buf *buf, uint64_t value)
     add_u32(buf, (uint32_t)value);
 }
 
+/* GLOBAL, EMPTY_TUPLE, REDUCE. */
 static void add_empty_dict(struct ss__buf *buf)
 {
     ss__buf_add_text(buf, "ccollections\nOrderedDict\n)R");
@@ -87,6 +89,7 @@ static void add_tensor(struct ss__buf *buf, const struct ss_weights_tensor_out *
     ss__buf_add_text(buf, "tR");
 }
 
+/* PROTO 2, the dictionary, MARK, names and tensors, SETITEMS, STOP. */
 static void add_pickle(struct ss__buf *buf, const struct ss_weights_tensor_out *tensors,
                        size_t n)
 {
@@ -160,6 +163,7 @@ static void add_directory(struct ss__buf *buf, const struct entry *entry)
     ss__buf_add_text(buf, entry->name);
 }
 
+/* The end of the directory: one disk, no comment. */
 static void add_end(struct ss__buf *buf, size_t n, uint64_t at, uint64_t n_bytes)
 {
     ss__buf_add_text(buf, "PK\5\6");
@@ -206,6 +210,7 @@ out:
     return status;
 }
 
+/* Before anything is written. */
 static ss_status check_size(const char *path, const struct ss_weights_tensor_out *tensors,
                             size_t n, ss_err *err)
 {
