@@ -93,6 +93,7 @@ struct entry_source {
     bool was_asked;
 };
 
+/* The store signs a URL for an hour or so; asked a second time, it signs anew. */
 static ss_status locate(void *user, char **url, char **authorization, ss_err *err)
 {
     struct entry_source *of = user;
@@ -119,6 +120,7 @@ static ss_status cache_paths(const struct ss_net_artifact_job *fetch,
     return *object == NULL || *partial == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
 }
 
+/* Into the cache, checked against the hash that the manifest gives. */
 static ss_status download_object(struct ss_net_artifact_job *fetch, struct entry_source *of,
                                  const char *object, const char *partial, ss_err *err)
 {
@@ -188,7 +190,8 @@ out:
     return status;
 }
 
-/* The content of an entry comes to `to`, through the cache. */
+/* The content of an entry comes to `to`, through the cache. An object that is there is tried
+ * first; where its content is not right, it is fetched once more and copied again. */
 static ss_status fetch_content(struct ss_net_artifact_job *fetch,
                                struct ss_net_artifact *artifact,
                                const struct ss_net_artifact_entry *entry, const char *to,
@@ -218,6 +221,7 @@ out:
 
 /* ---- entries ---- */
 
+/* A file of the folder that is right already costs reading it, and nothing is asked for. */
 ss_status ss_net_artifact_fetch_entry(struct ss_net_artifact_job *fetch,
                                       struct ss_net_artifact *artifact,
                                       const struct ss_net_artifact_entry *entry, const char *to,
@@ -258,6 +262,7 @@ out:
     return status;
 }
 
+/* Before anything is fetched: a dataset in place of a model may be large. */
 static ss_status check_type(const struct ss_net_artifact_options *options, const char *label,
                             const struct ss_net_artifact_info *facts, ss_err *err)
 {
@@ -268,6 +273,7 @@ static ss_status check_type(const struct ss_net_artifact_options *options, const
                           facts->type, options->type);
 }
 
+/* Two questions: what the name means, and the manifest of that. */
 static ss_status ask_store(struct ss_net_artifact_job *fetch,
                            const struct ss_net_artifact_name *name, const char *label,
                            struct ss_net_artifact *out, ss_err *err)
@@ -304,6 +310,7 @@ static ss_status find_artifact(struct ss_net_artifact_job *fetch,
     return status == SS_OK ? SS_OK : ss__fail(err, status, "%s", why.message);
 }
 
+/* The record of what the name means is written last, when all that it promises is there. */
 ss_status ss_net_artifact_fetch(struct ss_net *net, const char *name_text,
                                 const struct ss_net_artifact_options *options, char **folder,
                                 ss_err *err)

@@ -109,6 +109,7 @@ static ss_status read_entry(const char *what, const char *path, const struct ss_
     return SS_OK;
 }
 
+/* Another version or policy would name other places for the files. */
 static ss_status check_head(const char *what, const struct ss__json *tree, ss_err *err)
 {
     size_t version = 0;
@@ -133,6 +134,7 @@ static ss_status check_head(const char *what, const struct ss__json *tree, ss_er
     return SS_OK;
 }
 
+/* Entries are sorted by path, as the digest wants them. */
 static ss_status digest_of(const struct ss_net_artifact_manifest *manifest, ss__hash_kind kind,
                            char hex[SS__HASH_HEX_BYTES], ss_err *err)
 {
@@ -170,6 +172,8 @@ static ss_status check_digest(const char *what, const struct ss_net_artifact_man
     return SS_OK;
 }
 
+/* Texts of entries are views into the document, which the manifest owns from here on, also on
+ * error. */
 ss_status ss_net_artifact_manifest_from_json(const char *what, struct ss__json *document,
                                              struct ss__json *tree, const char *digest,
                                              struct ss_net_artifact_manifest *out, ss_err *err)

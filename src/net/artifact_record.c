@@ -14,6 +14,7 @@
 #include "net/artifact_store.h"
 #include "net/download.h"
 
+/* The parts of a name are checked to be no paths when it is parsed. */
 static ss_status record_path(const char *cache, const struct ss_net_artifact_name *name,
                              char **out, ss_err *err)
 {
@@ -94,6 +95,7 @@ static ss_status read_facts(const char *path, const struct ss__json *record,
     return SS_OK;
 }
 
+/* A record that is damaged is an error: it is not taken for one that is missing. */
 ss_status ss_net_artifact_record_read(const char *cache,
                                       const struct ss_net_artifact_name *name,
                                       const char *label, struct ss_net_artifact_store *store,

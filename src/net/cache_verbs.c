@@ -30,6 +30,7 @@ struct listing {
     struct ss__arena *arena;
 };
 
+/* "main, v1": names by which somebody asked for a revision. */
 static const char *join_refs(const struct ss_net_cached_repo *repo, struct ss__arena *arena)
 {
     struct ss__buf text = {0};
@@ -134,6 +135,7 @@ static int ask(void *user)
     return ss__stop_requested(user);
 }
 
+/* A client without a network, since hashing files asks it whether to stop. */
 static ss_status run_check(const struct ss_cache_check_options *options,
                            ss_status (*each)(void *, struct ss_net_cached_repo *, ss_err *),
                            char **cache, struct ss_cache_sum *out, ss_err *err)
@@ -172,6 +174,7 @@ static ss_status verify_blob(struct check *check, const struct ss_net_cached_fil
     return status;
 }
 
+/* What a ref says has to be a commit; whether it is still the newest is not asked. */
 static ss_status verify_ref(struct check *check, const struct ss_net_cached_file *file,
                             ss_err *err)
 {
@@ -184,6 +187,8 @@ static ss_status verify_ref(struct check *check, const struct ss_net_cached_file
     return SS_OK;
 }
 
+/* A file that stands in a snapshot as itself has no name that is its hash: it counts as
+ * unknown. */
 static ss_status verify_repo(void *user, struct ss_net_cached_repo *repo, ss_err *err)
 {
     struct check *check = user;
@@ -339,6 +344,8 @@ out:
     return status;
 }
 
+/* Files that this program left behind in the cache's own folders are removed last, as their
+ * locks allow. */
 ss_status ss_cache_prune(const struct ss_cache_check_options *options, struct ss_cache_sum *out,
                          ss_err *err)
 {

@@ -52,6 +52,7 @@ static double etag_seconds(void)
     return is_good ? seconds : 10;
 }
 
+/* Once for a client: the environment is not read again. */
 static ss_status find_authorization(char **out, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -281,6 +282,7 @@ static ss_status read_place(const struct ss_net_hub *hub,
     return out->url == NULL || lacks_token ? ss__fail_nomem(err, "a URL") : SS_OK;
 }
 
+/* Also of a response that refuses: what a commit does not have is worth knowing, too. */
 static void read_commit(const struct ss_net_response *response, struct ss_net_hub_file *out)
 {
     const char *commit = ss_net_header(response, "X-Repo-Commit");
@@ -289,6 +291,7 @@ static void read_commit(const struct ss_net_response *response, struct ss_net_hu
     }
 }
 
+/* A server without the header of commits is a proxy's or a portal's page, and not a hub. */
 static ss_status read_head(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                            const struct ss_net_response *response, struct ss_net_hub_file *out,
                            ss_err *err)

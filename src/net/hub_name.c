@@ -63,6 +63,7 @@ bool ss_net_hub_is_reference(const char *text)
     return strncmp(text, "hf:", 3) == 0;
 }
 
+/* In full and in small letters; a shortened one is asked for like a branch. */
 bool ss_net_hub_is_commit(const char *text)
 {
     return strlen(text) == SS_NET_HUB_COMMIT_BYTES - 1 &&
@@ -97,7 +98,8 @@ static int hex_value(char c)
                                   : -1;
 }
 
-/* Copy with %XX read; false if it does not fit. */
+/* Copy with %XX read, since a revision may hold a slash (%2F); false if it does not fit or
+ * holds a NUL. */
 static bool unquote(const char *text, size_t n, char *out, size_t capacity)
 {
     size_t at = 0;
@@ -115,6 +117,7 @@ static bool unquote(const char *text, size_t n, char *out, size_t capacity)
     return at > 0 && strlen(out) == at;
 }
 
+/* "datasets/" and "spaces/"; a model has no mark, but "models/" is understood. */
 static const char *take_kind(const char *at, ss_net_hub_kind *kind)
 {
     for (size_t i = 0; i < SS_NET_HUB_N_KINDS; i++) {
@@ -191,6 +194,7 @@ void ss_net_hub_add_folder_name(struct ss__buf *out, const struct ss_net_hub_nam
     }
 }
 
+/* "--" stands for the slash, which is why no part of a name may hold it. */
 bool ss_net_hub_read_folder_name(const char *folder, struct ss_net_hub_name *out)
 {
     *out = (struct ss_net_hub_name){.revision = "main"};

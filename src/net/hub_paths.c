@@ -67,6 +67,7 @@ static ss_status has_repo(const char *cache, const struct ss_net_hub_name *name,
     return SS_OK;
 }
 
+/* A model is looked for where it is already, else where sentence-transformers would put it. */
 ss_status ss_net_hub_model_cache(const struct ss_net_hub *hub,
                                  const struct ss_net_hub_name *name, char **cache, ss_err *err)
 {
@@ -147,6 +148,7 @@ out:
     return status;
 }
 
+/* So that programs which make backups may pass the cache over. */
 void ss_net_hub_tag_cache(const struct ss_net_hub *hub)
 {
     char *path = ss__path_join(hub->cache, "CACHEDIR.TAG");
@@ -201,6 +203,7 @@ ss_status ss_net_hub_ref_read(const struct ss_net_hub *hub, const struct ss_net_
     return status;
 }
 
+/* Nothing is written where nothing changes: a cache may be read-only. */
 ss_status ss_net_hub_ref_write(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                                const char *commit, ss_err *err)
 {
@@ -257,6 +260,7 @@ char *ss_net_hub_listing_path(const struct ss_net_hub *hub, const struct ss_net_
     return detach_text(&buf);
 }
 
+/* An empty file, as the Python client makes it: the next call without the hub knows. */
 void ss_net_hub_note_no_exist(const struct ss_net_hub *hub, const struct ss_net_hub_name *name,
                               const char *commit)
 {

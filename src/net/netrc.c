@@ -19,6 +19,7 @@ static bool is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* A comment goes to the end of its line. */
 static void skip_line(struct words *words)
 {
     while (words->at < words->end && *words->at != '\n') {
@@ -49,6 +50,8 @@ static void skip_space(struct words *words)
     }
 }
 
+/* A backslash takes the next character as it is; a quote that is not closed lasts to the
+ * end. */
 static void take_quoted(struct words *words, struct ss__buf *word)
 {
     for (words->at++; words->at < words->end && *words->at != '"'; words->at++) {
@@ -91,6 +94,7 @@ struct search {
     struct ss__buf *password;
 };
 
+/* The machine's own entry counts over `default`, and of equal entries the later one. */
 static void keep_password(struct search *search, const char *value)
 {
     if (search->entry != ENTRY_OTHER && search->entry >= search->best) {
@@ -127,6 +131,7 @@ static bool take_keyword(struct search *search, struct words *words, const char 
     return value != NULL;
 }
 
+/* An entry's words come in any order and on any line. */
 void ss_net_netrc_find(const char *text, size_t n_bytes, const char *machine,
                        struct ss__buf *password, bool *found)
 {
