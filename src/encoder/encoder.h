@@ -34,13 +34,13 @@ SS_MUST_USE ss_status ss_encoder_forward(const ss_encoder *encoder, ss_work *wor
  * where it is the same. Stated for SS_PRECISION_HIGH only; 0 for levels that state nothing. */
 double ss_encoder_error(const ss_encoder *encoder);
 
-/* The same encoder at SS_PRECISION_HIGHEST. Only its layers are its own, packed anew from the
- * weights that `encoder` has open; it borrows the rest and goes first. They are packed by the
- * threads of `work`. Gives *out
- * (ss_encoder_fp32_free). Errors: those of reading weights, SS_E_NOMEM. Threads: any. */
-SS_MUST_USE ss_status ss_encoder_fp32(const ss_encoder *encoder, ss_work *work,
-                                      ss_encoder **out, ss_err *err);
-void ss_encoder_fp32_free(ss_encoder *fp32); /* nullable */
+/* The same encoder at another precision: its embeddings are those of one that is opened at that
+ * precision. Only its layers are its own, packed anew from the weights that `encoder` has open,
+ * by the threads of `work`; it borrows the rest and goes first. Gives *out
+ * (ss_encoder_twin_free). Errors: those of reading weights, SS_E_NOMEM. Threads: any. */
+SS_MUST_USE ss_status ss_encoder_twin(const ss_encoder *encoder, ss_work *work,
+                                      ss_precision precision, ss_encoder **out, ss_err *err);
+void ss_encoder_twin_free(ss_encoder *twin); /* nullable */
 
 /* A good token budget for a batch of this encoder. */
 size_t ss_encoder_batch_tokens(const ss_encoder *encoder);
