@@ -160,24 +160,49 @@ size_t ss_describe_count_from(const float *sorted, size_t n, float least)
     return n - i;
 }
 
-uint64_t ss_describe_count_twice(const float *sorted, size_t n, float value)
+/* ---- counting what lies above ---- */
+
+/* Rises with the value, so that values of an earlier part are smaller. */
+static size_t part_of(const struct ss_describe_ruler *ruler, float value)
 {
-    size_t above = 0;    /* the first that is larger */
-    size_t reaching = 0; /* the first that is not smaller */
-    for (size_t step = n; step > 0;) {
-        const size_t half = step / 2;
-        if (sorted[above + half] <= value) {
-            above += half + 1;
-            step -= half + 1;
-        } else {
-            step = half;
+    if (!(value > ruler->low)) {
+        return 0;
+    }
+    if (value >= ruler->high) {
+        return SS_DESCRIBE_RULER_PARTS - 1;
+    }
+    return ss__min_size((size_t)((value - ruler->low) * ruler->scale),
+                        SS_DESCRIBE_RULER_PARTS - 1);
+}
+
+void ss_describe_ruler_init(struct ss_describe_ruler *ruler, const float *sorted, size_t n)
+{
+    size_t i = 0;
+    ruler->sorted = sorted;
+    ruler->n = n;
+    ruler->low = n > 0 ? sorted[0] : 0;
+    ruler->high = n > 0 ? sorted[n - 1] : 0;
+    const float span = ruler->high - ruler->low;
+    ruler->scale = span > 0 ? (float)SS_DESCRIBE_RULER_PARTS / span : 0;
+    for (size_t part = 0; part < SS_DESCRIBE_RULER_PARTS; part++) {
+        while (i < n && part_of(ruler, sorted[i]) < part) {
+            i++;
         }
+        ruler->first[part] = (uint32_t)i;
     }
-    reaching = above;
-    while (reaching > 0 && sorted[reaching - 1] == value) {
-        reaching--;
+}
+
+uint64_t ss_describe_count_twice(const struct ss_describe_ruler *ruler, float value)
+{
+    size_t reaching = ruler->first[part_of(ruler, value)]; /* the first that is not smaller */
+    while (reaching < ruler->n && ruler->sorted[reaching] < value) {
+        reaching++;
     }
-    return (uint64_t)(n - above) + (uint64_t)(n - reaching);
+    size_t above = reaching;
+    while (above < ruler->n && ruler->sorted[above] == value) {
+        above++;
+    }
+    return (uint64_t)(ruler->n - above) + (uint64_t)(ruler->n - reaching);
 }
 
 /* ---- ranks ---- */

@@ -8,9 +8,10 @@
 #include "tensor/tensor.h"
 
 enum {
-    SS_DESCRIBE_BLOCK = 64,  /* features that are worked on at a time */
-    SS_DESCRIBE_PHRASES = 4, /* of a label, at most */
-    SS_DESCRIBE_TRIED = 5    /* joint texts that are embedded for the next phrase */
+    SS_DESCRIBE_BLOCK = 64,      /* features that are worked on at a time */
+    SS_DESCRIBE_PHRASES = 4,     /* of a label, at most */
+    SS_DESCRIBE_FEW_PHRASES = 2, /* where fewer texts describe than a score needs */
+    SS_DESCRIBE_TRIED = 3        /* joint texts that are embedded for the next phrase */
 };
 
 /* A phrase that the label may grow by. */

@@ -276,6 +276,13 @@ static ss_status embed_joints(struct ss_describe_contrasting *work, struct joint
 
 /* ---- the step ---- */
 
+/* With few texts areas are noise, and every phrase seems to add something. */
+static size_t most_phrases(const struct ss_describe_labelling *labelling)
+{
+    return labelling->sets.describe.n < SS_DESCRIBE_MIN_POSITIVES ? SS_DESCRIBE_FEW_PHRASES
+                                                                  : SS_DESCRIBE_PHRASES;
+}
+
 static void take_phrase(const struct ss_describe_contrasting *work,
                         struct ss_describe_labelling *labelling,
                         const struct ss_describe_trial *trial)
@@ -287,7 +294,7 @@ static void take_phrase(const struct ss_describe_contrasting *work,
     memcpy(labelling->joint + labelling->sets.describe.n, work->products + trial->row * n_pool,
            n_pool * sizeof(float));
     labelling->joint_length = (double)work->lengths[trial->row];
-    labelling->is_done = labelling->n_chosen == SS_DESCRIBE_PHRASES;
+    labelling->is_done = labelling->n_chosen == most_phrases(labelling);
 }
 
 static void take_best(const struct ss_describe_contrasting *work,

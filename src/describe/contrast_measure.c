@@ -45,15 +45,17 @@ void ss_describe_learn(const struct ss_describe_contrasting *work,
     ss_describe_normalize(labelling->probe, n, labelling->probe);
 }
 
-static double area_of(const struct ss_describe_set *idle, const float *positives, size_t n,
-                      const float *pool, size_t most_idle)
+static double area_of(const struct ss_describe_set *idle,
+                      const struct ss_describe_ruler *positives, const float *pool,
+                      size_t most_idle)
 {
     const size_t n_idle = ss__min_size(idle->n, most_idle);
+    const double n = (double)positives->n;
     uint64_t twice = 0; /* ties count half */
     for (size_t i = 0; i < n_idle; i++) {
-        twice += ss_describe_count_twice(positives, n, pool[idle->rows[i]]);
+        twice += ss_describe_count_twice(positives, pool[idle->rows[i]]);
     }
-    return n_idle > 0 && n > 0 ? (double)twice / (2 * (double)n_idle * (double)n) : 0.5;
+    return n_idle > 0 && n > 0 ? (double)twice / (2 * (double)n_idle * n) : 0.5;
 }
 
 double ss_describe_worth_of(const struct ss_describe_labelling *labelling,
@@ -61,12 +63,13 @@ double ss_describe_worth_of(const struct ss_describe_labelling *labelling,
                             size_t most_idle)
 {
     const struct ss_describe_set *negatives = labelling->sets.negatives[SS_STATS_DESCRIBE];
-    const size_t n = labelling->sets.describe.n;
+    struct ss_describe_ruler ruler;
     const double squares = (double)ss_tensor_sum_squares(pool, n_pool);
     const double probe =
         squares > 0 ? (double)ss_tensor_dot(pool, labelling->probe, n_pool) / sqrt(squares) : 0;
-    return area_of(&negatives[SS_DESCRIBE_RANDOM], positives, n, pool, most_idle) +
-           weight_near * area_of(&negatives[SS_DESCRIBE_NEAR], positives, n, pool, most_idle) +
+    ss_describe_ruler_init(&ruler, positives, labelling->sets.describe.n);
+    return area_of(&negatives[SS_DESCRIBE_RANDOM], &ruler, pool, most_idle) +
+           weight_near * area_of(&negatives[SS_DESCRIBE_NEAR], &ruler, pool, most_idle) +
            weight_probe * probe;
 }
 

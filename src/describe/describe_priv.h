@@ -92,8 +92,18 @@ struct ss_describe_auc ss_describe_auc_of(float *positives, size_t m, float *neg
 /* The smallest of the sorted values t for which the share of positives from t on minus that of
  * negatives is largest. */
 float ss_describe_threshold(const float *positives, size_t m, const float *negatives, size_t n);
-/* Twice the number of sorted values above one, of equal ones half. */
-uint64_t ss_describe_count_twice(const float *sorted, size_t n, float value);
+/* Sorted values that many others are compared with: their span is cut into parts, so that what
+ * lies above a value is found by looking at the one part that it falls into. */
+enum { SS_DESCRIBE_RULER_PARTS = 256 };
+struct ss_describe_ruler {
+    const float *sorted; /* [n] borrowed */
+    size_t n;
+    float low, high, scale;
+    uint32_t first[SS_DESCRIBE_RULER_PARTS]; /* value of each part, or of a later one */
+};
+void ss_describe_ruler_init(struct ss_describe_ruler *ruler, const float *sorted, size_t n);
+/* Twice the number of values above one, of equal ones half. */
+uint64_t ss_describe_count_twice(const struct ss_describe_ruler *ruler, float value);
 /* How many of the sorted values are `least` or more. */
 size_t ss_describe_count_from(const float *sorted, size_t n, float least);
 /* Spearman's rank correlation; NaN where it is not defined. Errors: SS_E_NOMEM. */

@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "base/output.h"
 #include "base/sized.h"
+#include "encoder/encoder.h"
 #include "run/describe_inputs.h"
 #include "run/descriptions.h"
 #include "run/llm_step.h"
@@ -18,7 +19,8 @@ enum { SEED_TEXTS = 10, LABEL_KEYWORDS = 3 };
 
 struct step {
     struct ss_run_describe_inputs inputs;
-    struct ss_run_describe_model model, keyword_model;
+    struct ss_run_describe_model model, keyword_model, search_model;
+    ss_encoder *searching; /* the encoder with layers of 8 bits */
     const struct ss_describe_options *options;
     ss_descriptions *descriptions;
     struct ss__buf stop_bytes; /* of the file of stop words */
@@ -149,10 +151,16 @@ static ss_status choose_stop_words(struct step *step, struct ss_describe_stop_wo
     return SS_OK;
 }
 
+/* Phrases are compared at the lowest precision: there are some twenty for each that is kept,
+ * and what is kept is embedded again for its score, as precisely as the texts. */
 static ss_status make_contrast_labels(struct step *step, ss_err *err)
 {
+    SS_RETURN_IF_ERROR(ss_encoder_twin(step->inputs.encoder, step->inputs.work,
+                                       SS_PRECISION_LOW, &step->searching, err));
+    step->search_model = (struct ss_run_describe_model){&step->inputs, step->searching};
     struct ss_describe_contrast_options options = {
-        .embedder = ss_run_describe_embedder(&step->model), .stop = step->options->progress};
+        .embedder = ss_run_describe_embedder(&step->search_model),
+        .stop = step->options->progress};
     SS_RETURN_IF_ERROR(choose_stop_words(step, &options.stop_words, err));
     ss_describe_terms_release(&step->descriptions->terms);
     return ss_describe_contrast(step->inputs.view, &options, &step->descriptions->terms, err);
@@ -181,6 +189,7 @@ static ss_status open_step(struct step *step, const char *dir, const ss_encoder 
 static void close_step(struct step *step)
 {
     ss_descriptions_free(step->descriptions);
+    ss_encoder_twin_free(step->searching);
     ss_run_describe_close(&step->inputs);
     ss__buf_release(&step->stop_bytes);
     ss__free(step->stop_list);
