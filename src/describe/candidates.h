@@ -15,7 +15,7 @@ struct ss_describe_candidate {
     float length;
 };
 
-enum { SS_DESCRIBE_MAX_CANDIDATES = 40 };
+enum { SS_DESCRIBE_MAX_CANDIDATES = 60 };
 
 /* A thread's room for counting. */
 struct ss_describe_counter {

@@ -279,8 +279,8 @@ static ss_status embed_joints(struct ss_describe_contrasting *work, struct joint
 /* With few texts areas are noise, and every phrase seems to add something. */
 static size_t most_phrases(const struct ss_describe_labelling *labelling)
 {
-    return labelling->sets.describe.n < SS_DESCRIBE_MIN_POSITIVES ? SS_DESCRIBE_FEW_PHRASES
-                                                                  : SS_DESCRIBE_PHRASES;
+    return labelling->sets.describe.n < SS_DESCRIBE_FEW_TEXTS ? SS_DESCRIBE_FEW_PHRASES
+                                                              : SS_DESCRIBE_PHRASES;
 }
 
 static void take_phrase(const struct ss_describe_contrasting *work,

@@ -37,10 +37,11 @@ double ss_encoder_error(const ss_encoder *encoder);
 /* The same encoder at another precision: its embeddings are those of one that is opened at that
  * precision. Only its layers are its own, packed anew from the weights that `encoder` has open,
  * by the threads of `work`; it borrows the rest and goes first. Gives *out
- * (ss_encoder_twin_free). Errors: those of reading weights, SS_E_NOMEM. Threads: any. */
-SS_MUST_USE ss_status ss_encoder_twin(const ss_encoder *encoder, ss_work *work,
-                                      ss_precision precision, ss_encoder **out, ss_err *err);
-void ss_encoder_twin_free(ss_encoder *twin); /* nullable */
+ * (ss_encoder_at_precision_free). Errors: those of reading weights, SS_E_NOMEM. Threads: any. */
+SS_MUST_USE ss_status ss_encoder_at_precision(const ss_encoder *encoder, ss_work *work,
+                                              ss_precision precision, ss_encoder **out,
+                                              ss_err *err);
+void ss_encoder_at_precision_free(ss_encoder *other); /* nullable */
 
 /* A good token budget for a batch of this encoder. */
 size_t ss_encoder_batch_tokens(const ss_encoder *encoder);

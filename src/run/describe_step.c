@@ -155,8 +155,8 @@ static ss_status choose_stop_words(struct step *step, struct ss_describe_stop_wo
  * and what is kept is embedded again for its score, as precisely as the texts. */
 static ss_status make_contrast_labels(struct step *step, ss_err *err)
 {
-    SS_RETURN_IF_ERROR(ss_encoder_twin(step->inputs.encoder, step->inputs.work,
-                                       SS_PRECISION_LOW, &step->searching, err));
+    SS_RETURN_IF_ERROR(ss_encoder_at_precision(step->inputs.encoder, step->inputs.work,
+                                               SS_PRECISION_LOW, &step->searching, err));
     step->search_model = (struct ss_run_describe_model){&step->inputs, step->searching};
     struct ss_describe_contrast_options options = {
         .embedder = ss_run_describe_embedder(&step->search_model),
@@ -189,7 +189,7 @@ static ss_status open_step(struct step *step, const char *dir, const ss_encoder 
 static void close_step(struct step *step)
 {
     ss_descriptions_free(step->descriptions);
-    ss_encoder_twin_free(step->searching);
+    ss_encoder_at_precision_free(step->searching);
     ss_run_describe_close(&step->inputs);
     ss__buf_release(&step->stop_bytes);
     ss__free(step->stop_list);

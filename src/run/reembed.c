@@ -25,8 +25,8 @@ ss_status ss_run_reembed_init(struct ss_run_reembed *self, const ss_encoder *enc
     if (ss_sae_margins_decide(self->margins)) {
         self->error = ss_encoder_error(encoder);
     } else {
-        SS_RETURN_IF_ERROR(
-            ss_encoder_twin(encoder, self->work, SS_PRECISION_HIGHEST, &self->exact, err));
+        SS_RETURN_IF_ERROR(ss_encoder_at_precision(encoder, self->work, SS_PRECISION_HIGHEST,
+                                                   &self->exact, err));
         self->encoder = self->exact;
     }
     return SS_OK;
@@ -36,7 +36,7 @@ void ss_run_reembed_release(struct ss_run_reembed *self)
 {
     ss_sae_activation_free(self->calibrated);
     ss_sae_margins_free(self->margins);
-    ss_encoder_twin_free(self->exact);
+    ss_encoder_at_precision_free(self->exact);
     ss_tokenizer_tokens_release(&self->tokens);
     ss__free(self->is_ambiguous);
     ss__free(self->is_exact);
@@ -91,8 +91,8 @@ static ss_status embed_ambiguous(struct ss_run_reembed *self, const struct ss_ru
         return SS_OK;
     }
     if (self->exact == NULL) {
-        SS_RETURN_IF_ERROR(ss_encoder_twin(self->encoder, self->work, SS_PRECISION_HIGHEST,
-                                           &self->exact, err));
+        SS_RETURN_IF_ERROR(ss_encoder_at_precision(self->encoder, self->work,
+                                                   SS_PRECISION_HIGHEST, &self->exact, err));
     }
     if (!ss__mul(self->tokens.n_texts, self->width, &n_values)) {
         return ss__fail_nomem(err, "embeddings");

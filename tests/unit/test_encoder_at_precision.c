@@ -43,7 +43,7 @@ static void twin_is_the_encoder_at_highest(void **state)
         assert_true(ss_encoder_error(high) > 0 && ss_encoder_error(highest) == 0);
         ss_work *work = NULL;
         assert_int_equal(ss_work_new(2, &work, NULL), SS_OK);
-        if (ss_encoder_twin(high, work, SS_PRECISION_HIGHEST, &twin, &err) != SS_OK) {
+        if (ss_encoder_at_precision(high, work, SS_PRECISION_HIGHEST, &twin, &err) != SS_OK) {
             fail_msg("%s: %s", models[i], err.message);
         }
         ss_encoder_describe(twin, &info);
@@ -56,7 +56,7 @@ static void twin_is_the_encoder_at_highest(void **state)
         free(of_high);
         free(of_twin);
         free(expected);
-        ss_encoder_twin_free(twin);
+        ss_encoder_at_precision_free(twin);
         ss_work_free(work);
         ss_encoder_free(high);
         ss_encoder_free(highest);
@@ -78,7 +78,7 @@ static void twin_is_the_encoder_at_low(void **state)
             path, &(struct ss_encoder_options){.struct_size = sizeof(struct ss_encoder_options),
                                                .precision = SS_PRECISION_LOW});
         assert_int_equal(ss_work_new(2, &work, NULL), SS_OK);
-        if (ss_encoder_twin(high, work, SS_PRECISION_LOW, &twin, &err) != SS_OK) {
+        if (ss_encoder_at_precision(high, work, SS_PRECISION_LOW, &twin, &err) != SS_OK) {
             fail_msg("%s: %s", models[i], err.message);
         }
         ss_encoder_describe(twin, &info);
@@ -91,7 +91,7 @@ static void twin_is_the_encoder_at_low(void **state)
         free(of_high);
         free(of_twin);
         free(expected);
-        ss_encoder_twin_free(twin);
+        ss_encoder_at_precision_free(twin);
         ss_work_free(work);
         ss_encoder_free(high);
         ss_encoder_free(low);
