@@ -420,6 +420,8 @@ struct cli_progress {
     double started, drawn;         /* of cli_progress_rows */
     double rate_rows, rate_tokens; /* moving averages */
     uint64_t last_rows, last_tokens;
+    char step[32];                      /* that is told of; "": none */
+    const char *rows_label, *rows_unit; /* while a step has its own */
 };
 void cli_progress_start(struct cli_progress *progress, const struct cli_values *values,
                         const char *label);

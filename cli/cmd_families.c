@@ -108,6 +108,8 @@ static void print_json_summary(const struct ss_families_info *info,
 static int families(const struct cli_command *command, const struct cli_values *values)
 {
     static const cli_option_id of_parents[] = {OPT_FAMILY_SCORE, OPT_MAX_PARENT_RATE};
+    struct cli_progress progress;
+    cli_progress_start(&progress, values, "families");
     const struct ss_families_options options = {
         .struct_size = sizeof options,
         .rule = (ss_family_rule)place_of(values->text[OPT_FAMILY_RULE], rules,
@@ -120,7 +122,7 @@ static int families(const struct cli_command *command, const struct cli_values *
         .least_phi = cli_given(values, OPT_PAIRS_PHI) ? values->real[OPT_PAIRS_PHI] : 0,
         .matrix = cli_given(values, OPT_MATRIX),
         .n_threads = values->count[OPT_THREADS],
-        .progress = cli_stop(),
+        .progress = cli_show_progress(&progress),
         .log = cli_log(values),
     };
     struct ss_families_info info = {.struct_size = sizeof info};
@@ -136,7 +138,9 @@ static int families(const struct cli_command *command, const struct cli_values *
     if (cli_given(values, OPT_TAU) && options.rule == SS_FAMILIES_PARENTS) {
         return cli_usage_error(command, "--tau is for --method seed, seed-keywords and saerch");
     }
-    if (ss_families_run(values->arguments[0], &options, &info, &err) != SS_OK) {
+    const ss_status status = ss_families_run(values->arguments[0], &options, &info, &err);
+    cli_progress_end(&progress);
+    if (status != SS_OK) {
         return cli_fail(&err);
     }
     if (cli_given(values, OPT_JSON)) {

@@ -49,9 +49,11 @@ static void print_json_summary(const struct ss_map_result *result, const char *p
 static int map(const struct cli_command *command, const struct cli_values *values)
 {
     ss_encoder *encoder = NULL;
+    struct cli_progress progress;
     ss_err err;
     struct ss_map_result result = {.struct_size = sizeof result};
     const bool is_hdbscan = strcmp(values->text[OPT_CLUSTER_METHOD], "hdbscan") == 0;
+    cli_progress_start(&progress, values, "map");
     const struct ss_map_options options = {
         .struct_size = sizeof options,
         .vectors =
@@ -66,7 +68,7 @@ static int map(const struct cli_command *command, const struct cli_values *value
         .text_column = values->text[OPT_TEXT_COLUMN],
         .no_labels = cli_given(values, OPT_NO_LABELS),
         .n_threads = values->count[OPT_THREADS],
-        .progress = cli_stop(),
+        .progress = cli_show_progress(&progress),
         .log = cli_log(values),
     };
     if (is_hdbscan && cli_given(values, OPT_CLUSTERS)) {
@@ -75,6 +77,7 @@ static int map(const struct cli_command *command, const struct cli_values *value
     ss_status status = cli_open_run_encoder(values, &encoder, &err);
     if (status == SS_OK) {
         status = ss_map_run(values->arguments[0], encoder, &options, &result, &err);
+        cli_progress_end(&progress);
     }
     const int code = status == SS_OK ? CLI_OK : cli_fail(&err);
     if (code == CLI_OK && cli_given(values, OPT_JSON)) {

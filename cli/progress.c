@@ -13,6 +13,7 @@
 #define AVERAGE_WEIGHT 0.3
 #define LINE_SECONDS 10.0
 #define DRAW_SECONDS 0.1
+#define STEP_SECONDS 0.5 /* before a step is shown on a terminal */
 enum { BAR_LEAST = 10, BAR_MOST = 40 };
 
 void cli_progress_start(struct cli_progress *progress, const struct cli_values *values,
@@ -203,6 +204,79 @@ static void show_rows(struct cli_progress *progress, const struct ss_progress *n
     }
 }
 
+/* What steps do, said once when their bar or line first comes. */
+static const struct {
+    const char *name, *sentence;
+} steps[] = {
+    {"labels", "Looking for phrases that tell a feature's texts from others"},
+    {"scores", "Scoring labels on texts that they were not made from"},
+    {"sentences", "Comparing labels with single sentences"},
+    {"keywords", "Embedding the words of the top texts"},
+    {"families", "Finding families of features that fire together"},
+    {"names", "Naming clusters by what tells them from others"},
+    {"map", "Making clusters and a map of features and texts"},
+};
+
+static void say_step(const struct cli_progress *progress)
+{
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        if (strcmp(steps[i].name, progress->step) == 0) {
+            fprintf(stderr, "%s\n", steps[i].sentence);
+        }
+    }
+}
+
+static void forget_rates(struct cli_progress *progress)
+{
+    progress->rate_rows = progress->rate_tokens = progress->last_seconds = 0;
+    progress->last_rows = progress->last_tokens = 0;
+}
+
+static void begin_step(struct cli_progress *progress, const struct ss_progress *now)
+{
+    cli_progress_end(progress);
+    forget_rates(progress);
+    if (progress->step[0] == '\0') {
+        progress->rows_label = progress->label;
+        progress->rows_unit = progress->unit;
+    }
+    snprintf(progress->step, sizeof progress->step, "%s", now->name);
+    progress->next_line_seconds = progress->is_terminal ? STEP_SECONDS : LINE_SECONDS;
+    progress->label = progress->step;
+    progress->unit = now->unit;
+}
+
+/* Steps come one after the other, each with a bar; those that are over at once go unseen. */
+static void show_step(struct cli_progress *progress, const struct ss_progress *now)
+{
+    char line[512];
+    if (progress->quiet) {
+        return;
+    }
+    if (strcmp(progress->step, now->name) != 0) {
+        begin_step(progress, now);
+    }
+    update_rates(progress, now);
+    if (now->seconds >= progress->next_line_seconds ||
+        (progress->is_terminal && progress->was_drawn)) {
+        if (!progress->was_drawn) {
+            say_step(progress);
+        }
+        format_line(progress, now, line, sizeof line);
+        fprintf(stderr, progress->is_terminal ? "\r%s\033[K" : "%s\n", line);
+        fflush(stderr);
+        progress->was_drawn = true;
+        progress->next_line_seconds = now->seconds + LINE_SECONDS;
+    }
+    if (now->is_end) {
+        cli_progress_end(progress);
+        forget_rates(progress);
+        progress->step[0] = '\0';
+        progress->label = progress->rows_label;
+        progress->unit = progress->rows_unit;
+    }
+}
+
 static double seconds_now(void)
 {
     struct timespec now;
@@ -298,6 +372,8 @@ static int show(void *user, const struct ss_progress *now)
         show_rows(user, now);
     } else if (now->stage == SS_STAGE_DOWNLOAD) {
         show_transfer(user, now);
+    } else if (now->stage == SS_STAGE_STEP) {
+        show_step(user, now);
     }
     return cli_is_stopped();
 }

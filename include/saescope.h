@@ -274,9 +274,10 @@ struct ss_log {
 
 /* What a call is doing when it reports. */
 typedef enum ss_stage {
-    SS_STAGE_WAIT,    /* nothing that is counted: only whether to stop is asked */
-    SS_STAGE_ROWS,    /* going through the rows of a dataset */
-    SS_STAGE_DOWNLOAD /* downloading a file */
+    SS_STAGE_WAIT,     /* nothing that is counted: only whether to stop is asked */
+    SS_STAGE_ROWS,     /* going through the rows of a dataset */
+    SS_STAGE_DOWNLOAD, /* downloading a file */
+    SS_STAGE_STEP      /* what follows the pass: `name` says what, rows are parts of it */
 } ss_stage;
 
 struct ss_progress {
@@ -289,8 +290,9 @@ struct ss_progress {
     uint64_t n_rows_total; /* 0: not known */
     uint64_t n_tokens_done;
     double seconds;   /* since the file or the rows were begun */
-    const char *name; /* of the file in its repository; "" where none is downloaded */
-    bool is_end;      /* of the file or the rows */
+    const char *name; /* of the file in its repository, or of the step; "" for rows */
+    bool is_end;      /* of the file, the rows or the step */
+    const char *unit; /* what rows of a step are, such as "feature"; else "row" */
 };
 
 /* Called about ten times a second while a call works or waits; a result other than 0 ends it
@@ -1238,8 +1240,7 @@ struct ss_describe_options {
                                where the texts are English, else as "auto" */
     size_t n_threads;       /* 0: one per core */
     struct ss_progress_callback
-        progress; /* asked whether to stop; told of questions to `llm` as
-                                             of rows */
+        progress; /* told of what is done at SS_STAGE_STEP, of questions to `llm` as of rows */
     struct ss_log log;
     bool no_sentence_test; /* do not score labels on single sentences, too */
     const ss_sae *sae;     /* for that test: the run's, which is checked by the hashes of its
@@ -1538,7 +1539,7 @@ struct ss_families_options {
                                 feature */
     bool matrix;             /* write coactivation_matrix.npy, too: up to 16,384 features */
     size_t n_threads;        /* 0: one per core */
-    struct ss_progress_callback progress; /* only asked whether to stop */
+    struct ss_progress_callback progress; /* told of parts at SS_STAGE_STEP */
     struct ss_log log;
 };
 SS_DEFINE_INIT(ss_families_options)
@@ -1703,7 +1704,7 @@ struct ss_map_options {
     const char *text_column; /* of it; NULL: found */
     bool no_labels;          /* clusters are not named by contrast */
     size_t n_threads;        /* 0: one per core */
-    struct ss_progress_callback progress; /* only asked whether to stop */
+    struct ss_progress_callback progress; /* told of parts at SS_STAGE_STEP */
     struct ss_log log;
 };
 SS_DEFINE_INIT(ss_map_options)

@@ -11,14 +11,19 @@ bool ss__stop_requested(const struct ss_progress_callback *stop)
     return stop->fn != NULL && stop->fn(stop->user, &waiting) != 0;
 }
 
-bool ss__is_stopped(struct ss__asking *asking)
+static double now_seconds(void)
 {
     struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+bool ss__is_stopped(struct ss__asking *asking)
+{
     if (asking == NULL || asking->stop.fn == NULL) {
         return false;
     }
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const double seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    const double seconds = now_seconds();
     if (seconds - asking->asked < 1e-3 * SS__ASK_MS) {
         return false;
     }
@@ -34,4 +39,36 @@ ss_status ss__check_stop(struct ss__asking *asking, ss_err *err)
 ss_status ss__fail_stopped(ss_err *err)
 {
     return ss__fail(err, SS_E_STOPPED, "stopped on request");
+}
+
+/* ---- steps ---- */
+
+void ss__step_begin(struct ss__step *step, struct ss_progress_callback callback,
+                    const char *name, const char *unit)
+{
+    *step = (struct ss__step){
+        .callback = callback, .name = name, .unit = unit, .began = now_seconds()};
+}
+
+ss_status ss__step_tell(struct ss__step *step, uint64_t n_done, uint64_t n_total, ss_err *err)
+{
+    if (step->callback.fn == NULL) {
+        return SS_OK;
+    }
+    const double now = now_seconds();
+    const bool is_end = n_done >= n_total;
+    if (!is_end && n_done > 0 && now - step->told < 1e-3 * SS__ASK_MS) {
+        return SS_OK;
+    }
+    step->told = now;
+    const struct ss_progress progress = {.struct_size = sizeof progress,
+                                         .stage = SS_STAGE_STEP,
+                                         .n_rows_done = n_done,
+                                         .n_rows_total = n_total,
+                                         .seconds = now - step->began,
+                                         .name = step->name,
+                                         .is_end = is_end,
+                                         .unit = step->unit};
+    return step->callback.fn(step->callback.user, &progress) != 0 ? ss__fail_stopped(err)
+                                                                  : SS_OK;
 }

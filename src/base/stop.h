@@ -27,4 +27,18 @@ SS_MUST_USE ss_status ss__check_stop(struct ss__asking *asking, ss_err *err);
 
 SS_MUST_USE ss_status ss__fail_stopped(ss_err *err);
 
+/* Work that takes long and is no pass through rows, told of at SS_STAGE_STEP. `name` and `unit`
+ * (a singular) are borrowed for as long as it is told of. */
+struct ss__step {
+    struct ss_progress_callback callback; /* zeroed: nobody is told */
+    const char *name, *unit;
+    double began, told; /* monotonic clock */
+};
+void ss__step_begin(struct ss__step *step, struct ss_progress_callback callback,
+                    const char *name, const char *unit);
+/* Tell that n_done of n_total parts are done, at most once in SS__ASK_MS but for the beginning
+ * and the end. Errors: SS_E_STOPPED, if the callback asks for it. */
+SS_MUST_USE ss_status ss__step_tell(struct ss__step *step, uint64_t n_done, uint64_t n_total,
+                                    ss_err *err);
+
 #endif

@@ -83,17 +83,6 @@ static ss_status place_string(struct ss_describe_contrasting *work, uint32_t str
     return SS_OK;
 }
 
-/* Keep the products of the candidates beside those of joint texts. */
-static void swap_products(struct ss_describe_contrasting *work)
-{
-    float *products = work->products;
-    const size_t room = work->products_room;
-    work->products = work->candidate_products;
-    work->products_room = work->candidate_products_room;
-    work->candidate_products = products;
-    work->candidate_products_room = room;
-}
-
 static ss_status measure_candidates(struct ss_describe_contrasting *work, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -112,7 +101,6 @@ static ss_status measure_candidates(struct ss_describe_contrasting *work, ss_err
     }
     work->keeps = true;
     SS_TRY(ss_describe_measure(work, err));
-    swap_products(work);
     work->keeps = false;
     for (size_t t = 0; t < work->n_trials; t++) {
         const struct ss_describe_trial *trial = &work->trials[t];
@@ -265,7 +253,7 @@ ss_status ss_describe_contrast(const struct ss_describe_view *view,
     ss_status status = SS_OK;
     const size_t n_features = view->evidence->n_features;
     struct ss_describe_contrasting work = {.view = view, .options = options};
-    struct ss__asking asking = {.stop = options->stop};
+    struct ss__step step;
     const size_t n_block = options->n_block == 0 || options->n_block > SS_DESCRIBE_BLOCK
                                ? SS_DESCRIBE_BLOCK
                                : options->n_block;
@@ -276,15 +264,18 @@ ss_status ss_describe_contrast(const struct ss_describe_view *view,
     if (view->n_pool[SS_STATS_DESCRIBE] == 0) {
         goto out;
     }
+    ss__step_begin(&step, options->stop, options->step == NULL ? "labels" : options->step,
+                   options->unit == NULL ? "feature" : options->unit);
+    SS_TRY(ss__step_tell(&step, 0, n_features, err));
     SS_TRY(init_contrast(&work, err));
     for (size_t f = 0; f < n_features; f += work.n_block) {
-        SS_TRY(ss__check_stop(&asking, err));
         work.n_block = ss__min_size(n_block, n_features - f);
         for (size_t i = 0; i < work.n_block; i++) {
             work.block[i].feature = f + i;
         }
         SS_TRY(label_block(&work, err));
         SS_TRY(add_labels(&work, out, &n, err));
+        SS_TRY(ss__step_tell(&step, f + work.n_block, n_features, err));
     }
 out:
     release_contrast(&work);

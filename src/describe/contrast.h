@@ -8,7 +8,7 @@
 #include "tensor/tensor.h"
 
 enum {
-    SS_DESCRIBE_BLOCK = 64,      /* features that are worked on at a time */
+    SS_DESCRIBE_BLOCK = 32,      /* features that are worked on at a time */
     SS_DESCRIBE_PHRASES = 4,     /* of a label, at most */
     SS_DESCRIBE_FEW_PHRASES = 2, /* of a label from fewer texts than the next */
     SS_DESCRIBE_FEW_TEXTS = 5,
@@ -72,10 +72,10 @@ struct ss_describe_contrasting {
     size_t n_rows, vectors_room;
     float *lengths; /* [rows] what was left of them behind the mean */
     size_t lengths_room;
-    float *products; /* [rows, describe pool] */
+    float *products; /* [rows, describe pool] of joint texts */
     size_t products_room;
     bool keeps;                /* trials are the candidates themselves: similarities are kept */
-    float *candidate_products; /* of the candidates, while joint texts are tried */
+    float *candidate_products; /* the same of candidates, which stay while those are tried */
     size_t candidate_products_room;
     uint32_t *row_of; /* [strings] row of a string in the block + 1 */
     size_t row_of_room;

@@ -78,9 +78,10 @@ void ss_describe_compare(const struct ss_describe_contrasting *work,
 {
     const size_t width = work->view->evidence->width;
     const size_t n_pool = work->view->n_pool[SS_STATS_DESCRIBE];
+    const float *products = work->keeps ? work->candidate_products : work->products;
     for (size_t i = 0; i < labelling->sets.describe.n; i++) {
         const uint32_t text = labelling->sets.describe.rows[i];
-        out[i] = text < n_pool ? work->products[row * n_pool + text]
+        out[i] = text < n_pool ? products[row * n_pool + text]
                                : ss_tensor_dot(work->view->centred + text * width,
                                                work->vectors + row * width, width);
     }
@@ -131,9 +132,10 @@ static void measure_trial(void *context, size_t index, size_t worker)
         memcpy(labelling->similarities + trial->candidate * n, positives,
                n * sizeof *positives);
     }
+    const float *products = work->keeps ? work->candidate_products : work->products;
     ss_describe_sort(positives, n);
-    trial->worth = ss_describe_worth_of(labelling, positives,
-                                        work->products + trial->row * n_pool, n_pool, SIZE_MAX);
+    trial->worth = ss_describe_worth_of(labelling, positives, products + trial->row * n_pool,
+                                        n_pool, SIZE_MAX);
 }
 
 ss_status ss_describe_measure(struct ss_describe_contrasting *work, ss_err *err)
@@ -143,9 +145,15 @@ ss_status ss_describe_measure(struct ss_describe_contrasting *work, ss_err *err)
     if (work->n_trials == 0) {
         return SS_OK;
     }
-    SS_GROW_OR_RETURN(work->products, work->products_room, work->n_rows * n_pool);
-    SS_RETURN_IF_ERROR(ss_tensor_linear(work->view->work, &work->pool, work->vectors,
-                                        work->n_rows, work->products, &end, err));
+    if (work->keeps) {
+        SS_GROW_OR_RETURN(work->candidate_products, work->candidate_products_room,
+                          work->n_rows * n_pool);
+    } else {
+        SS_GROW_OR_RETURN(work->products, work->products_room, work->n_rows * n_pool);
+    }
+    SS_RETURN_IF_ERROR(
+        ss_tensor_linear(work->view->work, &work->pool, work->vectors, work->n_rows,
+                         work->keeps ? work->candidate_products : work->products, &end, err));
     ss__pool_run(work->view->pool, work->n_trials, measure_trial, work);
     return ss__pool_check(work->view->pool, err);
 }

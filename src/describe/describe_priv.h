@@ -35,6 +35,7 @@ bool ss_describe_is_seed_stop_word(struct ss_text word);
 struct ss_describe_strings {
     struct ss_describe_embedder embedder;
     struct ss_progress_callback stop;
+    const char *step; /* what progress is told as; NULL: it is not */
     struct ss__arena arena;
     struct ss_text *texts; /* [n] */
     size_t n, room;
@@ -72,6 +73,7 @@ struct ss_describe_batch {
     const struct ss_text *texts;
     size_t n;
     struct ss_progress_callback stop;
+    const char *step; /* as above */
 };
 SS_MUST_USE ss_status ss_describe_embed_all(const struct ss_describe_batch *batch, float *out,
                                             ss_err *err);

@@ -78,6 +78,7 @@ struct scoring {
     uint32_t *tested;        /* [n_features, SS_DESCRIBE_SENTENCE_TEXTS] rows; NULL: none are */
     struct scratch *scratch; /* [threads] */
     size_t n_threads;
+    size_t first; /* of the features that are scored at once */
     struct ss_describe_score *scores;
 };
 
@@ -402,13 +403,32 @@ static ss_status score_feature(const struct scoring *scoring, size_t feature,
     return SS_OK;
 }
 
-static void score_one(void *context, size_t feature, size_t worker)
+/* Features of a run of the threads, between which progress is told. */
+enum { SCORED_AT_ONCE = 64 };
+
+static void score_one(void *context, size_t index, size_t worker)
 {
     const struct scoring *scoring = context;
+    const size_t feature = scoring->first + index;
     struct scratch *scratch = &scoring->scratch[worker];
     if (scratch->status == SS_OK) {
         scratch->status = score_feature(scoring, feature, scratch, &scratch->err);
     }
+}
+
+static ss_status score_all(struct scoring *scoring, ss_err *err)
+{
+    const size_t n = scoring->view->evidence->n_features;
+    struct ss__step step;
+    ss__step_begin(&step, scoring->options->stop, "scores", "feature");
+    for (size_t n_done = 0; n_done < n; scoring->first = n_done) {
+        const size_t n_next = ss__min_size(SCORED_AT_ONCE, n - n_done);
+        ss__pool_run(scoring->view->pool, n_next, score_one, scoring);
+        SS_RETURN_IF_ERROR(ss__pool_check(scoring->view->pool, err));
+        n_done += n_next;
+        SS_RETURN_IF_ERROR(ss__step_tell(&step, n_done, n, err));
+    }
+    return SS_OK;
 }
 
 /* ---- all ---- */
@@ -486,8 +506,7 @@ ss_status ss_describe_score(const struct ss_describe_view *view, const struct ss
         memset(scoring.tested, 0xFF,
                evidence->n_features * SS_DESCRIBE_SENTENCE_TEXTS * sizeof *scoring.tested);
     }
-    ss__pool_run(view->pool, evidence->n_features, score_one, &scoring);
-    SS_TRY(ss__pool_check(view->pool, err));
+    SS_TRY(score_all(&scoring, err));
     for (size_t i = 0; i < scoring.n_threads; i++) {
         if (scoring.scratch[i].status != SS_OK) {
             status = scoring.scratch[i].status;

@@ -251,6 +251,7 @@ ss_status ss_describe_seed(const struct ss_describe_lists *tops,
     seed.strings.embedder = options->model;
     seed.list_strings.embedder = options->list_model;
     seed.strings.stop = seed.list_strings.stop = options->stop;
+    seed.strings.step = seed.list_strings.step = "keywords";
     seed.lists = options->is_one_model ? &seed.strings : &seed.list_strings;
     SS_ALLOC(seed.texts, tops->n_texts);
     SS_TRY(place_texts(&seed, &options->model, tops->embeddings, &seed.units, err));

@@ -210,16 +210,17 @@ ss_status ss_describe_test_sentences(const struct ss_describe_sentence_job *job,
 {
     ss_status status = SS_OK;
     struct testing testing = {.job = job};
-    struct ss__asking asking = {.stop = job->stop};
+    struct ss__step step;
     SS_TRY(list_pairs(&testing, err));
     SS_ALLOC(testing.twice, job->n_features);
     SS_ALLOC(testing.n, job->n_features);
     SS_ALLOC(testing.label, job->width);
     SS_ALLOC(testing.offsets, TEXTS_OF_BLOCK + 1);
     SS_ALLOC(testing.rows, TEXTS_OF_BLOCK);
+    ss__step_begin(&step, job->stop, "sentences", "test");
     for (size_t at = 0; at < testing.n_pairs;) {
-        SS_TRY(ss__check_stop(&asking, err));
         SS_TRY(test_block(&testing, &at, err));
+        SS_TRY(ss__step_tell(&step, at, testing.n_pairs, err));
     }
     for (size_t f = 0; f < job->n_features; f++) {
         if (testing.n[f] > 0) {

@@ -106,7 +106,9 @@ enum { BATCH_TEXTS = 512, BATCH_BYTES = 1 << 18 };
 ss_status ss_describe_embed_all(const struct ss_describe_batch *batch, float *out, ss_err *err)
 {
     struct ss__asking asking = {.stop = batch->stop};
+    struct ss__step step;
     size_t done = 0;
+    ss__step_begin(&step, batch->stop, batch->step, "text");
     while (done < batch->n) {
         size_t n = 0;
         size_t n_bytes = 0;
@@ -118,6 +120,9 @@ ss_status ss_describe_embed_all(const struct ss_describe_batch *batch, float *ou
         SS_RETURN_IF_ERROR(batch->embedder->embed(batch->embedder->user, batch->texts + done, n,
                                                   out + done * batch->embedder->width, err));
         done += n;
+        if (batch->step != NULL) {
+            SS_RETURN_IF_ERROR(ss__step_tell(&step, done, batch->n, err));
+        }
     }
     return SS_OK;
 }
@@ -129,7 +134,8 @@ ss_status ss_describe_strings_embed(struct ss_describe_strings *strings, ss_err 
     const struct ss_describe_batch batch = {.embedder = &strings->embedder,
                                             .texts = strings->texts + first,
                                             .n = strings->n - first,
-                                            .stop = strings->stop};
+                                            .stop = strings->stop,
+                                            .step = strings->step};
     if (batch.n == 0) {
         return SS_OK;
     }

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/sized.h"
+#include "base/stop.h"
 #include "run/coactivation_file.h"
 #include "run/families_file.h"
 #include "run/families_pictures.h"
@@ -297,6 +298,8 @@ static void fill_info(const struct step *step, struct ss_families_info *out)
     (void)ss__result_write(out, &info, sizeof info);
 }
 
+enum { N_PARTS = 3 }; /* that progress is told in */
+
 ss_status ss_families_run(const char *run_dir, const struct ss_families_options *options,
                           struct ss_families_info *out, ss_err *err)
 {
@@ -304,11 +307,17 @@ ss_status ss_families_run(const char *run_dir, const struct ss_families_options 
     struct ss_families_options read = {.struct_size = sizeof read};
     char hashes[N_OUTPUTS][SS__SHA256_HEX_BYTES];
     struct step step = {.dir = run_dir, .options = &read};
+    struct ss__step told;
     SS_TRY(SS_READ_OPTIONS(&read, options, ss_families_options, err));
+    ss__step_begin(&told, read.progress, "families", "part");
+    SS_TRY(ss__step_tell(&told, 0, N_PARTS, err));
     SS_TRY(open_step(&step, err));
+    SS_TRY(ss__step_tell(&told, 1, N_PARTS, err));
     SS_TRY(find_families(&step, err));
+    SS_TRY(ss__step_tell(&told, 2, N_PARTS, err));
     SS_TRY(write_files(&step, hashes, err));
     SS_TRY(write_record(&step, hashes, err));
+    SS_TRY(ss__step_tell(&told, N_PARTS, N_PARTS, err));
     if (out != NULL) {
         fill_info(&step, out);
     }

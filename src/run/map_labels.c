@@ -238,8 +238,11 @@ static ss_status label_by_contrast(struct naming *naming, ss_err *err)
     ss_status status = SS_OK;
     struct ss_run_map *map = naming->map;
     const struct ss_describe_embedder embedder = {embed, naming, map->width};
-    const struct ss_describe_contrast_options contrast = {
-        .embedder = embedder, .n_block = BLOCK, .stop = map->options->progress};
+    const struct ss_describe_contrast_options contrast = {.embedder = embedder,
+                                                          .n_block = BLOCK,
+                                                          .stop = map->options->progress,
+                                                          .step = "names",
+                                                          .unit = "cluster"};
     const struct ss_describe_score_options scoring = {.embedder = embedder,
                                                       .stop = map->options->progress};
     struct ss_text *labels = NULL;

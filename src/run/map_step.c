@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/sized.h"
+#include "base/stop.h"
 #include "saescope.h"
 
 static struct ss_graph_points points_of(const struct ss_run_map *map,
@@ -222,14 +223,21 @@ static ss_status report(const struct ss_run_map *map, struct ss_map_result *out)
     return out == NULL ? SS_OK : ss__result_write(out, &result, sizeof result);
 }
 
+enum { N_PARTS = 4 }; /* that progress is told in */
+
 static ss_status run_step(struct ss_run_map *map, const ss_encoder *encoder, ss_err *err)
 {
     struct ss_graph_umap_options options = SS_GRAPH_UMAP_DEFAULTS;
+    struct ss__step step;
     options.seed = map->options->seed;
+    ss__step_begin(&step, map->options->progress, "map", "part");
+    SS_RETURN_IF_ERROR(ss__step_tell(&step, 0, N_PARTS, err));
     SS_RETURN_IF_ERROR(ss_run_map_open(map, encoder, err));
     SS_RETURN_IF_ERROR(make_clusters(map, err));
+    SS_RETURN_IF_ERROR(ss__step_tell(&step, 1, N_PARTS, err));
     SS_RETURN_IF_ERROR(place_features(map, &options, err));
     SS_RETURN_IF_ERROR(find_middles(map, err));
+    SS_RETURN_IF_ERROR(ss__step_tell(&step, 2, N_PARTS, err));
     if (map->texts.n > 0) {
         SS_RETURN_IF_ERROR(assign_texts(map, err));
         SS_RETURN_IF_ERROR(place_texts(map, &options, err));
@@ -237,8 +245,10 @@ static ss_status run_step(struct ss_run_map *map, const ss_encoder *encoder, ss_
     if (map->options->place != NULL) {
         SS_RETURN_IF_ERROR(place_given(map, &options, err));
     }
+    SS_RETURN_IF_ERROR(ss__step_tell(&step, 3, N_PARTS, err));
     SS_RETURN_IF_ERROR(ss_run_map_label(map, err));
-    return ss_run_map_write(map, err);
+    SS_RETURN_IF_ERROR(ss_run_map_write(map, err));
+    return ss__step_tell(&step, N_PARTS, N_PARTS, err);
 }
 
 ss_status ss_map_run(const char *run_dir, const ss_encoder *encoder,

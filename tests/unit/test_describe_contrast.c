@@ -229,6 +229,75 @@ static void a_planted_word_is_the_label(void **state)
     ss__arena_release(&arena);
 }
 
+/* ---- progress ---- */
+
+struct told {
+    size_t n_begun, n_ended; /* steps */
+    uint64_t n_done;
+    char names[64];    /* of those that ended */
+    size_t stop_after; /* calls; 0: never */
+    size_t n_calls;
+};
+
+static int note(void *user, const struct ss_progress *progress)
+{
+    struct told *told = user;
+    if (progress->stage != SS_STAGE_STEP) {
+        return 0;
+    }
+    assert_int_equal(progress->n_rows_total, N_FEATURES);
+    assert_string_equal(progress->unit, "feature");
+    assert_true(progress->n_rows_done >= told->n_done && progress->seconds >= 0);
+    assert_int_equal(progress->is_end, progress->n_rows_done == N_FEATURES);
+    told->n_begun += progress->n_rows_done == 0;
+    told->n_ended += progress->is_end;
+    told->n_done = progress->is_end ? 0 : progress->n_rows_done;
+    if (progress->is_end) {
+        strcat(strcat(told->names, progress->name), " ");
+    }
+    return ++told->n_calls == told->stop_after;
+}
+
+static void progress_is_told(void **state)
+{
+    static struct made made;
+    struct ss__arena arena = {0};
+    (void)state;
+    make(&made, &arena);
+    for (size_t stop_after = 0; stop_after < 3; stop_after++) {
+        struct told told = {.stop_after = stop_after};
+        const struct ss_progress_callback callback = {note, &told};
+        const struct ss_describe_embedder model = {stand_in, NULL, STAND_IN_WIDTH};
+        const struct ss_describe_contrast_options options = {.embedder = model,
+                                                             .stop = callback};
+        const struct ss_describe_score_options scoring = {.embedder = model, .stop = callback};
+        static struct answer answer;
+        struct ss_describe_view *view = NULL;
+        ss_work *work = NULL;
+        assert_int_equal(ss_work_new(2, &work, NULL), SS_OK);
+        assert_int_equal(ss_describe_view_new(&made.evidence, work, &view, NULL), SS_OK);
+        answer = (struct answer){0};
+        const ss_status status = ss_describe_contrast(view, &options, &answer.terms, NULL);
+        assert_int_equal(status, stop_after == 0 ? SS_OK : SS_E_STOPPED);
+        if (stop_after == 0) {
+            assert_int_equal(
+                ss_describe_join(&answer.terms, SIZE_MAX, &answer.arena, answer.labels, NULL),
+                SS_OK);
+            assert_int_equal(
+                ss_describe_score(view, answer.labels, &scoring, answer.scores, NULL), SS_OK);
+            assert_string_equal(told.names, "labels scores ");
+            assert_int_equal(told.n_begun, 1);
+        }
+        release_answer(&answer);
+        ss_describe_view_free(view);
+        ss_work_free(work);
+    }
+    free(made.codes.offsets);
+    free(made.codes.features);
+    free(made.codes.values);
+    ss__arena_release(&arena);
+}
+
 /* ---- phrases ---- */
 
 static const struct {
@@ -317,6 +386,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_planted_word_is_the_label),
+        cmocka_unit_test(progress_is_told),
         cmocka_unit_test(phrases_of_texts),
         cmocka_unit_test(sentences_of_texts),
     };
