@@ -9,7 +9,7 @@
 
 enum {
     SS_DESCRIBE_BLOCK = 32,      /* features that are worked on at a time */
-    SS_DESCRIBE_PHRASES = 4,     /* of a label, at most */
+    SS_DESCRIBE_PHRASES = 5,     /* of a label, at most */
     SS_DESCRIBE_FEW_PHRASES = 2, /* of a label from fewer texts than the next */
     SS_DESCRIBE_FEW_TEXTS = 5,
     SS_DESCRIBE_TRIED = 3 /* joint texts that are embedded for the next phrase */

@@ -76,6 +76,33 @@ def test_a_map_holds_embeddings_once(peak_bytes, tmp_path):
     assert peaks[1] - peaks[0] < (many - few) * (2 * 4 * width + 3000), peaks
 
 
+def test_labels_hold_the_products_of_a_block(peak_bytes, tmp_path):
+    """Similarities of candidates with the pool, 60 of each of 32 features and 4,096 texts, take 31 MB; all candidates of 96 features
+    would take three times as much, and a second copy for joint texts twice."""
+    n, features, source = 9000, 96, np.random.default_rng(3)
+    x, w = source.normal(size=(n, WIDTH)).astype("f4"), source.normal(size=(WIDTH, features)).astype("f4")
+    least = np.partition(x @ w, -40, axis=0)[-40]  # the 40 rows with the largest activations fire, of which each half has some 20
+    folder = tmp_path / "sae"
+    folder.mkdir()
+    write_safetensors(folder / "sae.safetensors", {"W_enc": w, "W_dec": w.T, "b_enc": np.zeros(features), "b_dec": np.zeros(WIDTH),
+                                                   "jumprelu.log_threshold": np.log(least)})
+    (folder / "config.json").write_text(json.dumps({"sae_type": "jumprelu", "act_size": WIDTH, "dict_size": features,
+                                                    "input_unit_norm": False, "dtype": "torch.float32"}))
+    np.save(tmp_path / "x.npy", x)
+    fires = x @ w >= least
+    words = [[f"{chr(97 + f // 26)}{chr(97 + f % 26)}word{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(60)] for f in range(features)]
+    with open(tmp_path / "x.jsonl", "w") as file:
+        for row in range(n):
+            own = [word for f in np.flatnonzero(fires[row]) for word in source.choice(words[f], 25, replace=False)]
+            file.write(json.dumps({"text": ". ".join([f"row {row}", *own])}) + "\n")
+    run = tmp_path / "run"
+    none = peak_bytes("analyze", "--embeddings", tmp_path / "x.npy", "-d", tmp_path / "x.jsonl", "-s", folder, "-q", "--steps", "none", "-o", run)
+    peak = peak_bytes("describe", run, "-m", MODEL, "-q", "--no-sentence-test")
+    labels = json.loads((run / "descriptions.json").read_text("utf8"))
+    assert sum(item["label"] is not None for item in labels) == features
+    assert peak < none + 60 * MIB, (none, peak)
+
+
 def tall_model(folder, inner, n_words):
     """The tiny model with a wide feed-forward part and rows for many more words; the bytes of both."""
     shutil.copytree(MODEL, folder)

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from conftest import SHARED
+from helpers import write_safetensors
 
 TEXTS, EMBEDDINGS = SHARED / "data/arxiv-astro.jsonl.xz", SHARED / "oracle/astro-2000/embeddings.npy"
 SAE = SHARED / "oracle/sae/jumprelu-1536"
@@ -151,3 +152,41 @@ def test_the_sentence_test(run, astro, minilm, tmp_path):
                 pair = unit(of_row[int(row)][[pre.argmax(), pre.argmin()]] - protocol.mean) @ unit(label - protocol.mean)
                 wins.append(1.0 if pair[0] > pair[1] else 0.5 if pair[0] == pair[1] else 0.0)
         assert said[f]["sentence"]["n"] == len(wins) and abs(said[f]["sentence"]["share"] - np.mean(wins)) < 1e-6, f
+
+
+def test_a_planted_word_is_the_label(run, minilm, tmp_path):
+    """A feature that fires exactly where a text holds a made-up word gets that word, and its area is 0.99 or more."""
+    rng = np.random.default_rng(5)
+    words = ("the galaxy shows a bright disc of young stars near its centre while dust hides part of the light that old clusters send and "
+             "gas falls along the arms into a ring around the nucleus where shocks heat it again").split()
+    holds = rng.random(700) < 0.25
+    texts = []
+    for i, held in enumerate(holds):
+        text = [words[j] for j in rng.integers(0, len(words), 14)]
+        if held:
+            text[2] = text[9] = "zorblax"
+        texts.append(" ".join(text) + f" {i}.")
+    (tmp_path / "x.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    assert run("embed", "-q", "-m", minilm, "-d", tmp_path / "x.jsonl", "-o", tmp_path / "x.npy").code == 0
+    x = np.load(tmp_path / "x.npy").astype(np.float64)
+    mean = x.mean(0)
+    w = np.linalg.solve(np.cov(x.T) + 1e-4 * np.eye(x.shape[1]), x[holds].mean(0) - x[~holds].mean(0))
+    w /= np.std(x @ w)
+    side = (x - mean) @ w
+    assert side[holds].min() > side[~holds].max()  # one number tells them apart
+    middle = (side[holds].min() + side[~holds].max()) / 2
+    w_enc = np.column_stack([w, rng.normal(size=(x.shape[1], 7))])
+    b_enc = np.array([3 - middle, *[3.0] * 7]) - mean @ w_enc
+    sae = tmp_path / "sae"
+    sae.mkdir()
+    write_safetensors(sae / "sae.safetensors", {"W_enc": w_enc, "W_dec": w_enc.T, "b_enc": b_enc, "b_dec": np.zeros(x.shape[1]),
+                                                "jumprelu.log_threshold": np.full(8, np.log(3.0))})
+    (sae / "config.json").write_text(json.dumps({"sae_type": "jumprelu", "act_size": x.shape[1], "dict_size": 8, "input_unit_norm": False,
+                                                 "dtype": "torch.float32"}))
+    assert run("analyze", "-q", "--embeddings", tmp_path / "x.npy", "-d", tmp_path / "x.jsonl", "-s", sae, "-o", tmp_path / "run", "--steps", "none").code == 0
+    done = run("describe", tmp_path / "run", "-m", minilm, "-q")
+    assert done.code == 0, done.err
+    planted = json.loads((tmp_path / "run/descriptions.json").read_text("utf8"))[0]
+    assert planted["count"] == holds.sum()
+    assert "zorblax" in planted["label"] and planted["scores"]["random"]["auc"] >= 0.99, planted
+    assert planted["status"] == "sharp" and planted["scores"]["coverage"] == 1
