@@ -109,6 +109,8 @@ static ss_status index_token(struct ss_tokenizer_added_set *set, const char *tex
     return SS_OK;
 }
 
+/* Two sets: tokens that are searched in the raw text, and those that are searched in the
+ * normalised one, as they are normalised themselves. */
 ss_status ss_tokenizer_added_index(struct ss_tokenizer_added *added, ss_err *err)
 {
     for (size_t i = 0; i < added->n_tokens; i++) {

@@ -35,6 +35,8 @@ size_t ss_tokenizer_byte_text(uint8_t byte, char out[4])
     return ss__utf8_encode(ss_tokenizer_byte_point(byte), out);
 }
 
+/* GPT-2's table backwards: bytes that print stand for themselves, the others, in their order,
+ * for U+0100 and on. */
 int ss_tokenizer_byte_of_text(uint32_t code_point)
 {
     uint32_t next = 0x100;
@@ -246,6 +248,8 @@ static bool add_few(const struct ss_tokenizer_bpe *bpe, const struct ss_text *wo
     return is_few;
 }
 
+/* The word as a whole where the model says so, words of few symbols without a heap, all others
+ * with it (bpe_merge.c). */
 static ss_status add_word(const struct ss_tokenizer *self,
                           struct ss_tokenizer_token_scratch *scratch,
                           const struct ss_text *word, ss_err *err)

@@ -76,6 +76,7 @@ static ss_status grow(struct ss_tokenizer_bpe *bpe, ss_err *err)
     return SS_OK;
 }
 
+/* Of a pair that comes twice the later merge counts. */
 ss_status ss_tokenizer_bpe_add_merge(struct ss_tokenizer_bpe *bpe, int32_t left, int32_t right,
                                      int32_t id, uint32_t rank, ss_err *err)
 {
@@ -157,6 +158,7 @@ static void push_candidate(struct ss_tokenizer_token_scratch *scratch,
     heap[at] = candidate;
 }
 
+/* The last one takes the place at the top and sinks to its own. */
 static struct ss_tokenizer_candidate pop_candidate(struct ss_tokenizer_token_scratch *scratch)
 {
     struct ss_tokenizer_candidate *heap = scratch->candidates;
@@ -207,6 +209,8 @@ static void merge_at(const struct ss_tokenizer_bpe *bpe,
     }
 }
 
+/* A merge leaves candidates behind whose pair is gone. They are found out when they come to the
+ * top, by what stands there then. */
 ss_status ss_tokenizer_bpe_merge(const struct ss_tokenizer_bpe *bpe,
                                  struct ss_tokenizer_token_scratch *scratch, size_t n,
                                  ss_err *err)

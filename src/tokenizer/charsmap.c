@@ -107,6 +107,7 @@ static void follow(struct start *start, size_t n_from, size_t before,
     start->n_read += out->n > 0 ? n_from : 0;
 }
 
+/* A cluster as a whole if the map has it, else point by point. */
 static ss_status map_cluster(const struct ss_tokenizer_charsmap *map, const uint32_t *points,
                              size_t n, struct start *start, struct ss_tokenizer_points *out,
                              ss_err *err)
@@ -176,6 +177,8 @@ static ss_status check_lengths(const char *text, size_t n_bytes, ss_err *err)
     return SS_OK;
 }
 
+/* Copied, since the bytes need not be aligned and do not stay. `keeps` lets ASCII pass with
+ * which no rule begins; CR is not among it, since CR LF is one cluster. */
 ss_status ss_tokenizer_charsmap_parse(const char *data, size_t n_bytes,
                                       struct ss_tokenizer_charsmap *map, ss_err *err)
 {

@@ -121,6 +121,7 @@ static void join_suffix(const struct ss_tokenizer_decoder *decoder, struct ss__b
     }
 }
 
+/* By the kind of decoder; where there is none, tokens have spaces between them. */
 static void add_token(const struct ss_tokenizer_decoder *decoder, struct ss__buf *buf,
                       struct ss_text token, bool first, bool last)
 {
@@ -178,6 +179,7 @@ out:
     return status;
 }
 
+/* Ids without a text are passed over, as the reference does it. */
 ss_status ss_tokenizer_detokenize(const struct ss_tokenizer *self, const int32_t *ids,
                                   size_t n_ids, bool skip_special, char **out, ss_err *err)
 {

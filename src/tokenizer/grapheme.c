@@ -52,6 +52,7 @@ struct cluster {
     enum { NO_CONSONANT, CONSONANT_SEEN, LINKER_SEEN } indic;
 };
 
+/* What GB9c, GB11 and GB12 have to remember of more than one character. */
 static void add(struct cluster *cluster, unsigned record)
 {
     const unsigned class = record & CLASS_MASK, indic = record & INDIC_MASK;

@@ -179,6 +179,8 @@ static ss_status read_truncation_side(struct ss_tokenizer_loading *loading, ss_e
     return SS_OK;
 }
 
+/* model_max_length counts over the older max_len. An absurd number is how the reference writes
+ * that there is no limit. */
 static ss_status read_settings(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     const struct ss_tokenizer_json_file *config = &loading->config;
@@ -311,6 +313,8 @@ static ss_status fill(struct ss_tokenizer_loading *loading, ss_err *err)
     return SS_OK;
 }
 
+/* From what is cheap and often wrong to what is expensive: the class and the keys are judged
+ * before a vocabulary is read. */
 ss_status ss_tokenizer_load(const char *folder, const struct ss_tokenizer_options *options,
                             struct ss_tokenizer **out, ss_err *err)
 {

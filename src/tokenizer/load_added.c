@@ -237,6 +237,8 @@ static ss_status add_sorted(struct ss_tokenizer_loading *loading, struct entries
     return SS_OK;
 }
 
+/* The generic class takes the list of tokenizer.json in its own order first. Then, for all
+ * classes, the config's list by id, or without one the older files. */
 static ss_status add_listed(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -263,6 +265,7 @@ out:
     return status;
 }
 
+/* A text that was added before keeps its flags. */
 ss_status ss_tokenizer_load_new_token(struct ss_tokenizer_loading *loading,
                                       const struct ss__json *value, const char *text,
                                       bool lstrip, ss_err *err)
@@ -280,6 +283,7 @@ ss_status ss_tokenizer_load_new_token(struct ss_tokenizer_loading *loading,
     return ss_tokenizer_added_add(&loading->self->added, &loading->self->vocab, &token, err);
 }
 
+/* In the order of the table, by which new tokens get their ids. */
 static ss_status add_roles(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     for (size_t i = 0; i < N_ROLES; i++) {
@@ -315,6 +319,7 @@ int32_t ss_tokenizer_load_role_id(const struct ss_tokenizer_loading *loading, co
     return token == NULL ? -1 : token->id;
 }
 
+/* Own tokens come first, since a role makes a listed token special. */
 ss_status ss_tokenizer_load_added(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     struct ss_tokenizer *self = loading->self;

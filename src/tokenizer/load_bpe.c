@@ -146,6 +146,7 @@ static ss_status read_settings(struct ss_tokenizer_loading *loading,
     return SS_OK;
 }
 
+/* The vocabulary first: merges name tokens of it. */
 ss_status ss_tokenizer_load_bpe(struct ss_tokenizer_loading *loading,
                                 const struct ss__json *model, ss_err *err)
 {

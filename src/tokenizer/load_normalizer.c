@@ -268,6 +268,8 @@ static bool has_lowercase(const struct ss__json *normalizer)
     return false;
 }
 
+/* The sentence config's lower-casing goes before all steps, unless they have one of their
+ * own. */
 ss_status ss_tokenizer_load_normalizer(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     const struct ss__json *object = ss__json_get(loading->tokenizer.root, "normalizer");

@@ -208,6 +208,8 @@ static bool is_bert_like(const struct ss_tokenizer_loading *loading)
            loading->self->normalizer.ascii != SS_TOKENIZER_ASCII_REWRITTEN;
 }
 
+/* WordPiece over BERT's words takes its own way over raw text; whatever is cut otherwise goes
+ * through splitters. */
 ss_status ss_tokenizer_load_generic_pipeline(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     struct ss_tokenizer *self = loading->self;

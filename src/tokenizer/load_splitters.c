@@ -285,6 +285,7 @@ static const struct {
     {"FixedLength", read_length},
 };
 
+/* Sequences are made flat: splitters run one behind the other in any case. */
 static ss_status read_any(const struct reading *reading, const struct ss__json *object,
                           unsigned depth, ss_err *err)
 {
@@ -312,6 +313,7 @@ static ss_status read_any(const struct reading *reading, const struct ss__json *
         ss_tokenizer_json_type(object));
 }
 
+/* BPE reads bytes as they are; for other models they are written here. */
 ss_status ss_tokenizer_load_splitters(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     const struct reading reading = {loading->self, loading->tokenizer.path};
@@ -337,6 +339,8 @@ ss_status ss_tokenizer_add_byte_splitter(struct ss_tokenizer *self, bool space_f
     return SS_OK;
 }
 
+/* White space is cut away before the replacement is put, as the class of XLM-RoBERTa builds
+ * it. */
 ss_status ss_tokenizer_add_metaspace_splitters(struct ss_tokenizer *self, bool prepend_first,
                                                ss_err *err)
 {

@@ -75,6 +75,8 @@ ss_status ss_tokenizer_unigram_add(struct ss_tokenizer *self, const char *piece,
     return SS_OK;
 }
 
+/* An unknown character costs more than the worst piece, and so is taken only where no piece
+ * fits. */
 ss_status ss_tokenizer_unigram_prepare(struct ss_tokenizer *self, int64_t unknown, ss_err *err)
 {
     struct ss_tokenizer_unigram *unigram = &self->unigram;

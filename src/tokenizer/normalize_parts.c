@@ -55,6 +55,8 @@ static bool is_seam(const struct ss_tokenizer_normalizer *normalizer, const char
            !changes[(uint8_t)text[at + 1]] && text[at - 1] != ' ' && text[at] != ' ';
 }
 
+/* What stays as it is is copied. Around a character that changes, a part is normalised that
+ * begins and ends at seams. */
 ss_status ss_tokenizer_normalize(const struct ss_tokenizer_normalizer *normalizer,
                                  struct ss_tokenizer_normal_scratch *scratch, const char *text,
                                  size_t n_bytes, struct ss__buf *out, ss_err *err)

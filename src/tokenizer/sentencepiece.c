@@ -84,6 +84,7 @@ static bool read_fixed(struct message *message, size_t n, uint64_t *value)
     return true;
 }
 
+/* A key is a field's number and form. Groups, which nobody writes any more, are a fault. */
 static bool read_field(struct message *message, struct field *field)
 {
     uint64_t key = 0;
@@ -140,6 +141,7 @@ struct piece {
     uint64_t type;
 };
 
+/* Fields come in any order; of equal ones the last counts. */
 static ss_status read_piece(struct message *message, struct piece *piece, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -213,6 +215,7 @@ static ss_status check_trainer(struct message *message, ss_err *err)
     return SS_OK;
 }
 
+/* Only the map is taken of it. */
 static ss_status read_normalizer(struct building *building, struct message *message,
                                  ss_err *err)
 {
@@ -230,6 +233,7 @@ static ss_status read_normalizer(struct building *building, struct message *mess
     return SS_OK;
 }
 
+/* 1 a piece, 2 the trainer, 3 the normaliser; all else is passed over. */
 static ss_status read_model(struct building *building, struct message *message, ss_err *err)
 {
     struct field field;
@@ -274,6 +278,7 @@ static ss_status add_first(struct building *building, ss_err *err)
     return SS_OK;
 }
 
+/* The class's own first pieces, then the file's, then the mask. */
 ss_status ss_tokenizer_load_sentencepiece(struct ss_tokenizer_loading *loading, ss_err *err)
 {
     ss_status status = SS_OK;

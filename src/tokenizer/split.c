@@ -244,6 +244,7 @@ static ss_status emit(struct cut *cut, ss_err *err)
                : ss_tokenizer_split(cut->tokenizer, cut->scratch, cut->level + 1, part, err);
 }
 
+/* One part is held back, since the next may join it. */
 static ss_status add_part(struct cut *cut, size_t start, size_t stop, bool is_match,
                           ss_err *err)
 {
@@ -311,6 +312,7 @@ static ss_status add_matches(const struct ss_tokenizer *tokenizer,
     return SS_OK;
 }
 
+/* A splitter's edit comes before its cut; without a cut the span goes on as a whole. */
 ss_status ss_tokenizer_split(const struct ss_tokenizer *tokenizer,
                              struct ss_tokenizer_token_scratch *scratch, size_t level,
                              struct ss_tokenizer_span span, ss_err *err)

@@ -89,6 +89,8 @@ static void turn(struct ss_tokenizer_lattice_node *ends, size_t n)
     }
 }
 
+/* Viterbi: the best way to a place in the word is known before any way goes on from it. The
+ * chain of the best ends is then turned round and read from the start. */
 static ss_status add_word(const struct ss_tokenizer *self,
                           struct ss_tokenizer_token_scratch *scratch,
                           const struct ss_text *word, ss_err *err)

@@ -39,6 +39,8 @@ ss_status ss_tokenizer_add_cached_word(const struct ss_tokenizer *self,
 
 /* ---- Metaspace words ---- */
 
+/* Whether the splitters are Metaspace's usual ones, with which words can be found in the raw
+ * text. */
 void ss_tokenizer_words_prepare(struct ss_tokenizer *self)
 {
     const struct ss_tokenizer_splitter *spaces = self->splitters;
