@@ -251,6 +251,8 @@ static struct operand operand_at(const struct attend_job *job, float *panels, fl
                             .n_words = ss_tensor_multiplier_words(job->multiplier, n_inputs)};
 }
 
+/* A token's queries, keys and values stand side by side in qkv, and heads side by side in
+ * each. */
 static struct head head_at(const struct attend_job *job, size_t sequence, size_t h,
                            float *scratch)
 {
@@ -284,6 +286,7 @@ static struct head head_at(const struct attend_job *job, size_t sequence, size_t
                          .bias = scratch + l->bias};
 }
 
+/* A block of queries at a time, from scores to the mixed values, so that scores are few. */
 static void attend_head(const struct attend_job *job, size_t sequence, size_t h, bool is_last,
                         float *scratch)
 {

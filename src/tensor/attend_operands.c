@@ -81,6 +81,8 @@ void ss_tensor_pack_keys(const struct head *self)
     }
 }
 
+/* In the product with the weights tokens are the inputs and a head's values the columns: each
+ * column has a scale for each block of tokens. */
 void ss_tensor_pack_values(const struct head *self)
 {
     const struct ss_tensor_multiplier *m = self->multiplier;

@@ -100,6 +100,7 @@ static void pack_block(const struct block *self)
     }
 }
 
+/* The part of bias, residual and result that belongs to a tile. */
 static struct ss_tensor_block_epilogue tile_epilogue(const struct block *self, size_t r,
                                                      size_t n, size_t j)
 {
@@ -312,6 +313,7 @@ static size_t choose_tiles(size_t n_tiles, size_t max_tiles, size_t n_threads)
     return best;
 }
 
+/* Rows are parted first; outputs too, where there are fewer blocks of rows than threads. */
 struct ss_tensor_partition ss_tensor_linear_partition(const struct ss_tensor_matrix *w,
                                                       size_t n_rows, size_t n_threads)
 {
@@ -333,6 +335,7 @@ struct ss_tensor_partition ss_tensor_linear_partition(const struct ss_tensor_mat
     return partition;
 }
 
+/* A norm needs whole rows: where outputs are parted it runs afterwards. */
 ss_status ss_tensor_linear(ss_work *work, const struct ss_tensor_matrix *w, const float *x,
                            size_t n_rows, float *y, const struct ss_tensor_epilogue *epilogue,
                            ss_err *err)

@@ -9,6 +9,7 @@ struct rotate_job {
     const size_t *offsets;
 };
 
+/* One sequence; positions count from 0 in each. */
 static void rotate_task(void *context, size_t index, size_t worker)
 {
     const struct rotate_job *job = context;

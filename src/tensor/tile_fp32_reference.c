@@ -8,6 +8,8 @@
 
 enum { ROWS = 4, COLS = 16 };
 
+/* The sums that every other fp32 kernel has to give bit for bit: a fused multiply-add an input,
+ * in their order. */
 static inline void tile(size_t n_rows, const struct ss_tensor_tile *t)
 {
     float acc[ROWS][COLS] = {{0}};
