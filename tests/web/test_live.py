@@ -1,5 +1,6 @@
 """A run is seen while it is written, and the job neither waits for who looks nor dies with them."""
 import contextlib
+import fcntl
 import json
 import os
 import random
@@ -107,22 +108,25 @@ def test_a_run_under_way(feed, program, browser):
     assert not [name for name in os.listdir(feed.run) if name.startswith(".")]
 
 
-def test_before_there_are_numbers(program, tmp_path, browser):
-    feed = Feed(program, tmp_path)
-    feed.rows(1)  # what is read of the beginning says what it is
-    until(lambda: feed.run.is_dir() and [*feed.run.glob(".unfinished.*")])
-    viewer = Viewer(program, feed.run)
-    browser.call("POST", f"{browser.session}/url", {"url": viewer.link})
-    browser.wait("document.getElementById('waiting')")
-    viewer.token = browser.js("return sessionStorage.getItem('saescope-token')")
-    for path in ("run", "pages.npz", "features", "features/1", "rows/1", "search?q=a"):
-        status, answer, headers = viewer.ask("GET", f"/api/v1/{path}")
-        assert status == 503 and headers["Retry-After"] and "no numbers yet" in answer["detail"]
-    assert viewer.get("/api/v1/live") == {"schema": 1, "state": "running", "rows_read": 0, "rows_used": 0, "rows_total": None, "seconds": 0, "pages": None}
-    feed.rows(49)
-    feed.end()
+def test_before_there_are_numbers(program, run, tmp_path, browser):
+    """A job that has its folder and nothing in it yet: one that holds the lock, as others see it."""
+    folder = tmp_path / "run"
+    (folder / ".unfinished.0123456789abcdef").mkdir(parents=True)
+    with open(folder / ".saescope.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        viewer = Viewer(program, folder)
+        browser.call("POST", f"{browser.session}/url", {"url": viewer.link})
+        browser.wait("document.getElementById('waiting')")
+        viewer.token = browser.js("return sessionStorage.getItem('saescope-token')")
+        for path in ("run", "pages.npz", "features", "features/1", "rows/1", "search?q=a"):
+            status, answer, headers = viewer.ask("GET", f"/api/v1/{path}")
+            assert status == 503 and headers["Retry-After"] and "no numbers yet" in answer["detail"]
+        assert viewer.get("/api/v1/live") == {"schema": 1, "state": "running", "rows_read": 0, "rows_used": 0, "rows_total": None, "seconds": 0, "pages": None}
+    until(lambda: viewer.get("/api/v1/live")["state"] == "interrupted")
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps({"text": f"{word} {i}"}) + "\n" for i in range(3) for word in WORDS), encoding="utf8")
+    assert run("analyze", "-q", "-m", MODEL, "-s", SAE, "-d", tmp_path / "texts.jsonl", "--steps", "none", "-o", folder).code == 0
     browser.wait("document.body.dataset.ready === '#/'")
-    assert browser.js("return document.querySelector('.tile strong').innerText") == "50"
+    assert browser.js("return document.querySelector('.tile strong').innerText") == str(3 * len(WORDS))
     assert [message for message in browser.log() if "503" not in message] == []
     viewer.close()
 
@@ -188,34 +192,33 @@ def children(pid):
 
 
 def test_the_job_starts_a_viewer_and_ends_it(program, tmp_path):
-    feed = Feed(program, tmp_path, "--view", "--json")
-    feed.rows(20)
-    link_of(feed.process)
-    child, = children(feed.process.pid)
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps({"text": word}) + "\n" for word in WORDS), encoding="utf8")
+    process = subprocess.Popen([program, "analyze", "-m", MODEL, "-s", SAE, "-d", tmp_path / "texts.jsonl", "--steps", "none", "-o", tmp_path / "run", "--view", "--json"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    link_of(process)
+    child, = children(process.pid)
     assert os.getpriority(os.PRIO_PROCESS, child) == 19 and os.sched_getscheduler(child) == os.SCHED_IDLE
-    feed.process.stdin.close()
-    until(lambda: (feed.run / "run.json").exists())
-    assert json.loads(feed.process.stdout.readline())["rows"]["used"] == 20  # standard output is the job's
+    assert json.loads(process.stdout.readline())["rows_used"] == len(WORDS)  # standard output is the job's
     time.sleep(0.5)
-    assert feed.process.poll() is None  # the pages stay
-    feed.process.send_signal(signal.SIGINT)
-    assert feed.process.wait(20) == 0
+    assert process.poll() is None  # the pages stay
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
-    feed.close()
+    process.stdout.close()
+    process.stderr.close()
 
 
 def test_the_viewer_is_killed_and_the_job_goes_on(program, tmp_path):
     feed = Feed(program, tmp_path, "--view")
-    feed.rows(20)
+    feed.until_snapshot()
     link_of(feed.process)
     child, = children(feed.process.pid)
     os.kill(child, signal.SIGKILL)
     feed.rows(20)
     feed.end()
-    assert json.loads((feed.run / "run.json").read_text(encoding="utf8"))["rows"]["used"] == 40
+    assert json.loads((feed.run / "run.json").read_text(encoding="utf8"))["rows"]["used"] == feed.n
     assert np.load(feed.run / "fire_rate.npy").shape == (24,)
-    feed.close()
 
 
 def test_a_job_that_fails_takes_its_viewer_with_it(program, tmp_path):
@@ -225,7 +228,7 @@ def test_a_job_that_fails_takes_its_viewer_with_it(program, tmp_path):
 
 def test_a_job_that_is_killed_takes_its_viewer_with_it(program, tmp_path):
     feed = Feed(program, tmp_path, "--view")
-    feed.rows(20)
+    feed.until_snapshot()
     link_of(feed.process)
     child, = children(feed.process.pid)
     feed.process.kill()

@@ -24,7 +24,7 @@ export function progressText(live, age) {
 
 // Watches the program: `refresh` loads newer numbers, which is done at once on pages where nothing is lost by it.
 export function watchRun(get, pages, place, refresh, isQuiet) {
-  let shown = pages, offered = pages, since = Date.now(), bar = null;
+  let shown = pages, offered = pages, since = Date.now();
   const offer = () => button("Show the newest numbers", () => { shown = offered; refresh(); }, { class: "small" });
   async function look() {
     let live = null;
@@ -36,11 +36,15 @@ export function watchRun(get, pages, place, refresh, isQuiet) {
       return;
     }
     if (live.pages !== offered) { offered = live.pages; since = Date.now(); }
-    const isNewer = offered !== shown && offered !== null;
+    let isNewer = offered !== shown && offered !== null;
+    if (isNewer && isQuiet()) {
+      shown = offered;
+      isNewer = false;
+      await refresh();
+    }
     const text = progressText(live, Math.round((Date.now() - since) / 1000));
-    bar = live.state === "running" && live.rows_total !== null ? el("progress", { max: live.rows_total, value: live.rows_read, "aria-label": "Rows read" }) : null;
-    place.replaceChildren(...(text === "" && !isNewer ? [] : [el("div", { class: "live", "data-state": live.state }, el("span", {}, text || "The run has changed."), bar, isNewer && !isQuiet() ? offer() : null)]));
-    if (isNewer && isQuiet()) { shown = offered; await refresh(); }
+    const bar = live.state === "running" && live.rows_total !== null ? el("progress", { max: live.rows_total, value: live.rows_read, "aria-label": "Rows read" }) : null;
+    place.replaceChildren(...(text === "" && !isNewer ? [] : [el("div", { class: "live", "data-state": live.state }, el("span", {}, text || "The run has changed."), bar, isNewer ? offer() : null)]));
     setTimeout(look, live.state === "running" ? RUNNING_MS : DONE_MS);
   }
   look();
