@@ -8,7 +8,7 @@
 #include "tensor/tensor.h"
 
 enum {
-    SS_DESCRIBE_BLOCK = 32,      /* features that are worked on at a time */
+    SS_DESCRIBE_BLOCK = 24,      /* features that are worked on at a time */
     SS_DESCRIBE_PHRASES = 5,     /* of a label, at most */
     SS_DESCRIBE_FEW_PHRASES = 2, /* of a label from fewer texts than the next */
     SS_DESCRIBE_FEW_TEXTS = 5,

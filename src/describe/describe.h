@@ -221,7 +221,7 @@ struct ss_describe_stop_words {
 struct ss_describe_contrast_options {
     struct ss_describe_embedder embedder;
     struct ss_describe_stop_words stop_words;
-    size_t n_block; /* features that are worked on at a time, 1 … 32; 0: 32. Fewer take less
+    size_t n_block; /* features that are worked on at a time, 1 … 24; 0: 24. Fewer take less
                        memory, and the answer is the same */
     struct ss_progress_callback stop;
     const char *step, *unit; /* what progress is told as; NULL: "labels", "feature" */

@@ -2,6 +2,7 @@
 #include "run/describe_inputs.h"
 
 #include "base/mem.h"
+#include "run/manifest.h"
 #include "sae/sae.h"
 
 /* ---- the evidence ---- */
@@ -42,7 +43,7 @@ ss_status ss_run_describe_open(struct ss_run_describe_inputs *inputs, const char
     struct ss_encoder_info info = {.struct_size = sizeof info};
     *inputs = (struct ss_run_describe_inputs){
         .dir = dir, .stop = options->progress, .log = options->log};
-    SS_RETURN_IF_ERROR(ss_run_open(dir, NULL, &inputs->run, err));
+    SS_RETURN_IF_ERROR(ss_run_open_features(dir, &inputs->run, err));
     SS_RETURN_IF_ERROR(
         ss_run_evidence_open(dir, inputs->run->info.n_features, &inputs->evidence, err));
     if (!inputs->evidence.has_texts) {

@@ -77,8 +77,8 @@ def test_a_map_holds_embeddings_once(peak_bytes, tmp_path):
 
 
 def test_labels_hold_the_products_of_a_block(peak_bytes, tmp_path):
-    """Similarities of candidates with the pool, 60 of each of 32 features and 4,096 texts, take 31 MB; all candidates of 96 features
-    would take three times as much, and a second copy for joint texts twice."""
+    """Similarities of candidates with the pool, 60 of each of 24 features and 4,096 texts, take 24 MB; all candidates of 96 features
+    would take four times as much, and a second copy for joint texts twice."""
     n, features, source = 9000, 96, np.random.default_rng(3)
     x, w = source.normal(size=(n, WIDTH)).astype("f4"), source.normal(size=(WIDTH, features)).astype("f4")
     least = np.partition(x @ w, -40, axis=0)[-40]  # the 40 rows with the largest activations fire, of which each half has some 20
