@@ -181,6 +181,21 @@ static void print_json_summary(const ss_descriptions *descriptions, const char *
     puts("}");
 }
 
+static ss_export export_kind(const char *form)
+{
+    static const char *const forms[] = {
+        [SS_EXPORT_NEURONPEDIA_UPLOAD] = "neuronpedia-upload",
+        [SS_EXPORT_NEURONPEDIA_IMPORT] = "neuronpedia-import",
+        [SS_EXPORT_NEURONPEDIA_BULK] = "neuronpedia-bulk",
+        [SS_EXPORT_SAEDASHBOARD] = "saedashboard",
+    };
+    int kind = SS_EXPORT_NEURONPEDIA_UPLOAD;
+    while (kind < SS_EXPORT_SAEDASHBOARD && strcmp(form, forms[kind]) != 0) {
+        kind++;
+    }
+    return (ss_export)kind;
+}
+
 /* RUN/FORM. */
 static int export(const struct cli_command *command, const struct cli_values *values)
 {
@@ -191,9 +206,7 @@ static int export(const struct cli_command *command, const struct cli_values *va
     size_t n_files = 0;
     ss_err err;
     const struct ss_export_options options = {.struct_size = sizeof options,
-                                              .kind = strcmp(form, "neuronpedia-import") == 0
-                                                          ? SS_EXPORT_NEURONPEDIA_IMPORT
-                                                          : SS_EXPORT_NEURONPEDIA_UPLOAD,
+                                              .kind = export_kind(form),
                                               .model_id = values->text[OPT_MODEL_ID],
                                               .source_id = values->text[OPT_SOURCE_ID],
                                               .author_id = values->text[OPT_AUTHOR_ID],

@@ -22,6 +22,7 @@ static int write_report(const struct cli_values *values)
         .no_texts = cli_given(values, OPT_NO_TEXTS),
         .force = cli_given(values, OPT_FORCE),
         .progress = cli_stop(),
+        .with = values->text[OPT_WITH],
     };
     ss_err err;
     if (ss_report_file(values->arguments[0], out, &options, &result, &err) != SS_OK) {
@@ -74,11 +75,14 @@ const struct cli_command cli_report = {
                  {"saescope report run --out report.html --budget 50M", "with whole texts"},
                  {"saescope report run --out numbers.html --no-texts",
                   "to pass on where the texts may not be"},
+                 {"saescope report run-2024 --with run-2023 -o report.html",
+                  "with a page of what differs"},
                  {"saescope report --extract report.html -o report.npz",
                   "the arrays in it, for numpy.load"}},
     .uses = {{OPT_OUT, true, NULL, "the file to write"},
              {OPT_BUDGET, false, "10M", NULL},
              {OPT_NO_TEXTS, false, NULL, NULL},
+             {OPT_WITH, false, NULL, NULL},
              {OPT_EXTRACT, false, NULL, NULL},
              {OPT_FORCE, false, NULL, NULL},
              {OPT_QUIET, false, NULL, NULL},

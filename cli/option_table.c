@@ -28,7 +28,8 @@ static const char *const methods[] = {"contrast", "seed", "none", NULL};
 static const char *const family_rules[] = {"parents", "seed", "seed-keywords", "saerch", NULL};
 static const char *const family_scores[] = {"cosine", "phi", "npmi", "conditional", NULL};
 static const char *const seed_variants[] = {"explainer", "tutorial", NULL};
-static const char *const exports[] = {"neuronpedia-upload", "neuronpedia-import", NULL};
+static const char *const exports[] = {"neuronpedia-upload", "neuronpedia-import",
+                                      "neuronpedia-bulk", "saedashboard", NULL};
 static const char *const llm_apis[] = {"auto", "openai", "anthropic", NULL};
 static const char *const cluster_methods[] = {"ward", "hdbscan", NULL};
 static const char *const map_vectors[] = {"centroids", "keywords", NULL};
@@ -333,7 +334,8 @@ const struct cli_option cli_options[N_OPTIONS] = {
                      "write the arrays in this report as .npz instead", 0},
     [OPT_PORT] = {"port", 0, CLI_COUNT, "N", NULL, "port to listen on; else one that is free",
                   1},
-    [OPT_WITH] = {"with", 0, CLI_TEXT, "RUN", NULL, "another run, to compare with", 0},
+    [OPT_WITH] = {"with", 0, CLI_TEXT, "RUN", NULL,
+                  "another run: what differs has a page, and answers of the API", 0},
     [OPT_VIEW] = {"view", 0, CLI_FLAG, NULL, NULL,
                   "show the run in a browser, from its beginning until Ctrl-C", 0},
     [OPT_MEANING] = {"meaning", 0, CLI_FLAG, NULL, NULL,

@@ -1417,7 +1417,9 @@ SS_API ss_status ss_descriptions_llm(const ss_descriptions *descriptions,
 
 typedef enum ss_export {
     SS_EXPORT_NEURONPEDIA_UPLOAD, /* bodies of its POST /api/feature/upload-batch */
-    SS_EXPORT_NEURONPEDIA_IMPORT  /* explanations/batch-N.jsonl.gz for an own instance */
+    SS_EXPORT_NEURONPEDIA_IMPORT, /* explanations/batch-N.jsonl.gz for an own instance */
+    SS_EXPORT_NEURONPEDIA_BULK, /* all its files: MODEL/SOURCE/features/…, activations/… */
+    SS_EXPORT_SAEDASHBOARD      /* batch-N.json as SAEDashboard writes them */
 } ss_export;
 
 struct ss_export_options {
@@ -1425,15 +1427,16 @@ struct ss_export_options {
     ss_export kind;
     const char *model_id;  /* as the site has them, in lower case for uploads */
     const char *source_id; /* an upload's "source", an import's "layer" */
-    const char *author_id; /* of an import */
+    const char *author_id; /* of an import and of bulk files */
     bool force;            /* replace files that exist */
 };
 SS_DEFINE_INIT(ss_export_options)
 
-/* Write the descriptions of a run's folder in the form of another program. Features without a
- * label, or without a text, are left out.
+/* Write a run's folder in the form of another program. Features without a text are left out; of
+ * uploads and imports those without a label, too. The other two have texts by intervals of the
+ * activation, no text twice, where the run has evidence.
  *
- * dir       made if it is missing: batch-N.json, or explanations/batch-N.jsonl.gz
+ * dir       made if it is missing: batch-N.json, or what the form says
  * n_files   nullable, written
  * Errors    SS_E_NOINPUT (no descriptions), SS_E_USAGE (an id is missing), SS_E_EXISTS, SS_E_IO,
  *           SS_E_DATA, SS_E_NOMEM
@@ -1638,6 +1641,7 @@ struct ss_report_options {
     bool no_texts;         /* leave all texts of the dataset out; labels stay */
     bool force;            /* replace a file that exists */
     struct ss_progress_callback progress; /* only asked whether to stop */
+    const char *with; /* the folder of a run to compare it with (ss_diff_run); NULL: none */
 };
 SS_DEFINE_INIT(ss_report_options)
 
@@ -1658,7 +1662,7 @@ SS_DEFINE_INIT(ss_report_result)
  *
  * options  borrowed; NULL for the defaults
  * out      nullable, written on success
- * Errors   those of ss_run_open; SS_E_LIMIT (the budget is too small for the features alone),
+ * Errors   those of ss_run_open and ss_diff_run; SS_E_LIMIT (the budget is too small for the features alone),
  *          SS_E_EXISTS, SS_E_IO, SS_E_STOPPED, SS_E_NOMEM
  * Threads  any
  * Source   docs/pages.md; tests/web/test_report.py */

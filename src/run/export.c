@@ -1,17 +1,19 @@
-/* Descriptions in the form of other programs: Neuronpedia's upload bodies and its import files.
- * One text stands there as one "token" with its activation. */
+/* Runs in the form of other programs: Neuronpedia's upload bodies and import files, in which one
+ * text stands as one "token" with its activation; SAEDashboard's batches; Neuronpedia's bulk
+ * files. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
 #include "base/file.h"
-#include "base/json_write.h"
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/output.h"
 #include "base/sized.h"
 #include "base/utf8.h"
-#include "run/descriptions.h"
+#include "run/export.h"
+#include "run/manifest.h"
 
 enum {
     UPLOAD_FEATURES = 128,
@@ -20,20 +22,9 @@ enum {
     MAX_ID_BYTES = 200
 };
 
-struct exporting {
-    const struct ss_export_options *options;
-    const ss_descriptions *descriptions;
-    const ss_run *run;
-    const char *dir;
-    struct ss__json_writer writer; /* of the batch that is being filled */
-    size_t n, n_files;             /* features in it; files written */
-};
-
 /* ---- parts ---- */
 
-/* The label's beginning that fits: the site counts UTF-16 units. */
-static ss_status put_label(struct exporting *exporting, const char *key, struct ss_text label,
-                           ss_err *err)
+struct ss_text ss_run_export_label(struct ss_text label)
 {
     size_t n_units = 0;
     size_t at = 0;
@@ -46,12 +37,26 @@ static ss_status put_label(struct exporting *exporting, const char *key, struct 
         }
         at += n;
     }
-    char *copy = ss__strndup(label.data, at);
-    if (copy == NULL) {
-        return ss__fail_nomem(err, "a label");
+    return (struct ss_text){label.data, at};
+}
+
+ss_status ss_run_export_source_parse(const char *id, struct ss_run_export_source *source,
+                                     ss_err *err)
+{
+    const size_t n_digits = strspn(id, "0123456789");
+    const char *set = id + n_digits + 1;
+    if (n_digits == 0 || n_digits > 3 || id[n_digits] != '-' || *set == '\0' || *set == '_') {
+        return ss__fail(err, SS_E_USAGE,
+                        "`source_id`: \"%s\" is not LAYER-SET or LAYER-SET__SUFFIX, such as "
+                        "0-sae",
+                        id);
     }
-    ss__put_text(&exporting->writer, key, copy);
-    ss__free(copy);
+    const char *suffix = strstr(set, "__");
+    *source = (struct ss_run_export_source){.layer = strtoull(id, NULL, 10)};
+    source->set = (struct ss_text){set, suffix == NULL ? strlen(set) : (size_t)(suffix - set)};
+    if (suffix != NULL) {
+        source->suffix = (struct ss_text){suffix + 2, strlen(suffix + 2)};
+    }
     return SS_OK;
 }
 
@@ -67,7 +72,7 @@ static void put_lower(struct ss__json_writer *writer, const char *key, const cha
     ss__put_text(writer, key, lower);
 }
 
-static ss_status put_texts(struct exporting *exporting, size_t feature, ss_err *err)
+static ss_status put_texts(struct ss_run_exporting *exporting, size_t feature, ss_err *err)
 {
     struct ss__json_writer *writer = &exporting->writer;
     const ss_run *run = exporting->run;
@@ -94,7 +99,7 @@ static ss_status put_texts(struct exporting *exporting, size_t feature, ss_err *
 
 /* ---- uploads ---- */
 
-static ss_status add_upload(struct exporting *exporting, size_t feature, ss_err *err)
+static ss_status add_upload(struct ss_run_exporting *exporting, size_t feature, ss_err *err)
 {
     struct ss__json_writer *writer = &exporting->writer;
     if (exporting->n == 0) {
@@ -108,8 +113,8 @@ static ss_status add_upload(struct exporting *exporting, size_t feature, ss_err 
     ss__put_number(writer, "density", exporting->descriptions->rates[feature]);
     ss__put_open(writer, "explanations", '[');
     ss__put_open(writer, NULL, '{');
-    SS_RETURN_IF_ERROR(
-        put_label(exporting, "text", exporting->descriptions->labels[feature], err));
+    ss__put_string(writer, "text",
+                   ss_run_export_label(exporting->descriptions->labels[feature]));
     ss__put_close(writer, '}');
     ss__put_close(writer, ']');
     SS_RETURN_IF_ERROR(put_texts(exporting, feature, err));
@@ -117,7 +122,8 @@ static ss_status add_upload(struct exporting *exporting, size_t feature, ss_err 
     return SS_OK;
 }
 
-static ss_status end_upload(struct exporting *exporting, struct ss__buf *bytes, ss_err *err)
+static ss_status end_upload(struct ss_run_exporting *exporting, struct ss__buf *bytes,
+                            ss_err *err)
 {
     ss__put_close(&exporting->writer, ']');
     ss__put_close(&exporting->writer, '}');
@@ -147,7 +153,7 @@ static void put_notes(struct ss__json_writer *writer, const ss_descriptions *des
 }
 
 /* The columns of the first line decide for the batch, so that all lines have all of them. */
-static ss_status add_import(struct exporting *exporting, size_t feature, ss_err *err)
+static ss_status add_import(struct ss_run_exporting *exporting, size_t feature, ss_err *err)
 {
     struct ss__json_writer *writer = &exporting->writer;
     const struct ss_export_options *options = exporting->options;
@@ -162,21 +168,21 @@ static ss_status add_import(struct exporting *exporting, size_t feature, ss_err 
     ss__put_text(writer, "modelId", options->model_id);
     ss__put_text(writer, "layer", options->source_id);
     ss__put_text(writer, "index", index);
-    SS_RETURN_IF_ERROR(
-        put_label(exporting, "description", exporting->descriptions->labels[feature], err));
+    ss__put_string(writer, "description",
+                   ss_run_export_label(exporting->descriptions->labels[feature]));
     ss__put_text(writer, "authorId", options->author_id);
     ss__put_null(writer, "typeName");
     ss__put_null(writer, "explanationModelName");
     put_notes(writer, exporting->descriptions, feature);
     ss__put_close(writer, '}');
     ss__buf_add_byte(&writer->buf, '\n');
+    (void)err;
     return SS_OK;
 }
 
 /* gzip without a time or a name, so that equal lines are equal files. */
-static ss_status end_import(struct exporting *exporting, struct ss__buf *bytes, ss_err *err)
+ss_status ss_run_export_gzip(const struct ss__buf *lines, struct ss__buf *bytes, ss_err *err)
 {
-    const struct ss__buf *lines = &exporting->writer.buf;
     z_stream stream = {0};
     if (lines->n_bytes > UINT32_MAX / 2 ||
         deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
@@ -196,54 +202,77 @@ static ss_status end_import(struct exporting *exporting, struct ss__buf *bytes, 
     return ss__buf_check(bytes, err);
 }
 
-/* ---- both ---- */
+static ss_status end_import(struct ss_run_exporting *exporting, struct ss__buf *bytes,
+                            ss_err *err)
+{
+    return ss_run_export_gzip(&exporting->writer.buf, bytes, err);
+}
 
+/* ---- all forms ---- */
+
+/* A form with add has batches of features, else it has files of its own. */
 static const struct {
     size_t n_most;
-    ss_status (*add)(struct exporting *exporting, size_t feature, ss_err *err);
-    ss_status (*end)(struct exporting *exporting, struct ss__buf *bytes, ss_err *err);
-    bool needs_texts, needs_author;
+    ss_status (*add)(struct ss_run_exporting *exporting, size_t feature, ss_err *err);
+    ss_status (*end)(struct ss_run_exporting *exporting, struct ss__buf *bytes, ss_err *err);
+    bool needs_labels, needs_texts, needs_author;
+    const char *folder, *ending; /* of batch-N */
 } kinds[] = {
-    [SS_EXPORT_NEURONPEDIA_UPLOAD] = {UPLOAD_FEATURES, add_upload, end_upload, true, false},
-    [SS_EXPORT_NEURONPEDIA_IMPORT] = {IMPORT_FEATURES, add_import, end_import, false, true},
+    [SS_EXPORT_NEURONPEDIA_UPLOAD] = {UPLOAD_FEATURES, add_upload, end_upload, true, true,
+                                      false, "", ".json"},
+    [SS_EXPORT_NEURONPEDIA_IMPORT] = {IMPORT_FEATURES, add_import, end_import, true, false,
+                                      true, "explanations", ".jsonl.gz"},
+    [SS_EXPORT_NEURONPEDIA_BULK] = {.needs_author = true, .folder = ""},
+    [SS_EXPORT_SAEDASHBOARD] = {UPLOAD_FEATURES, ss_run_export_dashboard_add, end_upload, false,
+                                true, false, "", ".json"},
 };
 
-static ss_status write_batch(struct exporting *exporting, ss_err *err)
+ss_status ss_run_export_file(struct ss_run_exporting *exporting, const char *name,
+                             const struct ss__buf *bytes, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__out out = SS__OUT_CLOSED;
-    struct ss__buf bytes = {0};
-    const ss_export kind = exporting->options->kind;
-    char name[64];
-    ss__snprintf(name, sizeof name,
-                 kind == SS_EXPORT_NEURONPEDIA_UPLOAD ? "batch-%zu.json"
-                                                      : "explanations/batch-%zu.jsonl.gz",
-                 exporting->n_files);
     char *path = ss__path_join(exporting->dir, name);
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    SS_TRY(kinds[kind].end(exporting, &bytes, err));
     SS_TRY(ss__out_open_named(path, exporting->options->force, &out, err));
-    SS_TRY(ss__out_write(&out, bytes.data, bytes.n_bytes, err));
+    SS_TRY(ss__out_write(&out, bytes->data, bytes->n_bytes, err));
     SS_TRY(ss__out_commit(&out, err));
     exporting->n_files++;
-    exporting->n = 0;
-    ss__buf_release(&exporting->writer.buf);
-    exporting->writer = (struct ss__json_writer){0};
 out:
     ss__out_abort(&out);
-    ss__buf_release(&bytes);
     ss__free(path);
     return status;
 }
 
-static ss_status export_features(struct exporting *exporting, ss_err *err)
+static ss_status write_batch(struct ss_run_exporting *exporting, ss_err *err)
 {
-    const ss_descriptions *descriptions = exporting->descriptions;
+    ss_status status = SS_OK;
+    struct ss__buf bytes = {0};
     const ss_export kind = exporting->options->kind;
-    for (size_t f = 0; f < descriptions->n_features; f++) {
-        if (descriptions->labels[f].n_bytes == 0 ||
+    char name[64];
+    ss__snprintf(name, sizeof name, "%s%sbatch-%zu%s", kinds[kind].folder,
+                 kinds[kind].folder[0] == '\0' ? "" : "/", exporting->n_files,
+                 kinds[kind].ending);
+    SS_TRY(kinds[kind].end(exporting, &bytes, err));
+    SS_TRY(ss_run_export_file(exporting, name, &bytes, err));
+    exporting->n = 0;
+    ss__buf_release(&exporting->writer.buf);
+    exporting->writer = (struct ss__json_writer){0};
+out:
+    ss__buf_release(&bytes);
+    return status;
+}
+
+static ss_status export_features(struct ss_run_exporting *exporting, ss_err *err)
+{
+    const ss_export kind = exporting->options->kind;
+    if (kinds[kind].add == NULL) {
+        return ss_run_export_bulk(exporting, err);
+    }
+    for (size_t f = 0; f < exporting->run->info.n_features; f++) {
+        if ((kinds[kind].needs_labels && exporting->descriptions->labels[f].n_bytes == 0) ||
             (kinds[kind].needs_texts && exporting->run->features[f].n_top == 0)) {
             continue;
         }
@@ -282,10 +311,9 @@ static ss_status check_ids(const struct ss_export_options *options, ss_err *err)
 }
 
 /* The folder, and for imports the one in it. */
-static ss_status make_folders(const struct exporting *exporting, ss_err *err)
+static ss_status make_folders(const struct ss_run_exporting *exporting, ss_err *err)
 {
-    const bool is_import = exporting->options->kind == SS_EXPORT_NEURONPEDIA_IMPORT;
-    char *inner = ss__path_join(exporting->dir, is_import ? "explanations" : "");
+    char *inner = ss__path_join(exporting->dir, kinds[exporting->options->kind].folder);
     if (inner == NULL) {
         return ss__fail_nomem(err, "a path");
     }
@@ -294,13 +322,33 @@ static ss_status make_folders(const struct exporting *exporting, ss_err *err)
     return status;
 }
 
+/* What there is beside the run; labels are there or not, unless they are needed. */
+static ss_status open_parts(const char *run_dir, bool needs_labels, const ss_run *run,
+                            ss_descriptions **descriptions, struct ss_run_evidence *evidence,
+                            ss_err *err)
+{
+    if (needs_labels || ss__path_look_in(run_dir, SS_RUN_FILE_DESCRIPTIONS) != SS__PATH_NONE) {
+        SS_RETURN_IF_ERROR(ss_descriptions_open(run_dir, descriptions, err));
+        if ((*descriptions)->n_features != run->info.n_features) {
+            return ss__fail_file(err, run_dir, SS_E_DATA, "%s has %zu features, the run %zu",
+                                 SS_RUN_FILE_DESCRIPTIONS, (*descriptions)->n_features,
+                                 run->info.n_features);
+        }
+    }
+    return !needs_labels &&
+                   ss__path_look_in(run_dir, SS_RUN_FILE_EVIDENCE_TEXTS) != SS__PATH_NONE
+               ? ss_run_evidence_open(run_dir, run->info.n_features, evidence, err)
+               : SS_OK;
+}
+
 ss_status ss_descriptions_export(const char *run_dir, const char *dir,
                                  const struct ss_export_options *options, size_t *n_files,
                                  ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_export_options read = {.struct_size = sizeof read};
-    struct exporting exporting = {.options = &read, .dir = dir};
+    struct ss_run_exporting exporting = {.options = &read, .run_dir = run_dir, .dir = dir};
+    struct ss_run_evidence evidence = {0};
     ss_descriptions *descriptions = NULL;
     ss_run *run = NULL;
     if (n_files != NULL) {
@@ -309,11 +357,9 @@ ss_status ss_descriptions_export(const char *run_dir, const char *dir,
     SS_TRY(SS_READ_OPTIONS(&read, options, ss_export_options, err));
     SS_TRY(check_ids(&read, err));
     SS_TRY(ss_run_open(run_dir, NULL, &run, err));
-    SS_TRY(ss_descriptions_open(run_dir, &descriptions, err));
-    if (descriptions->n_features != run->info.n_features) {
-        SS_FAIL_FILE(run_dir, SS_E_DATA, "%s has %zu features, the run %zu",
-                     SS_RUN_FILE_DESCRIPTIONS, descriptions->n_features, run->info.n_features);
-    }
+    SS_TRY(
+        open_parts(run_dir, kinds[read.kind].needs_labels, run, &descriptions, &evidence, err));
+    exporting.evidence = evidence.n_features > 0 ? &evidence : NULL;
     exporting.descriptions = descriptions;
     exporting.run = run;
     SS_TRY(make_folders(&exporting, err));
@@ -323,6 +369,7 @@ ss_status ss_descriptions_export(const char *run_dir, const char *dir,
     }
 out:
     ss__buf_release(&exporting.writer.buf);
+    ss_run_evidence_release(&evidence);
     ss_descriptions_free(descriptions);
     ss_run_free(run);
     return status;

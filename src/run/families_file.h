@@ -35,6 +35,24 @@ enum {
 };
 extern const struct ss_arrow_output_column ss_run_pair_columns[SS_RUN_N_PAIR_COLUMNS];
 
+/* Columns of neighbours.arrow, in their order. */
+enum {
+    SS_RUN_NEIGHBOUR_FEATURE,
+    SS_RUN_NEIGHBOUR_NEIGHBOUR,
+    SS_RUN_NEIGHBOUR_RANK,
+    SS_RUN_NEIGHBOUR_COSINE,
+    SS_RUN_NEIGHBOUR_ROWS,
+    SS_RUN_NEIGHBOUR_PHI,
+    SS_RUN_NEIGHBOUR_LIFT,
+    SS_RUN_NEIGHBOUR_KIND,
+    SS_RUN_N_NEIGHBOUR_COLUMNS
+};
+extern const struct ss_arrow_output_column ss_run_neighbour_columns[SS_RUN_N_NEIGHBOUR_COLUMNS];
+
+/* The cosine that the nearest of n random directions in `width` dimensions exceeds in one case of
+ * twenty: a cosine of two random directions is nearly normal, with the variance 1 / width. */
+double ss_run_neighbours_chance(size_t n, size_t width);
+
 /* What the files are written from. */
 struct ss_run_families {
     const struct ss_graph_table *table;

@@ -21,21 +21,18 @@
 #define CHANCE 0.05
 enum { N_NEIGHBOURS = 10, MOST_FEATURES = 16384, BISECTIONS = 60 };
 
-enum { FEATURE, NEIGHBOUR, RANK, COSINE, ROWS, PHI, LIFT, KIND, N_COLUMNS };
-static const struct ss_arrow_output_column columns[N_COLUMNS] = {
-    [FEATURE] = {.name = "feature", .value = SS_ARROW_VALUE_U32},
-    [NEIGHBOUR] = {.name = "neighbour", .value = SS_ARROW_VALUE_U32},
-    [RANK] = {.name = "rank", .value = SS_ARROW_VALUE_U32},
-    [COSINE] = {.name = "cosine", .value = SS_ARROW_VALUE_F64},
-    [ROWS] = {.name = "rows", .value = SS_ARROW_VALUE_U32},
-    [PHI] = {.name = "phi", .value = SS_ARROW_VALUE_F64},
-    [LIFT] = {.name = "lift", .value = SS_ARROW_VALUE_F64},
-    [KIND] = {.name = "kind", .value = SS_ARROW_VALUE_UTF8},
+const struct ss_arrow_output_column ss_run_neighbour_columns[SS_RUN_N_NEIGHBOUR_COLUMNS] = {
+    [SS_RUN_NEIGHBOUR_FEATURE] = {.name = "feature", .value = SS_ARROW_VALUE_U32},
+    [SS_RUN_NEIGHBOUR_NEIGHBOUR] = {.name = "neighbour", .value = SS_ARROW_VALUE_U32},
+    [SS_RUN_NEIGHBOUR_RANK] = {.name = "rank", .value = SS_ARROW_VALUE_U32},
+    [SS_RUN_NEIGHBOUR_COSINE] = {.name = "cosine", .value = SS_ARROW_VALUE_F64},
+    [SS_RUN_NEIGHBOUR_ROWS] = {.name = "rows", .value = SS_ARROW_VALUE_U32},
+    [SS_RUN_NEIGHBOUR_PHI] = {.name = "phi", .value = SS_ARROW_VALUE_F64},
+    [SS_RUN_NEIGHBOUR_LIFT] = {.name = "lift", .value = SS_ARROW_VALUE_F64},
+    [SS_RUN_NEIGHBOUR_KIND] = {.name = "kind", .value = SS_ARROW_VALUE_UTF8},
 };
 
-/* The cosine that the nearest of n random directions in `width` dimensions exceeds in one case of
- * twenty: a cosine of two random directions is nearly normal, with the variance 1 / width. */
-static double chance_level(size_t n, size_t width)
+double ss_run_neighbours_chance(size_t n, size_t width)
 {
     const double each = -expm1(log1p(-CHANCE) / (double)(n > 1 ? n : 1));
     double low = 0, high = 1;
@@ -174,11 +171,12 @@ static ss_status write_row(struct writing *writing, size_t i, uint32_t rank, ss_
     const double cosine = 1 - writing->nearest.distances2[at] / 2;
     const double phi = ss_graph_phi(counts), lift = ss_graph_lift(counts);
     const char *kind = kind_of(writing, cosine, phi);
-    const void *values[N_COLUMNS] = {&feature, &neighbour, &rank, &cosine,
-                                     &rows,    &phi,       &lift, kind};
-    for (size_t column = 0; column < N_COLUMNS; column++) {
-        SS_RETURN_IF_ERROR(ss_arrow_output_add(writing->output, column, values[column],
-                                               column == KIND ? strlen(kind) : 1, err));
+    const void *values[SS_RUN_N_NEIGHBOUR_COLUMNS] = {&feature, &neighbour, &rank, &cosine,
+                                                      &rows,    &phi,       &lift, kind};
+    for (size_t column = 0; column < SS_RUN_N_NEIGHBOUR_COLUMNS; column++) {
+        SS_RETURN_IF_ERROR(
+            ss_arrow_output_add(writing->output, column, values[column],
+                                column == SS_RUN_NEIGHBOUR_KIND ? strlen(kind) : 1, err));
     }
     return ss_arrow_output_end_row(writing->output, err);
 }
@@ -204,11 +202,14 @@ static ss_status write_file(const struct ss_run_families *families,
     char chance[SS__DOUBLE_TEXT_BYTES] = "";
     const struct ss_graph_points points = {
         .n = directions->n, .width = directions->width, .x = directions->x};
-    writing.chance = chance_level(directions->n - (directions->n > 0), directions->width);
+    writing.chance =
+        ss_run_neighbours_chance(directions->n - (directions->n > 0), directions->width);
     chance[ss__format_double(writing.chance, chance)] = '\0';
     const struct ss_arrow_note notes[] = {{"chance_cosine", chance}};
-    const struct ss_arrow_output_options options = {
-        .columns = columns, .n_columns = N_COLUMNS, .notes = notes, .n_notes = 1};
+    const struct ss_arrow_output_options options = {.columns = ss_run_neighbour_columns,
+                                                    .n_columns = SS_RUN_N_NEIGHBOUR_COLUMNS,
+                                                    .notes = notes,
+                                                    .n_notes = 1};
     SS_TRY(ss_graph_nearest(families->work, &points, N_NEIGHBOURS, &writing.nearest, err));
     SS_TRY(ss__out_open(path, &out, err));
     SS_TRY(ss_arrow_output_new(&out, &options, &writing.output, err));

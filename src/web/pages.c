@@ -65,6 +65,9 @@ void ss_web_source_release(struct ss_web_source *source)
         ss_run_evidence_release(&source->evidence);
     }
     ss_descriptions_free(source->descriptions);
+    ss_descriptions_free(source->other_descriptions);
+    ss_diff_free(source->diff);
+    ss_run_free(source->other);
     ss__json_free(source->manifest);
     ss_run_free(source->run);
     *source = (struct ss_web_source){0};
@@ -91,6 +94,8 @@ static ss_status put_parts(const struct ss_web_source *source, const struct ss_w
         SS_RETURN_IF_ERROR(ss_web_labels_put(source, zip, err));
     }
     SS_RETURN_IF_ERROR(ss_web_pairs_put(source, zip, err));
+    SS_RETURN_IF_ERROR(ss_web_neighbours_put(source, zip, err));
+    SS_RETURN_IF_ERROR(ss_web_compare_put(source, zip, err));
     if (source->has_evidence && level->has_histograms) {
         SS_RETURN_IF_ERROR(ss_web_histograms_put(source, zip, err));
     }

@@ -19,6 +19,10 @@ struct ss_web_source {
     bool has_evidence;
     struct ss_run_evidence evidence;
     struct ss__asking *asking; /* nullable */
+    /* What it is compared with (pages_compare.c); NULL: nothing. */
+    struct ss_run *other;
+    ss_diff *diff;
+    ss_descriptions *other_descriptions;
 };
 
 /* Errors: those of ss_run_open; what is there beside the run and damaged is SS_E_DATA. */
@@ -29,6 +33,9 @@ SS_MUST_USE ss_status ss_web_source_open(const char *folder, struct ss__asking *
 SS_MUST_USE ss_status ss_web_source_open_snapshot(const char *path, const char *folder,
                                                   struct ss__asking *asking,
                                                   struct ss_web_source *source, ss_err *err);
+/* Compare it with another run; NULL: with none. Errors: those of ss_diff_run. */
+SS_MUST_USE ss_status ss_web_source_compare(struct ss_web_source *source, const char *folder,
+                                            ss_err *err);
 void ss_web_source_release(struct ss_web_source *source);
 
 /* How much of a run goes into the pages. */

@@ -87,12 +87,18 @@ out:
 
 /* ---- labels ---- */
 
-/* A text on a line of its own. */
+/* Without the end of a line. */
 static void add_line_part(struct ss__buf *lines, const char *text)
 {
     for (; *text != '\0'; text++) {
         ss__buf_add_byte(lines, *text == '\n' ? ' ' : *text);
     }
+}
+
+void ss_web_add_line(struct ss__buf *lines, const char *text)
+{
+    add_line_part(lines, text);
+    ss__buf_add_byte(lines, '\n');
 }
 
 static ss_status put_words(const struct ss_web_source *source, struct ss_web_zip *zip,
@@ -103,12 +109,11 @@ static ss_status put_words(const struct ss_web_source *source, struct ss_web_zip
     for (size_t f = 0; f < source->run->info.n_features; f++) {
         struct ss_description description = {.struct_size = sizeof description};
         (void)ss_descriptions_get(source->descriptions, f, &description);
-        add_line_part(&labels, description.label);
+        ss_web_add_line(&labels, description.label);
         for (size_t i = 0; i < description.n_keywords; i++) {
             ss__buf_add_text(&keywords, i == 0 ? "" : ", ");
             add_line_part(&keywords, description.keywords[i].text);
         }
-        ss__buf_add_byte(&labels, '\n');
         ss__buf_add_byte(&keywords, '\n');
     }
     SS_TRY(ss__buf_check(&labels, err));

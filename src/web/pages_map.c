@@ -214,10 +214,7 @@ static ss_status read_labels(const char *path, struct ss_web_map *map, ss_err *e
     SS_RETURN_IF_ERROR(ss__json_load(path, &root, err));
     SS_JSON_EACH (ss__json_get(root, "clusters"), i, item) {
         const char *label = ss__json_string(ss__json_get(item, "label"));
-        for (; label != NULL && *label != '\0'; label++) {
-            ss__buf_add_byte(&map->labels, *label == '\n' ? ' ' : *label);
-        }
-        ss__buf_add_byte(&map->labels, '\n');
+        ss_web_add_line(&map->labels, label == NULL ? "" : label);
     }
     ss__json_free(root);
     map->has_labels = true;

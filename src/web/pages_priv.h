@@ -79,6 +79,13 @@ void ss_web_random_free(struct ss_web_random *random);
 SS_MUST_USE ss_status ss_web_random_put(const struct ss_web_random *random,
                                         struct ss_web_zip *zip, ss_err *err);
 
+/* A text on a line of its own. */
+void ss_web_add_line(struct ss__buf *lines, const char *text);
+
+SS_MUST_USE ss_status ss_web_compare_put(const struct ss_web_source *source,
+                                         struct ss_web_zip *zip, ss_err *err);
+SS_MUST_USE ss_status ss_web_neighbours_put(const struct ss_web_source *source,
+                                            struct ss_web_zip *zip, ss_err *err);
 SS_MUST_USE ss_status ss_web_pairs_put(const struct ss_web_source *source,
                                        struct ss_web_zip *zip, ss_err *err);
 SS_MUST_USE ss_status ss_web_labels_put(const struct ss_web_source *source,

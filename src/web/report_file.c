@@ -168,6 +168,7 @@ ss_status ss_report_file(const char *run_dir, const char *path,
                                   read.budget_bytes == 0 ? DEFAULT_BUDGET : read.budget_bytes,
                               .no_texts = read.no_texts};
     SS_TRY(ss_web_source_open(run_dir, &asking, &source, err));
+    SS_TRY(ss_web_source_compare(&source, read.with, err));
     SS_TRY(ss__out_open_named(path, read.force, &file, err));
     SS_TRY(fit(&source, &fitting, &page, &result, err));
     SS_TRY(ss__out_write(&file, page.data, page.n_bytes, err));

@@ -23,9 +23,7 @@ ss_status ss_web_api_open(struct ss_web_api *api, const struct ss_web_place *pla
         SS_TRY(ss_web_source_open(place->folder, asking, &api->source, err));
         api->with = options->with;
     }
-    if (api->with != NULL) {
-        SS_TRY(ss_web_compare(api, "", err));
-    }
+    SS_TRY(ss_web_source_compare(&api->source, api->with, err));
 out:
     if (status != SS_OK) {
         ss_web_api_close(api);
@@ -35,7 +33,6 @@ out:
 
 void ss_web_api_close(struct ss_web_api *api)
 {
-    ss_diff_free(api->diff);
     ss_diff_free(api->groups);
     ss_run_cosines_release(&api->cosines);
     ss_sparse_release(&api->codes);

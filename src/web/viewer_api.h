@@ -24,7 +24,7 @@ struct ss_web_api {
     struct ss_run_cosines cosines; /* without lengths: not there yet */
     bool has_usual;
     struct ss_web_usual usual_fit, usual_active; /* cosine with the reconstruction; L0 */
-    ss_diff *diff, *groups; /* with the other run, and by a column; NULL: not yet */
+    ss_diff *groups;                             /* by a column; NULL: not yet */
     char groups_by[SS_WEB_VALUE_BYTES];
 };
 

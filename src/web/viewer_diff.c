@@ -14,7 +14,7 @@ ss_status ss_web_compare(struct ss_web_api *api, const char *by, ss_err *err)
 {
     const bool is_by = by[0] != '\0';
     struct ss_diff_options options = {.struct_size = sizeof options, .by = is_by ? by : NULL};
-    ss_diff **place = is_by ? &api->groups : &api->diff, *diff = NULL;
+    ss_diff **place = is_by ? &api->groups : &api->source.diff, *diff = NULL;
     if (*place != NULL && (!is_by || strcmp(api->groups_by, by) == 0)) {
         return SS_OK;
     }
@@ -131,6 +131,7 @@ void ss_web_answer_diff(struct ss_web_call *call)
         err.code = err.code == SS_E_NOINPUT ? SS_E_UNSUPPORTED : err.code; /* no such column */
         ss_web_refuse_error(call, &err);
     } else {
-        put_differences(call, by[0] == '\0' ? call->api->diff : call->api->groups, &page);
+        put_differences(call, by[0] == '\0' ? call->api->source.diff : call->api->groups,
+                        &page);
     }
 }

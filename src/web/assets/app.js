@@ -7,6 +7,7 @@ import { overviewPage } from "./overview.js";
 import { featuresPage } from "./features.js";
 import { featurePage, isFeature } from "./feature.js";
 import { mapPage } from "./map.js";
+import { comparePage, loadComparison } from "./compare.js";
 import { textsPage } from "./search.js";
 import { textPage } from "./text.js";
 import { rowPage } from "./row.js";
@@ -16,10 +17,10 @@ import { connect } from "./remote.js";
 
 const PAGES = {
   "": { title: "Overview", draw: overviewPage }, features: { title: "Features", draw: featuresPage },
-  feature: { draw: featurePage }, map: { title: "Map", has: (loaded) => loaded.map !== null, draw: mapPage }, texts: { title: "Texts", draw: textsPage }, text: { title: "Try a text", served: true, draw: textPage }, row: { draw: rowPage }, steer: { title: "Steer", served: true, draw: steerPage },
+  feature: { draw: featurePage }, map: { title: "Map", has: (loaded) => loaded.map !== null, draw: mapPage }, compare: { title: "Comparison", has: (loaded) => loaded.comparison !== null, draw: comparePage }, texts: { title: "Texts", draw: textsPage }, text: { title: "Try a text", served: true, draw: textPage }, row: { draw: rowPage }, steer: { title: "Steer", served: true, draw: steerPage },
 };
 const KEYS = [["/", "search"], ["j, k", "down and up in the list"], ["Enter", "open"], ["n, p", "next and previous feature of the list"], ["Esc", "back"],
-  ["g f, g t, g m, g o, g x, g r, g s", "features, texts, map, overview, try a text, a row, steer"], ["?", "these keys"]];
+  ["g f, g t, g m, g c, g o, g x, g r, g s", "features, texts, map, comparison, overview, try a text, a row, steer"], ["?", "these keys"]];
 
 let run = null;
 let shown = null;
@@ -113,7 +114,7 @@ function press(event) {
   };
   if (afterG) {
     afterG = false;
-    const page = { f: "features", t: "texts", o: "", x: "text", m: "map", r: "row", s: "steer" }[key];
+    const page = { f: "features", t: "texts", o: "", x: "text", m: "map", c: "compare", r: "row", s: "steer" }[key];
     if (page !== undefined) { event.preventDefault(); go(hash(page)); return; }
   }
   if (key === "g") { afterG = true; return; }
@@ -127,7 +128,9 @@ async function load() {
   const block = document.getElementById("data");
   const source = block ? { bytes: fromBase64(block.textContent), ask: null, get: null } : await connect(waiting);
   if (block) block.remove();
-  const loaded = await loadRun(openNpz(source.bytes));
+  const npz = openNpz(source.bytes);
+  const loaded = await loadRun(npz);
+  loaded.comparison = await loadComparison(npz, loaded);
   Object.assign(loaded, { ask: source.ask, get: source.get, pages: source.pages, tag: source.tag });
   return loaded;
 }

@@ -17,7 +17,7 @@ function niceTicks(most) {
   return ticks;
 }
 
-const logTicks = (most) => [0, ...Array.from({ length: Math.floor(Math.log10(Math.max(1, most))) + 1 }, (_, i) => 10 ** i)];
+const logTicks = (most) => (most < 50 ? [0, 1, 2, 5, 10, 20].filter((n) => n <= most) : [0, ...Array.from({ length: Math.floor(Math.log10(most)) + 1 }, (_, i) => 10 ** i)]);
 
 // bars: [{from, to, count}]; options: width, height, xTicks [[x, text]], xLabel, yLabel, logY, label
 export function histogram(bars, options) {

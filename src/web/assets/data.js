@@ -64,6 +64,17 @@ async function loadRandom(npz) {
   return { of: (f) => Array.from(texts, (text, i) => ({ text, value: valueIn(i, f), rank: i })) };
 }
 
+// The nearest decoder directions of a feature.
+async function loadNeighbours(npz) {
+  const [offsets, ids, rows, cosine, phi, kind, chance] = await Promise.all(["offsets", "ids", "rows", "cosine", "phi", "kind", "chance"].map((name) => npz.array(`neighbour_${name}`)));
+  if (offsets === null) return null;
+  const kinds = { d: "duplicate", s: "split" };
+  return { chance: chance[0], of: (f) => Array.from({ length: offsets[f + 1] - offsets[f] }, (_, k) => {
+    const i = offsets[f] + k;
+    return { feature: ids[i], rows: rows[i], cosine: cosine[i], phi: phi[i], kind: kinds[String.fromCharCode(kind[i])] || "" };
+  }) };
+}
+
 // The features whose parent this one is.
 export function childrenOf(run, feature) {
   const children = [];
@@ -84,6 +95,7 @@ export async function loadRun(npz) {
   run.random = await loadRandom(npz);
   run.histograms = await loadHistograms(npz);
   run.pairs = await loadPairs(npz);
+  run.neighbours = await loadNeighbours(npz);
   run.parents = await npz.array("parents");
   run.map = await loadMap(npz);
   const [sizes, lengths, rows, counts, kept, files] = await Promise.all(

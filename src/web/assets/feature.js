@@ -113,6 +113,18 @@ function texts(run, feature, query) {
 
 // ---- numbers ----
 
+// Round numbers between two powers of two, at their places on a log scale.
+function roundTicks(low, high) {
+  const steps = high - low > 6 ? [1] : high - low > 2.5 ? [1, 2, 5] : [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8], ticks = [];
+  for (let e = Math.floor(low * Math.log10(2)); e <= high * Math.log10(2); e++) {
+    for (const step of steps) {
+      const place = Math.log2(step * 10 ** e);
+      if (place >= low && place <= high) ticks.push([place, String(Number((step * 10 ** e).toPrecision(2)))]);
+    }
+  }
+  return ticks.length > 1 ? ticks : [[low, digits(2 ** low, 2)], [high, digits(2 ** high, 2)]];
+}
+
 function histogramOf(run, feature) {
   if (run.histograms === null || run.n_fires[feature] === 0) return null;
   const { offsets, bins, counts } = run.histograms;
@@ -120,9 +132,7 @@ function histogramOf(run, feature) {
   for (let i = offsets[feature]; i < offsets[feature + 1]; i++) bars.push({ from: Math.log2(binStart(bins[i])), to: Math.log2(binStart(bins[i] + 1)), count: counts[i] });
   if (bars.length === 0) return null;
   const low = bars[0].from, high = bars[bars.length - 1].to;
-  const ticks = [];
-  for (let e = Math.ceil(low); e <= Math.floor(high); e++) ticks.push([e, digits(2 ** e, 2)]);
-  if (ticks.length < 2) ticks.splice(0, ticks.length, [low, digits(2 ** low, 2)], [high, digits(2 ** high, 2)]);
+  const ticks = roundTicks(low, high);
   const chart = histogram(bars, { width: chartWidth(828), height: 200, logY: true, xTicks: ticks.filter((_, i) => i % Math.ceil(ticks.length / 8) === 0), xLabel: "activation (log scale)", label: `Histogram of the activations of feature ${feature}` });
   const silent = run.meta.rows.used - run.n_fires[feature];
   return el("section", {}, el("h2", {}, "How strongly it fires"), withTable(chart.picture, ["from", "to", "texts"],
@@ -167,6 +177,18 @@ function pairsOf(run, feature) {
   button("Copy", () => copy(toTsv([header, ...pairs.map((pair) => [pair.partner, pair.rows, pair.phi, pair.lift, pair.jaccard, pair.npmi])]), "Pairs"), { class: "small" }));
 }
 
+function nearestOf(run, feature) {
+  if (run.neighbours === null) return null;
+  const near = run.neighbours.of(feature);
+  if (near.length === 0) return null;
+  const header = ["feature", "cosine", "texts", "phi", "kind"];
+  const row = (item) => el("tr", {}, el("td", {}, featureLink(run, item.feature)), el("td", { class: item.cosine > run.neighbours.chance ? "number" : "number dim" }, share(item.cosine)), el("td", { class: "number" }, count(item.rows)),
+    el("td", { class: "number" }, share(item.phi)), el("td", {}, item.kind));
+  return el("section", {}, el("h2", {}, "Nearest decoder directions"), el("p", { class: "dim" }, `By chance: among as many random directions the nearest has a cosine above ${share(run.neighbours.chance)} in one case of twenty. Smaller ones are grey.`),
+    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Nearest decoder directions" }, el("table", { class: "plain neighbours" }, el("thead", {}, el("tr", {}, header.map((name, i) => el("th", { class: i > 0 && i < 4 ? "number" : null }, name)))), el("tbody", {}, near.map(row)))),
+    button("Copy", () => copy(toTsv([header, ...near.map((item) => [item.feature, item.cosine, item.rows, item.phi, item.kind])]), "Neighbours"), { class: "small" }));
+}
+
 function familyOf(run, feature) {
   if (run.parents === null) return null;
   const parent = run.parents[feature], children = childrenOf(run, feature);
@@ -199,7 +221,7 @@ export function featurePage(run, where) {
     el("nav", { class: "along", "aria-label": "Features of the list" }, el("a", { href: hash("features", back), "data-key": "back" }, near.at < 0 ? "All features" : `${count(near.at + 1)} of ${count(near.n)} in the list`), link(near.before, "← previous", "p"), link(near.after, "next →", "n")),
     el("p", { class: "dim eyebrow" }, `Feature ${feature}`),
     el("h1", {}, label || `Feature ${feature}`), verdict(run, feature),
-    numbers(run, feature), histogramOf(run, feature), texts(run, feature, query), familyOf(run, feature), pairsOf(run, feature), command(`saescope show RUN ${feature}`));
+    numbers(run, feature), histogramOf(run, feature), texts(run, feature, query), familyOf(run, feature), pairsOf(run, feature), nearestOf(run, feature), run.map === null ? null : el("p", {}, el("a", { href: hash("map", { feature }) }, "It and its texts on the map")), command(`saescope show RUN ${feature}`));
   return page;
 }
 

@@ -34,7 +34,7 @@ function csvCell(value) {
   return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
 }
 
-const FILES = {
+export const FILES = {
   csv: ["text/csv", (rows) => `${[Object.keys(rows[0] || { feature: 0 }), ...rows.map(Object.values)].map((row) => row.map(csvCell).join(",")).join("\r\n")}\r\n`],
   json: ["application/json", (rows) => `${JSON.stringify(rows, null, 2)}\n`],
   jsonl: ["application/jsonl", (rows) => rows.map((row) => `${JSON.stringify(row)}\n`).join("")],

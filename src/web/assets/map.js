@@ -120,7 +120,7 @@ async function textLine(run, i) {
 
 function panel(run, name, points, options) {
   const canvas = scatter(points, options);
-  const found = el("p", { class: "found", role: "status" }), list = el("ul", { class: "texts" }), buttons = el("span", { class: "buttons" }), more = el("div", {});
+  const found = el("p", { class: "found", role: "status" }), list = el("ul", { class: "texts", tabindex: 0, "aria-label": `${name} in view or in the lasso` }), buttons = el("span", { class: "buttons" }), more = el("div", {});
   const root = el("section", { class: "panel", "data-panel": name.toLowerCase() }, el("h2", {}, name), canvas, el("div", { class: "above" }, found, buttons), more, list);
   return { root, canvas, found, list, buttons, more, points, marks: null, colours: null };
 }

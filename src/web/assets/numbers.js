@@ -10,17 +10,25 @@ export function plural(n, noun) {
   return `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
 }
 
+// As C and Python print it: a tie goes to the even digit, where toFixed takes the larger number.
+function fixed(x, places) {
+  const text = x.toFixed(places), twice = Math.abs(x) * 2 * 10 ** places;
+  if (places > 60 || Math.abs(twice - Math.round(twice)) > 1e-6 || Math.round(twice) % 2 === 0 || "02468".includes(text[text.length - 1])) return text;
+  const exact = x.toFixed(places + 40);
+  return /^50*$/.test(exact.slice(-40)) ? exact.slice(0, -40).replace(/\.$/, "") : text;
+}
+
 // So many significant digits, without an exponent where one can be avoided.
 export function digits(x, n) {
   if (!Number.isFinite(x)) return "–";
   if (x === 0) return "0";
   const places = n - 1 - Math.floor(Math.log10(Math.abs(x)));
   if (places > 12 || places < -12) return x.toExponential(n - 1);
-  return x.toFixed(Math.max(0, Math.min(places, 20)));
+  return fixed(x, Math.max(0, Math.min(places, 20)));
 }
 
 export function percent(pct) {
-  return pct >= 99.95 && pct < 100 ? `${pct.toFixed(2)} %` : `${digits(pct, 3)} %`;
+  return pct >= 99.95 && pct < 100 ? `${fixed(pct, 2)} %` : `${digits(pct, 3)} %`;
 }
 
 export function activation(x) {
@@ -28,7 +36,7 @@ export function activation(x) {
 }
 
 export function share(x) {
-  return Number.isFinite(x) ? x.toFixed(3) : "–";
+  return Number.isFinite(x) ? fixed(x, 3) : "–";
 }
 
 export function bytes(n) {
