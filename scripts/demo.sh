@@ -34,8 +34,6 @@ show $program plot $out --zoom --force
 
 cat <<END
 
-Open it in a browser:
-  $program view $out
 Next:
   $program show $out --search editor
       features whose top texts hold a word
@@ -47,4 +45,6 @@ Next:
       an SAE of your own (docs/training.md), for --sae of analyze
 To type saescope instead of $program:
   PATH=\$PWD/build/release:\$PATH
+
+open it: $program view $out
 END

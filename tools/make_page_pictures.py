@@ -3,7 +3,7 @@
 
     SAESCOPE=build/release/saescope tools/make_page_pictures.py demo-run [docs]
 
-Writes page-features.png and page-feature.png. Needs chromium with chromedriver.
+Writes page-feature.png and page-map.png. Needs chromium with chromedriver.
 """
 import base64
 import os
@@ -17,8 +17,8 @@ sys.path.insert(0, str(ROOT / "tests/web"))
 from browser import Browser  # noqa: E402
 
 run, out = Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "docs")
-FEATURE = 643
-PICTURES = {"page-features.png": ("#/features?show=labelled&sort=-score", 640), "page-feature.png": (f"#/feature/{FEATURE}", 760)}
+FEATURE = 560
+PICTURES = {"page-feature.png": (f"#/feature/{FEATURE}", 760), "page-map.png": ("#/map", 700)}
 
 with tempfile.TemporaryDirectory() as folder:
     report = Path(folder) / "report.html"
@@ -28,7 +28,7 @@ with tempfile.TemporaryDirectory() as folder:
         for name, (fragment, height) in PICTURES.items():
             browser.cdp("Emulation.setDeviceMetricsOverride", width=960, height=height, deviceScaleFactor=1, mobile=False)
             browser.open(report.as_uri(), fragment)
-            browser.wait("document.querySelectorAll('.item, .body .row').length > 0")
+            browser.wait("document.querySelectorAll('.item, canvas').length > 0")
             (out / name).write_bytes(base64.b64decode(browser.call("GET", f"{browser.session}/screenshot")))
     finally:
         browser.close()

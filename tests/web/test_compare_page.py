@@ -68,7 +68,7 @@ def test_the_table_has_the_numbers_of_diff(run, browser, pair, name, query, key,
     lines = browser.js(TABLE)
     assert len(lines) >= min(len(expected), 10)
     for line, row in zip(lines, expected):
-        rates = [100 * int(row[f"n_fires_{side}"]) / int(row[f"n_rows_{side}"]) for side in "ab"]
+        rates = [float(np.float32(100 * int(row[f"n_fires_{side}"]) / int(row[f"n_rows_{side}"]))) for side in "ab"]
         assert line[:2] == [row["feature_a"], row["feature_b"]] and line[3:5] == [shown(rate) for rate in rates]
         assert float(line[5]) == pytest.approx(float(row["difference_pct"]), rel=6e-3, abs=1e-12)
         assert (line[7] == "–") == (row["q"] == "") and (row["q"] == "" or float(line[7]) == pytest.approx(float(row["q"]), rel=6e-2))

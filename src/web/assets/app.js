@@ -19,7 +19,7 @@ const PAGES = {
   "": { title: "Overview", draw: overviewPage }, features: { title: "Features", draw: featuresPage },
   feature: { draw: featurePage }, map: { title: "Map", has: (loaded) => loaded.map !== null, draw: mapPage }, compare: { title: "Comparison", has: (loaded) => loaded.comparison !== null, draw: comparePage }, texts: { title: "Texts", draw: textsPage }, text: { title: "Try a text", served: true, draw: textPage }, row: { draw: rowPage }, steer: { title: "Steer", served: true, draw: steerPage },
 };
-const KEYS = [["/", "search"], ["j, k", "down and up in the list"], ["Enter", "open"], ["n, p", "next and previous feature of the list"], ["Esc", "back"],
+const KEYS = [["/", "search"], ["j, k", "down and up in the list"], ["Enter", "open"], ["x", "pick the feature in the list, for files"], ["n, p", "next and previous feature of the list"], ["Esc", "back"],
   ["g f, g t, g m, g c, g o, g x, g r, g s", "features, texts, map, comparison, overview, try a text, a row, steer"], ["?", "these keys"]];
 
 let run = null;
@@ -110,6 +110,7 @@ function press(event) {
   const actions = {
     "/": () => { const input = document.getElementById("search"); if (input) { input.focus(); input.select(); } else go(hash("features")); },
     j: () => list && list.move(1), k: () => list && list.move(-1), n: () => follow("n"), p: () => follow("p"),
+    x: () => shown && shown.pick && shown.pick(),
     Escape: () => follow("back"), "?": () => document.getElementById("help").showModal(),
   };
   if (afterG) {
@@ -147,7 +148,8 @@ async function refresh() {
   const { ask, get, pages } = run;
   const newer = await pages();
   if (newer === null) return;
-  run = Object.assign(await loadRun(openNpz(newer.bytes)), { ask, get, pages, tag: newer.tag });
+  const npz = openNpz(newer.bytes), loaded = await loadRun(npz);
+  run = Object.assign(loaded, { comparison: await loadComparison(npz, loaded), ask, get, pages, tag: newer.tag });
   await render();
 }
 

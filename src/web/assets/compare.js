@@ -23,8 +23,8 @@ export async function loadComparison(npz, run) {
   all.meta = JSON.parse(new TextDecoder().decode(await npz.file("compare.json")));
   all.n = all.a.length;
   all.labels = all.labels === null ? null : new TextDecoder().decode(all.labels).split("\n");
-  all.rateA = Float64Array.from(all.a, (f) => 100 * run.n_fires[f] / run.meta.rows.used);
-  all.rateB = Float64Array.from(all.fires_b, (k) => 100 * k / all.meta.rows_used);
+  all.rateA = Float32Array.from(all.a, (f) => run.rate_pct[f]); // as features.csv has them
+  all.rateB = Float32Array.from(all.fires_b, (k) => 100 * k / all.meta.rows_used);
   return all;
 }
 
@@ -169,9 +169,9 @@ export function comparePage(run, where) {
   const search = el("input", { type: "search", id: "search", placeholder: "words in labels", value: query.get("q"), "aria-label": "Words", on: { input: (event) => change("q", event.target.value) } });
   const most = el("select", { "aria-label": "How sure", on: { change: (event) => change("most", event.target.value === MOST_Q ? "" : event.target.value) } },
     [["0.001", "q ≤ 0.001"], ["0.01", "q ≤ 0.01"], [MOST_Q, `q ≤ ${MOST_Q}`], ["1", "all"]].map(([value, text]) => el("option", { value, selected: (query.get("most") || MOST_Q) === value }, text)));
-  const page = el("div", { class: "page wide" }, el("h1", {}, "Comparison"), el("dl", { class: "facts" }, el("dt", {}, "A"), el("dd", {}, `${run.meta.title}, ${plural(run.meta.rows.used, "text")}`),
-    el("dt", {}, "B"), el("dd", {}, `${all.meta.title}, ${plural(all.meta.rows_used, "text")}`)), el("p", { class: "dim" }, unmatched(all)),
-  picture.root, el("div", { class: "filters" }, search, most), el("div", { class: "above" }, found, diffExports(run, all, () => chosen)), list.root,
+  const page = el("div", { class: "page wide" }, el("h1", {}, "Comparison"), el("div", { class: "beside" }, picture.root, el("div", {}, el("dl", { class: "facts" }, el("dt", {}, "A"), el("dd", {}, `${run.meta.title}, ${plural(run.meta.rows.used, "text")}`),
+    el("dt", {}, "B"), el("dd", {}, `${all.meta.title}, ${plural(all.meta.rows_used, "text")}`)), el("p", { class: "dim" }, unmatched(all)))),
+  el("div", { class: "filters" }, search, most), el("div", { class: "above" }, found, diffExports(run, all, () => chosen)), list.root,
   el("p", { class: "dim" }, "B − A in points of percent (its 95 % interval by Newcombe's method on pointing); effect: Cohen's h; q: Benjamini and Hochberg's, over all features."), command("saescope diff RUN OTHER --print-csv"));
   page.list = list;
   page.recoloured = picture.redraw;

@@ -4,7 +4,8 @@ import { activation, count, deadBound, digits, percent, plural, share, wilson } 
 import { chartWidth, histogram, withTable } from "./chart.js";
 import { binStart, childrenOf, labelOf, statusOf } from "./data.js";
 import { amend, go, hash } from "./route.js";
-import { selectFeatures, words } from "./select.js";
+import { DENSE_PCT, selectFeatures, words } from "./select.js";
+import { influenceSection } from "./influence.js";
 
 const SHORTEST_WORD = 3;
 const AT_FIRST = 360;
@@ -55,7 +56,7 @@ export function keptCells(kept) {
   return cells.length > 0 ? el("p", { class: "kepts" }, cells) : null;
 }
 
-export async function textItem(run, item, most, pattern, unit) {
+export async function textItem(run, item, most, pattern, feature) {
   const whole = await run.text(item.text);
   const body = el("p", { class: "text", dir: "auto" });
   const cut = whole !== null && run.texts.sizes[item.text] < run.texts.lengths[item.text];
@@ -66,10 +67,12 @@ export async function textItem(run, item, most, pattern, unit) {
     body.replaceChildren(...marked(short, pattern), ...(rest ? ["… ", rest] : []));
   };
   draw(false);
+  const place = el("div", {});
+  const ask = run.ask && whole !== null && !cut ? button("What matters?", () => place.replaceChildren(influenceSection(run, whole, feature)), { class: "small", title: "leave out each sentence, then each word, and read the rest again" }) : null;
   const bar = el("span", { class: "barbox", "aria-hidden": "true" }, el("span", { class: "fill" }));
   bar.firstChild.style.setProperty("width", `${most > 0 ? Math.max(0, Math.min(100, 100 * item.value / most)) : 0}%`);
   return el("li", { class: "item" }, el("div", { class: "meta" }, el("span", { class: "value" }, activation(item.value)), bar,
-    unit ? el("span", { class: "dim" }, unit) : null, whereText(run, item.text)), body, keptOf(run, item.text));
+    el("span", { class: "dim" }, `#${item.rank + 1}`), whereText(run, item.text), ask), body, keptOf(run, item.text), place);
 }
 
 const KINDS = [
@@ -92,7 +95,7 @@ function texts(run, feature, query) {
       tab.setAttribute("aria-selected", String(tab.dataset.kind === kind.name));
       tab.tabIndex = tab.dataset.kind === kind.name ? 0 : -1;
     }
-    const drawn = await Promise.all(items.map((item) => textItem(run, item, most, pattern, null)));
+    const drawn = await Promise.all(items.map((item) => textItem(run, item, most, pattern, feature)));
     place.replaceChildren(el("p", { class: "dim" }, kind.about), el("ol", { class: "texts" }, drawn),
       button("Copy these texts", async () => copy(toTsv([["rank", "activation", "row", "text"],
         ...await Promise.all(items.map(async (item) => [item.rank + 1, item.value, run.texts.rows[item.text] < 0 ? "" : run.texts.rows[item.text], (await run.text(item.text)) || ""]))]), "Texts"), { class: "small" }));
@@ -171,7 +174,7 @@ function pairsOf(run, feature) {
   const pairs = run.pairs.of(feature);
   if (pairs.length === 0) return el("section", {}, el("h2", {}, "Fires together with"), el("p", { class: "dim" }, "No other feature fires with it more often than by chance."));
   const header = ["feature", "texts", "phi", "lift", "Jaccard", "NPMI"];
-  const row = (pair) => el("tr", {}, el("td", {}, featureLink(run, pair.partner)), [count(pair.rows), share(pair.phi), digits(pair.lift, 3), share(pair.jaccard), share(pair.npmi)].map((text) => el("td", { class: "number" }, text)));
+  const row = (pair) => el("tr", {}, el("td", {}, featureLink(run, pair.partner), run.rate_pct[pair.partner] >= DENSE_PCT ? el("span", { class: "dim" }, " dense") : null), [count(pair.rows), share(pair.phi), digits(pair.lift, 3), share(pair.jaccard), share(pair.npmi)].map((text) => el("td", { class: "number" }, text)));
   return el("section", {}, el("h2", {}, "Fires together with"), el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Features that fire together with it" }, el("table", { class: "plain pairs" },
     el("thead", {}, el("tr", {}, header.map((name, i) => el("th", { class: i > 0 ? "number" : null }, name)))), el("tbody", {}, pairs.map(row)))),
   button("Copy", () => copy(toTsv([header, ...pairs.map((pair) => [pair.partner, pair.rows, pair.phi, pair.lift, pair.jaccard, pair.npmi])]), "Pairs"), { class: "small" }));

@@ -53,11 +53,23 @@ function exports(run, chosen) {
 
 // ---- the table ----
 
-function cells(run, f) {
+// The command that prints the same; null where none has these filters.
+export function showCommand(query) {
+  const [q, rate, show, sort] = ["q", "rate", "show", "sort"].map((name) => query.get(name) || "");
+  if (query.get("score") || query.get("lasso") || show !== "" && show !== "dead" || q !== "" && (rate || show)) return null;
+  const by = sort.replace("-", "") || "rate";
+  if (q !== "") return `saescope search RUN '${q.replace(/'/g, "'\\''")}' --features`;
+  const order = { rate: "rate", fires: "rate", max: "max", mean: "mean", feature: "feature" }[by];
+  return order === undefined || (by !== "feature") !== (sort === "" || sort.startsWith("-")) ? null
+    : `saescope show RUN --sort ${order}${rate ? ` --rate ${rate}` : ""}${show === "dead" ? " --dead" : ""} --limit 1000`;
+}
+
+function cells(run, f, picking) {
   const label = labelOf(run, f), status = statusOf(run, f);
   const [low, high] = wilson(run.n_fires[f], run.meta.rows.used);
   const dead = run.n_fires[f] === 0;
-  return [String(f),
+  const box = el("input", { type: "checkbox", checked: picking.has(f), tabindex: -1, "aria-label": `pick feature ${f}`, on: { change: () => picking.toggle(f) } });
+  return [el("label", { class: "pick" }, box, String(f)),
     label !== "" ? el("span", { title: label }, label) : el("span", { class: "dim" }, dead ? "dead" : run.labels === null ? "–" : "no label"),
     run.label_auc === null || Number.isNaN(run.label_auc[f]) ? el("span", { class: "dim" }, "–") : el("span", { class: `chip ${status.replace(" ", "-")}`, title: status }, share(run.label_auc[f])),
     el("span", { title: dead ? `below ${percent(high)}` : `${percent(low)} to ${percent(high)}` }, dead ? "dead" : percent(run.rate_pct[f])),
@@ -89,15 +101,33 @@ function scoreInputs(query, change) {
 export function featuresPage(run, where) {
   const query = where.query;
   let chosen = new Uint32Array(0);
+  const picked = new Set((query.get("pick") || "").split(",").filter((text) => /^\d+$/.test(text)).map(Number).filter((f) => f < run.n));
+  const picking = { has: (f) => picked.has(f), toggle: (f) => {
+    if (!picked.delete(f)) picked.add(f);
+    setPicked();
+  } };
   const found = el("p", { class: "found", role: "status" });
   const order = el("div", { class: "order" });
   const list = virtualList({
-    columns: LIST_COLUMNS, rowHeight: matchMedia("(max-width: 640px)").matches ? 56 : 32, label: "Features", draw: (f) => cells(run, f),
+    columns: LIST_COLUMNS, rowHeight: matchMedia("(max-width: 640px)").matches ? 56 : 32, label: "Features", draw: (f) => cells(run, f, picking),
     open: (f) => go(hash(`feature/${f}`, query)),
   });
+  const how = el("div", {});
+  const sayFound = () => found.replaceChildren(`${count(chosen.length)} of ${plural(run.n, "feature")}`, ...(picked.size === 0 ? [] : [`; ${count(picked.size)} picked, for files and copies `, button("Unpick", () => { picked.clear(); setPicked(); }, { class: "small" })]));
+  function setPicked() {
+    const text = [...picked].join(",");
+    if (text === "") query.delete("pick");
+    else query.set("pick", text);
+    amend("features", query);
+    sayFound();
+    list.redraw();
+  }
+  const inFiles = () => (picked.size === 0 ? chosen : Uint32Array.from(picked).sort());
   const refresh = () => {
     chosen = selectFeatures(run, query);
-    found.textContent = `${count(chosen.length)} of ${plural(run.n, "feature")}`;
+    sayFound();
+    const same = showCommand(query);
+    how.replaceChildren(...(same === null ? [] : [command(same)]));
     header(list, query, change);
     list.set(chosen);
   };
@@ -118,9 +148,10 @@ export function featuresPage(run, where) {
   const chart = el("details", { class: "density", open: true }, el("summary", {}, "Rates"), densityChart(run, {
     width: chartWidth(1068), height: 150, range: readRange(query.get("rate")), change: (range) => change({ rate: writeRange(range) }),
   }));
-  const page = el("div", { class: "page wide" }, el("h1", {}, "Features"), chart, filters, el("div", { class: "above" }, found, exports(run, () => chosen)), order, list.root,
-    command("saescope show RUN --sort rate"));
+  const page = el("div", { class: "page wide" }, el("h1", {}, "Features"), chart, filters, el("div", { class: "above" }, found, exports(run, inFiles)), order, list.root,
+    how);
   page.list = list;
+  page.pick = () => { const f = list.current(); if (f !== null) picking.toggle(f); };
   page.shown = () => { refresh(); list.root.querySelector(".body").focus({ preventScroll: true }); };
   return page;
 }

@@ -23,7 +23,7 @@ export function virtualList(options) {
     drawn.forEach((row) => row.remove());
     drawn = [];
     for (let i = first; i < Math.min(items.length, first + visible); i++) {
-      const row = el("div", { role: "row", class: i === current ? "row current" : "row", "aria-rowindex": i + 2, "data-index": i, on: { click: () => { current = i; open(items[i]); } } },
+      const row = el("div", { role: "row", class: i === current ? "row current" : "row", "aria-rowindex": i + 2, "data-index": i, on: { click: (event) => { if (!event.target.closest("label")) { current = i; open(items[i]); } } } },
         draw(items[i]).map((cell, k) => el("div", { role: "cell", class: columns[k].class }, cell)));
       const offset = items.length * rowHeight > MOST_PIXELS ? body.scrollTop + (i - firstRow()) * rowHeight : i * rowHeight;
       row.style.setProperty("transform", `translateY(${offset}px)`);
@@ -63,6 +63,7 @@ export function virtualList(options) {
       if (!keep) { current = 0; body.scrollTop = 0; }
       redraw();
     },
+    current: () => (items.length > 0 ? items[current] : null),
     move: (by) => reveal(current + by),
     reveal,
     openCurrent: () => items.length > 0 && open(items[current]),

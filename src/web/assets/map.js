@@ -1,5 +1,5 @@
 // The map of features, and beside it that of the sampled texts: one view of both. What is in sight, or in the lasso, is listed.
-import { button, copy, el, toTsv } from "./dom.js";
+import { button, command, copy, el, toTsv } from "./dom.js";
 import { count, percent, plural } from "./numbers.js";
 import { chartWidth } from "./chart.js";
 import { featuresOfTexts, labelOf } from "./data.js";
@@ -221,7 +221,7 @@ export function mapPage(run, where) {
   const page = el("div", { class: "page wide" }, el("h1", {}, "Map"), one === null ? null : el("p", {}, "Marked: ", el("a", { href: hash(`feature/${one}`) }, `feature ${one}`), " and the texts of its lists. ", el("a", { href: hash("map") }, "Everything")),
     el("div", { class: "filters" }, search, colour, zoomButton("+", 1.25, "Nearer"), zoomButton("−", 0.8, "Farther"), button("All", () => options.setView(whole, true)), lassoButton,
       button("Choose the view", () => setLasso(viewLasso(view, width, height)), { title: "everything in sight becomes the lasso" }), button("No lasso", () => setLasso(null))),
-    key, el("div", { class: hasTexts ? "panels" : null }, panels.map((own) => own.root)));
+    key, el("div", { class: hasTexts ? "panels" : null }, panels.map((own) => own.root)), command("saescope map RUN"));
   recolour();
   page.recoloured = recolour;
   page.ready = mark();

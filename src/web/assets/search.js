@@ -1,5 +1,5 @@
 // Texts that hold words, and the features in whose lists they stand.
-import { button, copy, el, toTsv } from "./dom.js";
+import { button, command, copy, el, toTsv } from "./dom.js";
 import { activation, count, plural } from "./numbers.js";
 import { featuresOfTexts, labelOf } from "./data.js";
 import { amend, hash } from "./route.js";
@@ -86,7 +86,7 @@ export function textsPage(run, where) {
   };
   const input = el("input", { type: "search", id: "search", value: where.query.get("q"), placeholder: "words in texts", "aria-label": "Words",
     on: { input: (event) => changed(event.target.value) } });
-  const page = el("div", { class: "page" }, el("h1", {}, "Texts"), el("div", { class: "filters" }, input, by), found, place);
+  const page = el("div", { class: "page" }, el("h1", {}, "Texts"), el("div", { class: "filters" }, input, by), found, place, command("saescope search RUN \"words\""));
   page.ready = search(where.query.get("q") || "");
   return page;
 }
