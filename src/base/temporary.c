@@ -215,3 +215,20 @@ ss_status ss__write_all_at(int descriptor, const char *path, const void *data, s
 {
     return write_all(descriptor, path, data, n_bytes, &offset, err);
 }
+
+ss_status ss__read_all_at(int descriptor, const char *path, void *out, size_t n_bytes,
+                          uint64_t offset, ss_err *err)
+{
+    for (size_t done = 0; done < n_bytes;) {
+        const ssize_t n =
+            pread(descriptor, (char *)out + done, n_bytes - done, (off_t)(offset + done));
+        if (n > 0) {
+            done += (size_t)n;
+        } else if (n == 0) {
+            return ss__fail_file(err, path, SS_E_IO, "it was cut");
+        } else if (errno != EINTR) {
+            return ss__fail_errno(err, path, "read", errno);
+        }
+    }
+    return SS_OK;
+}

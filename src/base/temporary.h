@@ -56,5 +56,8 @@ SS_MUST_USE ss_status ss__write_all(int descriptor, const char *path, const void
 /* The same at an offset. */
 SS_MUST_USE ss_status ss__write_all_at(int descriptor, const char *path, const void *data,
                                        size_t n_bytes, uint64_t offset, ss_err *err);
+/* Read all of it from there. Errors: SS_E_IO, also where the file is shorter. */
+SS_MUST_USE ss_status ss__read_all_at(int descriptor, const char *path, void *out,
+                                      size_t n_bytes, uint64_t offset, ss_err *err);
 
 #endif

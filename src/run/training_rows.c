@@ -1,6 +1,5 @@
 #include "run/training_rows.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -137,18 +136,8 @@ ss_status ss_run_training_rows_get(const struct ss_run_training_rows *rows, uint
         memcpy(out, rows->memory.data + row * n_bytes, n_bytes);
         return SS_OK;
     }
-    for (size_t done = 0; done < n_bytes;) {
-        const ssize_t n = pread(rows->handle - 1, (char *)out + done, n_bytes - done,
-                                (off_t)(row * n_bytes + done));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return ss__fail_errno(err, SS__TEMPORARY_UNNAMED, "read", n < 0 ? errno : EIO);
-        }
-        done += (size_t)n;
-    }
-    return SS_OK;
+    return ss__read_all_at(rows->handle - 1, SS__TEMPORARY_UNNAMED, out, n_bytes, row * n_bytes,
+                           err);
 }
 
 ss_status ss_run_training_rows_held_out(const struct ss_run_training_rows *rows, size_t *n,

@@ -4,7 +4,6 @@
  *
  * A record is features, activations, embedding, text and kept columns one behind the other,
  * numbers first so that they are aligned where the record is. */
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -224,24 +223,6 @@ ss_status ss_stats_held_count(struct ss_stats_held_texts *texts, uint32_t slot,
     return SS_OK;
 }
 
-static ss_status read_all(int descriptor, void *out, size_t n_bytes, uint64_t offset,
-                          ss_err *err)
-{
-    for (size_t done = 0; done < n_bytes;) {
-        const ssize_t got =
-            pread(descriptor, (char *)out + done, n_bytes - done, (off_t)(offset + done));
-        if (got > 0) {
-            done += (size_t)got;
-        } else if (got == 0) {
-            return ss__fail_file(err, SS__TEMPORARY_UNNAMED, SS_E_IO, "it was cut");
-        } else if (errno != EINTR) {
-            ss__fail_errno(err, SS__TEMPORARY_UNNAMED, "read", errno);
-            return SS_E_IO;
-        }
-    }
-    return SS_OK;
-}
-
 /* A record, wherever it is. */
 static ss_status read_record(const struct ss_stats_held_texts *texts,
                              const struct ss_stats_held *held, void *out, ss_err *err)
@@ -249,7 +230,8 @@ static ss_status read_record(const struct ss_stats_held_texts *texts,
     const size_t n_bytes = (size_t)record_bytes(texts, held);
     const uint64_t n_flushed = texts->n_file - texts->pending.n_bytes;
     if (held->offset < n_flushed) { /* records are flushed whole */
-        return read_all(texts->handle - 1, out, n_bytes, held->offset, err);
+        return ss__read_all_at(texts->handle - 1, SS__TEMPORARY_UNNAMED, out, n_bytes,
+                               held->offset, err);
     }
     if (n_bytes > 0) {
         memcpy(out, texts->pending.data + (held->offset - n_flushed), n_bytes);
