@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Make tests/data/rows: vectors.*, the same floats as an array and as lists; and kept.*, one table with columns of every type that can be carried along, as
-JSON Lines, CSV, Parquet and Arrow, and kept.expected.jsonl, how its values must look.
+JSON Lines, CSV, Parquet and Arrow, and kept.expected.jsonl, how its values must look; uuids.*, identifiers and intervals, beside
+uuids.expected.json.
 
     python tools/make_keep_files.py          # needs pyarrow; made with 26.0.1
 
@@ -12,6 +13,7 @@ import datetime
 import decimal
 import json
 import pathlib
+import uuid
 
 import numpy as np
 import pyarrow as pa
@@ -105,9 +107,24 @@ def make_vectors():
             writer.write_table(made, 25)
 
 
+def make_uuids():
+    """UUIDs as Python's uuid writes them; intervals as ISO 8601 durations of their months, days and seconds."""
+    ids = [None if i == 3 else uuid.UUID(bytes=bytes((37 * i + 11 * j) % 256 for j in range(16))) for i in range(8)]
+    parts = [(1, 2, 3), None, (0, 0, 0), (-13, 0, 0), (0, -4, 1_500_000_000), (0, 0, -1), (0, 0, -2_000_000_001), (2, 3, 60_000_000_000)]
+    written = ["P1M2DT0.000000003S", None, "P0D", "P-13M", "P-4DT1.500000000S", "PT-0.000000001S", "PT-2.000000001S", "P2M3DT60S"]
+    columns = {"text": pa.array([f"text {i}" for i in range(8)]), "key": pa.array([i and i.bytes for i in ids], pa.uuid())}
+    pq.write_table(pa.table(columns), OUT / "uuids.parquet")
+    columns["after"] = pa.array(parts, pa.month_day_nano_interval())
+    made = pa.table(columns)
+    with pa.ipc.new_file(str(OUT / "uuids.arrow"), made.schema) as writer:
+        writer.write_table(made)
+    (OUT / "uuids.expected.json").write_text(json.dumps({"key": [i and str(i) for i in ids], "after": written}) + "\n")
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     make_vectors()
+    make_uuids()
     made = table()
     rows = [milliseconds(flattened(look(row))) for row in made.to_pylist()]
     with open(OUT / "kept.expected.jsonl", "w", encoding="utf-8") as out:

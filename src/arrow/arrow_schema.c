@@ -62,6 +62,9 @@ const char *ss_arrow_type_name(const struct ss_arrow_field *field)
     if (field->type == SS_ARROW_TYPE_INT) {
         return ints[field->is_signed][size & 3];
     }
+    if (field->shape == SS_ARROW_FIXED && field->scalar.kind == SS_FORMAT_SCALAR_UUID) {
+        return "uuid";
+    }
     return field->type == SS_ARROW_TYPE_FLOAT ? floats[(size + 2) % 3]
                                               : types[field->type].name;
 }
@@ -110,7 +113,7 @@ static struct ss_format_scalar_type scalar_of(struct ss_arrow_flat *flat,
                                               const struct ss_arrow_flat_table *type,
                                               const struct ss_arrow_field *field)
 {
-    enum { DATE = 8, TIME = 9, TIMESTAMP = 10 };
+    enum { DATE = 8, TIME = 9, TIMESTAMP = 10, INTERVAL = 11 };
     static const int64_t units[] = {1, 1000, 1000000, 1000000000};
     static const uint8_t kinds[N_TYPES] = {
         [SS_ARROW_TYPE_FLOAT] = SS_FORMAT_SCALAR_FLOAT,
@@ -119,6 +122,7 @@ static struct ss_format_scalar_type scalar_of(struct ss_arrow_flat *flat,
         [DATE] = SS_FORMAT_SCALAR_DATE,
         [TIME] = SS_FORMAT_SCALAR_TIME,
         [TIMESTAMP] = SS_FORMAT_SCALAR_TIMESTAMP,
+        [INTERVAL] = SS_FORMAT_SCALAR_INTERVAL,
     };
     struct ss_format_scalar_type scalar = {.kind = (ss_format_scalar_kind)kinds[field->type]};
     const bool is_time = field->type == TIME || field->type == TIMESTAMP;
@@ -224,6 +228,25 @@ static const char *read_children(struct walk *walk, const struct ss_arrow_flat_v
     return fault;
 }
 
+/* Whether the notes of a field say that it is of this extension type. */
+static bool is_extension(struct ss_arrow_flat *flat, const struct ss_arrow_flat_table *table,
+                         const char *name)
+{
+    static const char key_of_name[] = "ARROW:extension:name";
+    const struct ss_arrow_flat_vector notes = ss_arrow_flat_list(flat, table, 6, 4);
+    for (size_t i = 0; i < notes.count && flat->fault == NULL; i++) {
+        const struct ss_arrow_flat_table note = ss_arrow_flat_table_at(flat, &notes, i);
+        const struct ss_text key = ss_arrow_flat_text(flat, &note, 0);
+        const struct ss_text value = ss_arrow_flat_text(flat, &note, 1);
+        if (key.n_bytes == sizeof key_of_name - 1 &&
+            memcmp(key.data, key_of_name, key.n_bytes) == 0) {
+            return value.n_bytes == strlen(name) &&
+                   memcmp(value.data, name, value.n_bytes) == 0;
+        }
+    }
+    return false;
+}
+
 /* Depth first. A field is addressed by its index, since the array moves as it grows. */
 static const char *read_field(struct walk *walk, const struct ss_arrow_flat_table *table,
                               size_t parent, unsigned depth)
@@ -253,6 +276,11 @@ static const char *read_field(struct walk *walk, const struct ss_arrow_flat_tabl
         fault = read_dictionary(walk, table, index);
     }
     ss_arrow_flat_check_notes(walk->flat, table, 6);
+    if (fault == NULL && field->type == TYPE_FIXED_BINARY && field->n_bits == 128 &&
+        is_extension(walk->flat, table, "arrow.uuid")) {
+        field->text = SS_ARROW_OTHER;
+        field->scalar.kind = SS_FORMAT_SCALAR_UUID;
+    }
     const struct ss_arrow_flat_vector children = ss_arrow_flat_list(walk->flat, table, 5, 4);
     const int n_children = types[field->type].n_children;
     if (fault == NULL && n_children != ANY && children.count != (size_t)n_children) {

@@ -187,6 +187,55 @@ static void add_int96(struct ss__buf *out, const uint8_t *bytes)
     ss__buf_add_byte(out, '"');
 }
 
+/* ---- others ---- */
+
+/* A number of seconds with its fraction, both with the sign. */
+static void add_seconds(struct ss__buf *out, int64_t value, int64_t per_second)
+{
+    const int64_t seconds = value / per_second, rest = value % per_second;
+    const int n_digits = per_second == 1000 ? 3 : 9;
+    ss__buf_printf(out, "T%s%" PRId64, seconds == 0 && rest < 0 ? "-" : "", seconds);
+    if (rest != 0) {
+        ss__buf_printf(out, ".%0*" PRId64, n_digits, rest < 0 ? -rest : rest);
+    }
+    ss__buf_add_byte(out, 'S');
+}
+
+static void add_interval(struct ss__buf *out, const uint8_t *bytes, size_t n_bytes)
+{
+    const bool has_months = n_bytes != 8, is_unsigned = n_bytes == 12;
+    const uint8_t *days_at = bytes + (has_months ? 4 : 0);
+    int64_t months = has_months ? read_signed(bytes, 4) : 0;
+    int64_t days = n_bytes > 4 ? read_signed(days_at, 4) : 0;
+    int64_t time = n_bytes > 4 ? read_signed(days_at + 4, n_bytes == 16 ? 8 : 4) : 0;
+    if (is_unsigned) {
+        months = (int64_t)read_unsigned(bytes, 4);
+        days = (int64_t)read_unsigned(bytes + 4, 4);
+        time = (int64_t)read_unsigned(bytes + 8, 4);
+    }
+    ss__buf_add_text(out, "\"P");
+    if (months != 0) {
+        ss__buf_printf(out, "%" PRId64 "M", months);
+    }
+    if (days != 0 || (months == 0 && time == 0)) {
+        ss__buf_printf(out, "%" PRId64 "D", days);
+    }
+    if (time != 0) {
+        add_seconds(out, time, n_bytes == 16 ? 1000000000 : 1000);
+    }
+    ss__buf_add_byte(out, '"');
+}
+
+static void add_uuid(struct ss__buf *out, const uint8_t *bytes)
+{
+    ss__buf_add_byte(out, '"');
+    for (size_t i = 0; i < 16; i++) {
+        const bool begins_group = i == 4 || i == 6 || i == 8 || i == 10;
+        ss__buf_printf(out, begins_group ? "-%02x" : "%02x", bytes[i]);
+    }
+    ss__buf_add_byte(out, '"');
+}
+
 /* ---- one value ---- */
 
 void ss_format_add_scalar(struct ss__buf *out, const struct ss_format_scalar_type *type,
@@ -228,6 +277,12 @@ void ss_format_add_scalar(struct ss__buf *out, const struct ss_format_scalar_typ
         return;
     case SS_FORMAT_SCALAR_INT96:
         add_int96(out, bytes);
+        return;
+    case SS_FORMAT_SCALAR_INTERVAL:
+        add_interval(out, bytes, n_bytes);
+        return;
+    case SS_FORMAT_SCALAR_UUID:
+        add_uuid(out, bytes);
         return;
     }
 }

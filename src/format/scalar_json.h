@@ -2,7 +2,8 @@
  *
  * Whole numbers and floats are JSON numbers (a float in the shortest form of its double; null
  * if it is not finite), booleans true and false, decimals strings such as "-0.10", dates and
- * times ISO 8601 strings, without a zone. */
+ * times ISO 8601 strings, without a zone, intervals ISO 8601 durations of months, days and
+ * seconds ("P1M-2DT0.5S"), UUIDs their canonical strings. */
 #ifndef SS_FORMAT_SCALAR_JSON_H
 #define SS_FORMAT_SCALAR_JSON_H
 
@@ -20,7 +21,10 @@ typedef enum ss_format_scalar_kind {
     SS_FORMAT_SCALAR_DATE,    /* days of 4 bytes since 1970, or units if `per_second` is set */
     SS_FORMAT_SCALAR_TIME,    /* of a day, in units */
     SS_FORMAT_SCALAR_TIMESTAMP, /* since 1970, in units */
-    SS_FORMAT_SCALAR_INT96      /* nanoseconds of a day, then the Julian day */
+    SS_FORMAT_SCALAR_INT96,     /* nanoseconds of a day, then the Julian day */
+    SS_FORMAT_SCALAR_INTERVAL, /* i32 each, by its bytes: 4 months; 8 days, ms; 12 months, days,
+                                   ms without signs; 16 months, days, i64 nanoseconds */
+    SS_FORMAT_SCALAR_UUID      /* of 16 bytes */
 } ss_format_scalar_kind;
 
 /* A zeroed struct is a signed integer. */

@@ -79,6 +79,10 @@ static const char *type_of(const struct ss_parquet *file, size_t index)
         return "time";
     case SS_FORMAT_SCALAR_TIMESTAMP:
         return "timestamp";
+    case SS_FORMAT_SCALAR_INTERVAL:
+        return "interval";
+    case SS_FORMAT_SCALAR_UUID:
+        return "uuid";
     case SS_FORMAT_SCALAR_UNSIGNED:
         return node->physical == SS_PARQUET_INT32 ? "uint32" : "uint64";
     default:

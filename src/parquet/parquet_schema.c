@@ -51,7 +51,8 @@ enum {
     CONVERTED_UINT_8 = 11,
     CONVERTED_UINT_64 = 14,
     CONVERTED_JSON = 19,
-    CONVERTED_BSON = 20
+    CONVERTED_BSON = 20,
+    CONVERTED_INTERVAL = 21
 };
 
 /* The ids of the union LogicalType. */
@@ -135,6 +136,12 @@ static void find_scalar(struct ss_parquet_node *node, const struct element *elem
     } else if (logical == LOGICAL_FLOAT16 && node->type_bytes == 2) {
         node->has_scalar = true;
         type->kind = SS_FORMAT_SCALAR_FLOAT;
+    } else if (logical == LOGICAL_UUID && node->type_bytes == 16) {
+        node->has_scalar = true;
+        type->kind = SS_FORMAT_SCALAR_UUID;
+    } else if (converted == CONVERTED_INTERVAL && node->type_bytes == 12) {
+        node->has_scalar = true;
+        type->kind = SS_FORMAT_SCALAR_INTERVAL;
     } else if (node->physical == SS_PARQUET_INT32 || node->physical == SS_PARQUET_INT64) {
         const bool is_time = logical == LOGICAL_TIME || converted == CONVERTED_TIME ||
                              converted == CONVERTED_TIME + 1;

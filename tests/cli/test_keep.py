@@ -44,6 +44,20 @@ def test_top_texts_have_their_columns(program, model, sae, tmp_path, name):  # n
     assert "top_texts.jsonl" in json.loads((tmp_path / "run/run.json").read_text())["outputs"]
 
 
+@pytest.mark.parametrize("name", ["uuids.parquet", "uuids.arrow"])
+def test_identifiers_and_intervals(program, name):
+    """Bytes that are no text: a UUID is not repaired as if it were UTF-8, an interval no number."""
+    want = json.loads((DATA / "uuids.expected.json").read_text("utf8"))
+    done = subprocess.run([program, "inspect", "--rows", "9", DATA / name], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    for column in rows[0].keys() - {"text"}:
+        assert [row[column] for row in rows] == want[column], column
+    chosen = [program, "inspect", "--rows", "9", "--where", f"key = '{want['key'][5]}'", DATA / name]
+    assert [json.loads(line)["text"] for line in subprocess.run(chosen, capture_output=True, text=True).stdout.splitlines()] == ["text 5"]
+    assert "'key' (uuid)" in subprocess.run([program, "inspect", "--rows", "9", "--where", "no = 1", DATA / name], capture_output=True, text=True).stderr
+
+
 def test_other_files_do_not_change(program, model, sae, tmp_path):  # noqa: F811
     assert analyze(program, model, sae, DATA / "kept.jsonl", tmp_path / "a").returncode == 0
     assert analyze(program, model, sae, DATA / "kept.jsonl", tmp_path / "b", "--keep", "id").returncode == 0
