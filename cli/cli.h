@@ -33,6 +33,8 @@ typedef enum cli_option_id {
     OPT_ENCODING,
     OPT_FIELD,
     OPT_ON_BAD_ROW,
+    OPT_WHERE,
+    OPT_SAMPLE,
     OPT_NUM_EXAMPLES,
     OPT_SKIP_EMPTY,
     OPT_NULL,

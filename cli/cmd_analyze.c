@@ -40,6 +40,9 @@ static void print_skipped(const struct ss_run_info *info)
     char number[32];
     const char *before = " (";
     uint64_t n = 0;
+    if (info->n_rows_passed > 0) {
+        printf("%s passed over, ", cli_thousands(info->n_rows_passed, number));
+    }
     for (size_t kind = 0; kind < SS_N_ROW_KINDS; kind++) {
         n += info->n_rows_skipped[kind];
     }
@@ -167,16 +170,20 @@ static void print_json_summary(const ss_run *run, const ss_descriptions *descrip
                                const char *out_dir)
 {
     struct ss_run_info info = {.struct_size = sizeof info};
-    char bad[40] = "", median[CLI_NUMBER_BYTES];
+    char bad[40] = "", passed[48] = "", median[CLI_NUMBER_BYTES];
     ss_run_describe(run, &info);
     if (info.n_rows_skipped[SS_ROW_BAD] > 0) {
         snprintf(bad, sizeof bad, ", \"bad\": %llu",
                  (unsigned long long)info.n_rows_skipped[SS_ROW_BAD]);
     }
+    if (info.n_rows_passed > 0) {
+        snprintf(passed, sizeof passed, ", \"rows_passed_over\": %llu",
+                 (unsigned long long)info.n_rows_passed);
+    }
     printf("{\"schema\": 1, \"out\": ");
     cli_print_json(stdout, cli_text_of(out_dir));
     printf(", \"rows_read\": %llu, \"rows_used\": %llu, \"rows_skipped\": {\"null\": %llu, "
-           "\"empty\": %llu, \"blank\": %llu%s}, \"rows_repaired\": %llu, "
+           "\"empty\": %llu, \"blank\": %llu%s}%s, \"rows_repaired\": %llu, "
            "\"rows_reembedded\": "
            "%llu, "
            "\"tokens\": %llu, "
@@ -185,7 +192,7 @@ static void print_json_summary(const ss_run *run, const ss_descriptions *descrip
            (unsigned long long)info.n_rows_read, (unsigned long long)info.n_rows_used,
            (unsigned long long)info.n_rows_skipped[SS_ROW_NULL],
            (unsigned long long)info.n_rows_skipped[SS_ROW_EMPTY],
-           (unsigned long long)info.n_rows_skipped[SS_ROW_BLANK], bad,
+           (unsigned long long)info.n_rows_skipped[SS_ROW_BLANK], bad, passed,
            (unsigned long long)info.n_rows_repaired, (unsigned long long)info.n_rows_reembedded,
            (unsigned long long)info.n_tokens, info.seconds, info.n_features, info.n_dead,
            cli_number(info.median_rate_pct, median));
@@ -307,6 +314,7 @@ const struct cli_command cli_analyze = {
              {OPT_KEEP, false, NULL,
               "columns to carry along into top_texts.jsonl, as id,title"},
              CLI_USES_ROWS,
+             CLI_USES_SELECTION_SEED,
              {OPT_NUM_EXAMPLES, false, NULL, "stop after N used rows; else all"},
              {OPT_TOP_K, false, "10", NULL},
              {OPT_KEEP_DUPLICATES, false, NULL, NULL},

@@ -97,6 +97,7 @@ const struct cli_command cli_embed = {
              {OPT_OUT, true, NULL, "the .npy file to write; - for standard output"},
              CLI_USES_DATASET,
              CLI_USES_ROWS,
+             CLI_USES_SELECTION_SEED,
              {OPT_NUM_EXAMPLES, false, NULL, "stop after N rows; else all"},
              {OPT_NULL, false, "stop", NULL},
              {OPT_SKIP_EMPTY, false, NULL, "the same as --null skip"},

@@ -105,6 +105,7 @@ const struct cli_command cli_encode = {
              {OPT_KEEP, false, NULL, "columns to write beside the features, as id,title"},
              {OPT_WITH_TEXT, false, NULL, NULL},
              CLI_USES_ROWS,
+             CLI_USES_SELECTION_SEED,
              {OPT_NUM_EXAMPLES, false, NULL, "stop after N rows; else all"},
              {OPT_NULL, false, "zero", NULL},
              {OPT_SKIP_EMPTY, false, NULL, "the same as --null skip"},

@@ -195,13 +195,15 @@ static ss_fetch_kind kind_of(const struct cli_values *values, const char *path)
 
 static int inspect(const struct cli_command *command, const struct cli_values *values)
 {
-    (void)command;
     struct ss_report report = {0};
     struct ss_fetch_result place = {.struct_size = sizeof place};
     ss_err err;
     const char *path = values->arguments[0];
     if (cli_given(values, OPT_ROWS)) {
         return print_rows(values);
+    }
+    if (cli_given(values, OPT_WHERE) || cli_given(values, OPT_SAMPLE)) {
+        return cli_usage_error(command, "--where and --sample choose among --rows N");
     }
     struct cli_progress progress;
     cli_progress_start(&progress, values, "check");
@@ -269,6 +271,7 @@ const struct cli_command cli_inspect = {
              {OPT_SAE_TOP_K, false, NULL, NULL},
              {OPT_TEXT_COLUMN, false, NULL, NULL},
              CLI_USES_ROWS,
+             CLI_USES_SELECTION_SEED,
              {OPT_OFFLINE, false, NULL, NULL},
              {OPT_JSON, false, NULL, NULL},
              {OPT_QUIET, false, NULL, NULL},

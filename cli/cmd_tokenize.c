@@ -113,6 +113,7 @@ const struct cli_command cli_tokenize = {
              {OPT_DATASET, true, NULL, NULL},
              CLI_USES_DATASET,
              CLI_USES_ROWS,
+             CLI_USES_SELECTION_SEED,
              {OPT_NUM_EXAMPLES, false, NULL, "stop after N rows; else all"},
              {OPT_SKIP_EMPTY, false, NULL, NULL},
              CLI_USES_PROMPT,

@@ -55,6 +55,10 @@ void cli_print_llm_plan(const ss_descriptions *descriptions, bool as_json);
     {OPT_FORMAT, false, NULL, NULL}, {OPT_TEXT_UNIT, false, "line", NULL}, \
     {OPT_CSV, false, NULL, NULL}, {OPT_ENCODING, false, NULL, NULL}, \
     {OPT_FIELD, false, NULL, NULL}, {OPT_ON_BAD_ROW, false, "stop", NULL}
+#define CLI_USES_SELECTION \
+    {OPT_WHERE, false, NULL, NULL}, {OPT_SAMPLE, false, NULL, NULL}
+#define CLI_USES_SELECTION_SEED \
+    CLI_USES_SELECTION, {OPT_SEED, false, "0", "another number gives another --sample"}
 #define CLI_USES_PROMPT \
     {OPT_PROMPT, false, NULL, NULL}, {OPT_PROMPT_NAME, false, NULL, NULL}, \
     {OPT_MAX_TOKENS, false, NULL, NULL}

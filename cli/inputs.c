@@ -15,6 +15,11 @@ int cli_check_inputs(const struct cli_command *command, const struct cli_values 
     if (!has_embeddings && values->n_list == 0) {
         return cli_usage_error(command, "--dataset PATH is needed");
     }
+    if (values->n_list == 0 &&
+        (cli_given(values, OPT_WHERE) || cli_given(values, OPT_SAMPLE))) {
+        return cli_usage_error(command, "--where and --sample choose rows of --dataset PATH, "
+                                        "which is not given");
+    }
     if (has_embeddings && cli_given(values, OPT_SAVE_EMBEDDINGS)) {
         return cli_usage_error(command,
                                "--save-embeddings and --embeddings exclude each other");

@@ -97,6 +97,12 @@ const struct cli_option cli_options[N_OPTIONS] = {
                    "key under which a JSON document has its rows", 0},
     [OPT_ON_BAD_ROW] = {"on-bad-row", 0, CLI_CHOICE, "RULE", bad_row_rules,
                         "what a row that cannot be read does: stop the run, or be left out", 0},
+    [OPT_WHERE] = {"where", 0, CLI_TEXT, "EXPRESSION", NULL,
+                   "only rows for which this is true, as \"year >= 2007 and kind in ('a', "
+                   "'b')\"; columns with =, !=, <, <=, >, >=, in, is null; and, or, not",
+                   0},
+    [OPT_SAMPLE] = {"sample", 0, CLI_COUNT, "N", NULL,
+                    "only N rows, drawn at random from all of them or those of --where", 1},
     [OPT_NUM_EXAMPLES] = {"num-examples", 'n', CLI_COUNT, "N", NULL, "stop after N used rows",
                           1},
     [OPT_SKIP_EMPTY] = {"skip-empty", 0, CLI_FLAG, NULL, NULL,

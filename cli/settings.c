@@ -50,6 +50,9 @@ struct ss_dataset_options cli_dataset_options(const struct cli_values *values)
         .csv = values->text[OPT_CSV],
         .encoding = values->text[OPT_ENCODING],
         .field = values->text[OPT_FIELD],
+        .where = values->text[OPT_WHERE],
+        .sample = values->count[OPT_SAMPLE],
+        .seed = values->count[OPT_SEED],
         .progress = cli_stop(),
         .log = cli_log(values),
     };

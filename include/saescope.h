@@ -148,6 +148,8 @@ typedef enum ss_option {
     SS_OPTION_BUDGET,
     SS_OPTION_NO_TEXTS,
     SS_OPTION_PORT,
+    SS_OPTION_WHERE,
+    SS_OPTION_SAMPLE,
     SS_N_OPTIONS
 } ss_option;
 
@@ -749,6 +751,10 @@ struct ss_dataset_options {
     const char *field; /* key under which a JSON document has its rows; NULL: it is them */
     struct ss_progress_callback progress;
     struct ss_log log;
+    const char *where; /* rows wanted, such as "year >= 2007 and kind in ('a', 'b')"; others are
+                          numbered and passed over; docs/datasets.md has the grammar. NULL: all */
+    uint64_t sample;   /* of these, so many at random, in their order; 0: all */
+    uint64_t seed;     /* of the sample: the same seed and rows give the same sample */
 };
 SS_DEFINE_INIT(ss_dataset_options)
 
@@ -810,7 +816,8 @@ SS_DEFINE_INIT(ss_row_source)
  *
  * source   borrowed until the dataset is closed; `next` is called from one thread at a time,
  *          while ss_analyze and its like read also from the library's reading thread
- * options  borrowed; NULL for the defaults; only `log` and `progress` are looked at
+ * options  borrowed; NULL for the defaults; only `log`, `progress`, `where`, `sample` and
+ *          `seed` are looked at
  * out      gives (ss_dataset_close); NULL on error
  * Errors   SS_E_USAGE (no function, a column without a name, or called "text"), SS_E_NOMEM
  * Threads  caller only
@@ -841,7 +848,7 @@ SS_API bool ss_row_kind_parse(const char *name, ss_row_kind *value);
 
 struct ss_row {
     size_t struct_size;
-    uint64_t id;         /* 0-based, over the whole dataset */
+    uint64_t id;         /* 0-based, over the whole dataset, also where rows are passed over */
     struct ss_text text; /* valid UTF-8; borrowed until the next ss_dataset_next */
     ss_row_kind kind;
     struct ss_text
@@ -863,7 +870,7 @@ SS_DEFINE_INIT(ss_row)
 SS_API SS_MUST_USE ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row,
                                              bool *has_row, ss_err *err);
 
-/* Rows if the files say so without being read, else 0.
+/* Rows to be given if the files say so without being read, else 0.
  *
  * Threads  caller only */
 SS_API uint64_t ss_dataset_n_rows(const ss_dataset *dataset);
@@ -1041,6 +1048,8 @@ struct ss_run_info {
     size_t top_k;
     size_t n_dead;
     double median_rate_pct; /* over all features */
+    uint64_t n_rows_passed; /* of those read: passed over by `where` or `sample`, neither used
+                               nor skipped */
 };
 SS_DEFINE_INIT(ss_run_info)
 

@@ -37,6 +37,7 @@ seeds() {
     fuzz_csv) files_of "dataset csv" ;;
     fuzz_json | fuzz_jsonl | fuzz_json_tree) files_of "dataset json text" ;;
     fuzz_txt) files_of "dataset text" ;;
+    fuzz_where) files_of where ;;
     fuzz_stream) files_of "dataset csv" ;;
     fuzz_parquet) files_of "parquet rows" "*.parquet" ;;
     fuzz_arrow)

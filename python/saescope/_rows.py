@@ -11,7 +11,7 @@ import numpy as np
 from . import _core
 from ._log import log
 
-FILE_OPTIONS = ("format", "text_unit", "split", "config", "offline", "cache_dataset", "on_bad_row", "csv", "encoding", "field")
+FILE_OPTIONS = ("format", "text_unit", "split", "config", "offline", "cache_dataset", "on_bad_row", "csv", "encoding", "field", "where", "sample", "seed")
 
 
 def _names(keep):

@@ -38,6 +38,9 @@ static const struct core_option options_table[] = {
     OPTION("csv", CORE_TEXT, csv, NULL),
     OPTION("encoding", CORE_TEXT, encoding, NULL),
     OPTION("field", CORE_TEXT, field, NULL),
+    OPTION("where", CORE_TEXT, where, NULL),
+    OPTION("sample", CORE_U64, sample, NULL),
+    OPTION("seed", CORE_U64, seed, NULL),
 };
 #undef OPTION
 enum { N_OPTIONS = sizeof options_table / sizeof options_table[0] };

@@ -160,18 +160,18 @@ static PyObject *run_info(PyObject *object, PyObject *args)
     (void)args;
     ss_run_describe(((struct run *)object)->run, &info);
     return Py_BuildValue(
-        "{s:s,s:s,s:s,s:s,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:d,s:n,s:n,s:n,s:d}", "model_name",
-        info.model_name, "sae_path", info.sae_path, "dataset_name", info.dataset_name, "title",
-        info.title, "rows_read", (unsigned long long)info.n_rows_read, "rows_used",
-        (unsigned long long)info.n_rows_used, "rows_null",
-        (unsigned long long)info.n_rows_skipped[SS_ROW_NULL], "rows_empty",
+        "{s:s,s:s,s:s,s:s,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:d,s:n,s:n,s:n,s:d,s:K}",
+        "model_name", info.model_name, "sae_path", info.sae_path, "dataset_name",
+        info.dataset_name, "title", info.title, "rows_read",
+        (unsigned long long)info.n_rows_read, "rows_used", (unsigned long long)info.n_rows_used,
+        "rows_null", (unsigned long long)info.n_rows_skipped[SS_ROW_NULL], "rows_empty",
         (unsigned long long)info.n_rows_skipped[SS_ROW_EMPTY], "rows_blank",
         (unsigned long long)info.n_rows_skipped[SS_ROW_BLANK], "rows_bad",
         (unsigned long long)info.n_rows_skipped[SS_ROW_BAD], "rows_repaired",
         (unsigned long long)info.n_rows_repaired, "tokens", (unsigned long long)info.n_tokens,
         "seconds", info.seconds, "n_features", (Py_ssize_t)info.n_features, "top_k",
         (Py_ssize_t)info.top_k, "n_dead", (Py_ssize_t)info.n_dead, "median_rate_pct",
-        info.median_rate_pct);
+        info.median_rate_pct, "rows_passed", (unsigned long long)info.n_rows_passed);
 }
 
 /* One statistic of all features. */

@@ -121,6 +121,8 @@ static const char *const options[SS_N_OPTIONS] = {
     [SS_OPTION_BUDGET] = "budget",
     [SS_OPTION_NO_TEXTS] = "no_texts",
     [SS_OPTION_PORT] = "port",
+    [SS_OPTION_WHERE] = "where",
+    [SS_OPTION_SAMPLE] = "sample",
 };
 SS_NAMES(option, options)
 

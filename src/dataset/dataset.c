@@ -42,6 +42,7 @@ static ss_status take_options(ss_dataset *dataset, const struct ss_dataset_optio
         dataset->on_bad_row = options->on_bad_row;
         dataset->all_columns = options->all_columns;
         dataset->has_csv = options->csv != NULL;
+        SS_RETURN_IF_ERROR(ss_dataset_take_selection(dataset, options, err));
     }
     if ((unsigned)dataset->on_bad_row > SS_BAD_ROWS_SKIP) {
         return ss__fail(err, SS_E_USAGE, "a bad row must stop or be skipped");
@@ -234,6 +235,7 @@ static ss_status open_dataset(const char *const *paths, size_t n_paths,
     say_empty(dataset);
     SS_TRY(check_options_fit(dataset, options, err));
     SS_TRY(count_rows(dataset, err));
+    SS_TRY(ss_dataset_select_begin(dataset, err));
     SS_TRY(ss_dataset_count_bytes(dataset, err));
     SS_TRY(ss_dataset_start_file(dataset, err));
     if (dataset->current == dataset->use.paths.n) {
@@ -301,6 +303,7 @@ void ss_dataset_close(ss_dataset *dataset)
     ss_dataset_archives_release(&dataset->archives);
     ss_dataset_remotes_release(&dataset->remotes);
     ss_dataset_found_release(&dataset->use);
+    ss_dataset_release_selection(&dataset->selection);
     ss__free(dataset->given.columns);
     ss__free(dataset->given.kept);
     ss__free(dataset->given_column);
@@ -362,11 +365,6 @@ bool ss_dataset_archive_facts(const ss_dataset *dataset, size_t index,
     *facts = found == NULL ? (struct ss__file_facts){.n_bytes = 0} : *found;
     *is_complete = dataset->current == dataset->use.paths.n;
     return found != NULL;
-}
-
-uint64_t ss_dataset_n_rows(const ss_dataset *dataset)
-{
-    return dataset->n_rows;
 }
 
 ss_status ss_dataset_describe(const ss_dataset *dataset, struct ss_dataset_info *out)

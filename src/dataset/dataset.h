@@ -49,6 +49,14 @@ SS_MUST_USE ss_status ss_dataset_next_numbers(ss_dataset *dataset,
 /* Names of the columns that are carried along, in the order of a row's `kept`; borrowed. */
 const char *const *ss_dataset_kept(const ss_dataset *dataset, size_t *n);
 
+/* Whether rows are left out by an expression or a sample; how many were so far, by either; and
+ * how many rows of any kind were read, of `all` that the files say they have (0: not known). */
+struct ss_dataset_passed {
+    bool is_selective;
+    uint64_t n_unmatched, n_unsampled, n_read, n_all;
+};
+struct ss_dataset_passed ss_dataset_passed(const ss_dataset *dataset);
+
 /* How far reading is in the bytes of all files as they are stored, and how many these are; 0
  * where that is not known. Files that are mapped count when they end. Threads: that which
  * reads.

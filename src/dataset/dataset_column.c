@@ -253,16 +253,20 @@ static bool is_first(const ss_dataset *dataset)
     return dataset->current == dataset->first_file;
 }
 
-static ss_status check_kept(ss_dataset *dataset, const char *name, ss_err *err)
+static ss_status check_kept(ss_dataset *dataset, const char *name, bool is_carried, ss_err *err)
 {
     size_t column = 0;
     const size_t n = count_named(dataset, name, &column);
     if (n > 1) {
-        return ss_dataset_fail_column(dataset, "there are several columns to keep '", name,
-                                      err);
+        return ss_dataset_fail_column(dataset,
+                                      is_carried ? "there are several columns to keep '"
+                                                 : "there are several columns '",
+                                      name, err);
     }
     return n == 0 && is_first(dataset) && !ss_dataset_has_partition(dataset, name)
-               ? find_late(dataset, name, "there is no column to keep '", &column, err)
+               ? find_late(dataset, name,
+                           is_carried ? "there is no column to keep '" : "there is no column '",
+                           &column, err)
                : SS_OK;
 }
 
@@ -362,14 +366,15 @@ ss_status ss_dataset_select(ss_dataset *dataset, ss_err *err)
     dataset->has_begun = true;
     if (n_keep > 0 && reader->add_kept == NULL) {
         return ss__fail_file(err, dataset->source.name, SS_E_USAGE,
-                             "files of the format %s have no columns to keep", reader->format);
+                             "files of the format %s have no columns to keep or compare",
+                             reader->format);
     }
     /* Looking for a late column may open the file again, so the reader is told behind that. */
     if (dataset->rows == SS_DATASET_ROWS_TEXTS) {
         SS_RETURN_IF_ERROR(find_text(dataset, &column, err));
     }
     for (size_t i = 0; i < n_keep; i++) {
-        SS_RETURN_IF_ERROR(check_kept(dataset, dataset->keep[i], err));
+        SS_RETURN_IF_ERROR(check_kept(dataset, dataset->keep[i], i < dataset->n_carried, err));
     }
     if (column < SS_FORMAT_NO_COLUMN) {
         SS_RETURN_IF_ERROR(locate(dataset, dataset->text_column, &column, err));
@@ -381,5 +386,5 @@ ss_status ss_dataset_select(ss_dataset *dataset, ss_err *err)
     if (dataset->is_inferred && reader->watch != NULL && column < SS_FORMAT_NO_COLUMN) {
         reader->watch(dataset->state);
     }
-    return SS_OK;
+    return ss_dataset_select_begin_file(dataset, err);
 }

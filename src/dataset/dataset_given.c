@@ -138,11 +138,13 @@ ss_status ss_dataset_from_rows(const struct ss_row_source *source,
         SS_TRY(ss__fail_nomem(err, "a column name"));
     }
     SS_TRY(copy_columns(&dataset->given, dataset, err));
+    SS_TRY(ss_dataset_take_selection(dataset, &how, err));
     SS_TRY(ss_dataset_file_list_add(&dataset->use.paths,
                                     read.name == NULL ? "memory" : read.name, err));
     SS_ALLOC(dataset->files, 1);
     dataset->files[0].reader = &reader;
     dataset->n_rows = read.n_rows;
+    SS_TRY(ss_dataset_select_begin(dataset, err));
     SS_TRY(ss_dataset_start_file(dataset, err));
     *out = dataset;
     dataset = NULL;

@@ -197,6 +197,7 @@ static void say_counts(ss_dataset *dataset)
                 dataset->n_repaired, dataset->next_id);
     }
     dataset->n_repaired = 0;
+    ss_dataset_say_selection(dataset);
 }
 
 /* Missing, empty, and only white space are three kinds: a run skips them all and counts
@@ -268,6 +269,10 @@ static ss_status fill_row(ss_dataset *dataset, struct ss_format_record *record,
     if (dataset->n_keep > 0) {
         SS_RETURN_IF_ERROR(write_kept(dataset, row, err));
     }
+    SS_RETURN_IF_ERROR(ss_dataset_match_kept(dataset, err));
+    if (!dataset->selection.is_wanted) {
+        return SS_OK;
+    }
     if (dataset->has_template) {
         SS_RETURN_IF_ERROR(ss_dataset_fill_template(dataset, record, err));
     }
@@ -285,7 +290,8 @@ static ss_status fill_row(ss_dataset *dataset, struct ss_format_record *record,
 }
 
 /* Ids count rows of all files from 0, also those that are left out. */
-static ss_status next_row(ss_dataset *dataset, struct ss_row *row, bool *has_row, ss_err *err)
+ss_status ss_dataset_read_row(ss_dataset *dataset, struct ss_row *row, bool *has_row,
+                              ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_format_record record = {0};
@@ -310,6 +316,7 @@ static ss_status next_row(ss_dataset *dataset, struct ss_row *row, bool *has_row
     if (record.fault == SS_FORMAT_FAULT_NONE) {
         SS_TRY(fill_row(dataset, &record, row, err));
     } else {
+        dataset->selection.is_wanted = !ss_dataset_is_selective(dataset);
         row->kind = SS_ROW_BAD;
         row->fault = ss_format_fault_name(record.fault);
         row->problem = dataset->bad.message;
@@ -322,18 +329,6 @@ out:
     if (status != SS_OK) {
         *has_row = false;
     }
-    return status;
-}
-
-ss_status ss_dataset_next(ss_dataset *dataset, struct ss_row *row, bool *has_row, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss_row whole = {.struct_size = sizeof whole};
-    *has_row = false;
-    SS_TRY(ss__result_check(row, "ss_row", err));
-    status = next_row(dataset, &whole, has_row, err);
-    (void)ss__result_write(row, &whole, sizeof whole);
-out:
     return status;
 }
 
@@ -409,7 +404,7 @@ static ss_status write_json(ss_dataset *dataset, ss_err *err)
 }
 
 /* Rows that are left out take a number, but give no object. */
-ss_status ss_dataset_next_json(ss_dataset *dataset, struct ss_text *json, bool *has_row,
+ss_status ss_dataset_read_json(ss_dataset *dataset, struct ss_text *json, bool *has_row,
                                ss_err *err)
 {
     struct ss_format_record record = {0};
@@ -420,6 +415,7 @@ ss_status ss_dataset_next_json(ss_dataset *dataset, struct ss_text *json, bool *
         SS_RETURN_IF_ERROR(write_json(dataset, err));
         *json = (struct ss_text){dataset->json.data, dataset->json.n_bytes};
         SS_RETURN_IF_ERROR(repair(dataset, json, &repaired, err));
+        SS_RETURN_IF_ERROR(ss_dataset_match_json(dataset, *json, err));
     }
     return SS_OK;
 }

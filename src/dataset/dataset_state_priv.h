@@ -12,6 +12,8 @@
 #include "dataset/dataset_archives.h"
 #include "dataset/dataset_files.h"
 #include "dataset/dataset_remote.h"
+#include "dataset/sample.h"
+#include "dataset/where.h"
 #include "format/format.h"
 
 struct ss_dataset_file {
@@ -47,12 +49,30 @@ struct ss_dataset_given {
     size_t n_kept;
 };
 
+/* Which rows are given: those that an expression wants, of these a sample.
+ */
+struct ss_dataset_selection {
+    struct ss_dataset_where *where;        /* NULL: all */
+    size_t n_columns;                      /* of the expression */
+    size_t *columns;                       /* [n_columns] among those that are kept */
+    struct ss_dataset_where_value *values; /* [n_columns] of the row that was stepped to */
+    bool *is_untyped;                      /* [n_columns] in the current file */
+    bool *was_seen;                        /* [n_columns] in whole rows */
+    struct ss_dataset_sample sample;       /* of n 0: there is none */
+    bool is_chosen;                        /* the sample, before rows are read */
+    bool is_gathered;                      /* the sample, when all were */
+    bool is_wanted;                        /* the row that was stepped to */
+    uint64_t n_unmatched, n_unsampled;     /* rows that were passed over */
+    struct ss__buf row;                    /* one of a sample that waited */
+};
+
 struct ss_dataset {
     struct ss_dataset_found use;   /* with the paths */
     struct ss_dataset_file *files; /* [use.paths.n] */
     struct ss_dataset_remotes remotes;
     struct ss_dataset_archives archives;
     struct ss_dataset_given given;
+    struct ss_dataset_selection selection;
     char *given_column, *given_format;
     bool all_columns; /* whole rows show what is no text, too */
     bool has_csv;     /* the caller gave options of delimited text */
@@ -163,6 +183,11 @@ void ss_dataset_add_partitions(const ss_dataset *dataset, struct ss__buf *object
 
 bool ss_dataset_is_template(const char *column);
 
+/* Keep a column beside those that are kept already, if it is none of them; gives its place.
+ * Errors: SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_dataset_keep_value(ss_dataset *dataset, const char *name, size_t n,
+                                            size_t *at, ss_err *err);
+
 /* Keep the columns of the template that given_column is. Errors: SS_E_USAGE (braces),
  * SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_dataset_take_template(ss_dataset *dataset, ss_err *err);
@@ -171,6 +196,44 @@ SS_MUST_USE ss_status ss_dataset_take_template(ss_dataset *dataset, ss_err *err)
  * SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_dataset_fill_template(ss_dataset *dataset,
                                                struct ss_format_record *record, ss_err *err);
+
+/* ---- which rows are wanted (dataset_selection.c), and all rows (dataset_rows.c); the next
+ * that is wanted is given by dataset_wanted.c ---- */
+
+/* Take the options of an open dataset, after those of its columns. Errors: SS_E_USAGE, SS_E_DATA,
+ * SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_dataset_take_selection(ss_dataset *dataset,
+                                                const struct ss_dataset_options *options,
+                                                ss_err *err);
+void ss_dataset_release_selection(struct ss_dataset_selection *selection);
+
+/* When the columns of a file were chosen: which values of it have no types. Errors: SS_E_DATA (a
+ * column that no row can have). */
+SS_MUST_USE ss_status ss_dataset_select_begin_file(ss_dataset *dataset, ss_err *err);
+
+/* Before the first row: choose a sample where the number of rows is known. Errors: SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_dataset_select_begin(ss_dataset *dataset, ss_err *err);
+
+/* Whether the row that was stepped to is wanted, by the values that were kept, or as JSON, into
+ * selection.is_wanted. Errors: SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_dataset_match_kept(ss_dataset *dataset, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_match_json(ss_dataset *dataset, struct ss_text json,
+                                            ss_err *err);
+
+/* Every row, in turn; of one that is not wanted, nothing but its number is given. Errors: as
+ * ss_dataset_next. */
+SS_MUST_USE ss_status ss_dataset_read_row(ss_dataset *dataset, struct ss_row *row,
+                                          bool *has_row, ss_err *err);
+SS_MUST_USE ss_status ss_dataset_read_json(ss_dataset *dataset, struct ss_text *json,
+                                           bool *has_row, ss_err *err);
+
+static inline bool ss_dataset_is_selective(const ss_dataset *dataset)
+{
+    return dataset->selection.where != NULL || dataset->selection.sample.n > 0;
+}
+
+/* Say at the end of the rows how many were wanted, and what could not be compared. */
+void ss_dataset_say_selection(const ss_dataset *dataset);
 
 /* ---- the next file (dataset_next.c) ---- */
 

@@ -34,10 +34,11 @@ static size_t find_column(const ss_dataset *dataset, const char *name, size_t n)
     return i;
 }
 
-/* A column that is named twice is read once. */
-static ss_status add_column(ss_dataset *dataset, const char *name, size_t n, ss_err *err)
+ss_status ss_dataset_keep_value(ss_dataset *dataset, const char *name, size_t n, size_t *at,
+                                ss_err *err)
 {
-    if (find_column(dataset, name, n) < dataset->n_keep) {
+    *at = find_column(dataset, name, n);
+    if (*at < dataset->n_keep) {
         return SS_OK;
     }
     void *keep = dataset->keep;
@@ -57,7 +58,7 @@ static ss_status add_column(ss_dataset *dataset, const char *name, size_t n, ss_
 ss_status ss_dataset_take_template(ss_dataset *dataset, ss_err *err)
 {
     const char *at = dataset->given_column;
-    size_t n_columns = 0;
+    size_t n_columns = 0, place = 0;
     while (*at != '\0') {
         if (take_brace(&at)) {
             continue;
@@ -71,7 +72,7 @@ ss_status ss_dataset_take_template(ss_dataset *dataset, ss_err *err)
                             dataset->given_column, at);
         }
         if (n > 0) {
-            SS_RETURN_IF_ERROR(add_column(dataset, at + 1, n, err));
+            SS_RETURN_IF_ERROR(ss_dataset_keep_value(dataset, at + 1, n, &place, err));
             n_columns++;
         }
         at += n > 0 ? n + 2 : 1;

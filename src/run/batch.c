@@ -8,14 +8,30 @@
 #include "base/json_write.h"
 #include "base/mem.h"
 
+enum { MAX_UNEMBEDDED = 1 << 16 };
+
 void ss_run_row_counts_add(struct ss_run_row_counts *sum, const struct ss_run_row_counts *part)
 {
     sum->n_read += part->n_read;
     sum->n_used += part->n_used;
     sum->n_repaired += part->n_repaired;
+    sum->n_unmatched += part->n_unmatched;
+    sum->n_unsampled += part->n_unsampled;
     for (size_t i = 0; i < SS_N_ROW_KINDS; i++) {
         sum->n_skipped[i] += part->n_skipped[i];
     }
+}
+
+void ss_run_row_counts_pass(struct ss_run_row_counts *counts, const ss_dataset *dataset,
+                            struct ss_dataset_passed *before)
+{
+    const struct ss_dataset_passed now = ss_dataset_passed(dataset);
+    const uint64_t n_unmatched = now.n_unmatched - before->n_unmatched;
+    const uint64_t n_unsampled = now.n_unsampled - before->n_unsampled;
+    counts->n_unmatched += n_unmatched;
+    counts->n_unsampled += n_unsampled;
+    counts->n_read += n_unmatched + n_unsampled;
+    *before = now;
 }
 
 ss_status ss_run_tokens_append(struct ss_tokenizer_tokens *to,
@@ -104,7 +120,7 @@ ss_status ss_run_batch_add_unembedded(struct ss_run_batch *batch, const struct s
                                       ss_err *err)
 {
     struct ss_run_unembedded *slot = NULL;
-    if (row->kind == SS_ROW_NULL && row->kept.n_bytes == 0) {
+    if (row->kind == SS_ROW_NULL && row->kept.n_bytes == 0 && !batch->keeps_all) {
         return SS_OK;
     }
     SS_GROW_OR_RETURN(batch->unembedded, batch->unembedded_capacity, batch->n_unembedded + 1);
@@ -190,7 +206,7 @@ bool ss_run_batch_fits(const struct ss_run_batch *batch,
         batch->arena.n_bytes > limits->n_text_bytes - n_text_bytes) {
         return false;
     }
-    return batch->n_rows == 0 ? true
+    return batch->n_rows == 0 ? limits->n_rows > 0 || batch->n_unembedded < MAX_UNEMBEDDED
            : limits->n_rows > 0
                ? batch->n_rows < limits->n_rows
                : ss_tokenizer_tokens_n_ids(&batch->tokens) + n_tokens <= limits->n_tokens;

@@ -5,15 +5,20 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "dataset/dataset.h"
 #include "stats/evidence.h"
 #include "tokenizer/tokenizer.h"
 
-/* What became of the rows of a dataset. read = used + skipped. */
+/* What became of the rows of a dataset. read = used + skipped + passed over. */
 struct ss_run_row_counts {
     uint64_t n_read, n_used, n_repaired;
+    uint64_t n_unmatched, n_unsampled; /* passed over (`where`, `sample`) */
     uint64_t n_skipped[SS_N_ROW_KINDS];
 };
 void ss_run_row_counts_add(struct ss_run_row_counts *sum, const struct ss_run_row_counts *part);
+/* Count what the dataset passed over since `before`, which is zeroed at first and then kept. */
+void ss_run_row_counts_pass(struct ss_run_row_counts *counts, const ss_dataset *dataset,
+                            struct ss_dataset_passed *before);
 
 /* A row that is not embedded but keeps its place. */
 struct ss_run_unembedded {
@@ -34,6 +39,7 @@ struct ss_run_batch {
     struct ss_run_unembedded *unembedded; /* [n_unembedded] but null without kept columns */
     size_t n_unembedded, unembedded_capacity;
     bool has_notes;
+    bool keeps_all; /* rows are passed over, so that a gap in row_ids says nothing */
     struct ss_tokenizer_tokens tokens;
     uint64_t n_bytes_done;           /* of the dataset, when the last row was read */
     struct ss_run_row_counts counts; /* of all rows read since the batch before, skipped too */
@@ -46,7 +52,7 @@ SS_MUST_USE ss_status ss_run_batch_add_row(struct ss_run_batch *batch, const str
 SS_MUST_USE ss_status ss_run_batch_add(struct ss_run_batch *batch, const struct ss_row *row,
                                        const struct ss_tokenizer_tokens *tokens, ss_err *err);
 /* Note a row that is not embedded. One without text and kept columns leaves no trace but the
- * gap in row_ids. */
+ * gap in row_ids, unless the batch keeps all. */
 SS_MUST_USE ss_status ss_run_batch_add_unembedded(struct ss_run_batch *batch,
                                                   const struct ss_row *row, ss_err *err);
 

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "base/sized.h"
+#include "dataset/dataset.h"
 #include "run/embeddings_file.h"
 #include "run/pipeline.h"
 #include "tensor/tensor.h"
@@ -17,11 +18,12 @@ static ss_status embed_rows(const struct ss_run_pipeline *base, ss_null_rule rul
                             struct ss_run_pipeline_done *done, ss_err *err)
 {
     struct ss_run_pipeline pipeline = *base;
-    file->walk.fills_gaps = rule == SS_NULL_ZERO || rule == SS_NULL_NAN;
-    pipeline.use[SS_ROW_NULL] = file->walk.fills_gaps  ? SS_RUN_ROW_UNEMBEDDED
+    const bool keeps_place = rule == SS_NULL_ZERO || rule == SS_NULL_NAN;
+    file->walk.fills_gaps = keeps_place && !ss_dataset_passed(base->dataset).is_selective;
+    pipeline.use[SS_ROW_NULL] = keeps_place            ? SS_RUN_ROW_UNEMBEDDED
                                 : rule == SS_NULL_SKIP ? SS_RUN_ROW_SKIP
                                                        : SS_RUN_ROW_REFUSE;
-    pipeline.use[SS_ROW_BAD] = file->walk.fills_gaps ? SS_RUN_ROW_UNEMBEDDED : SS_RUN_ROW_SKIP;
+    pipeline.use[SS_ROW_BAD] = keeps_place ? SS_RUN_ROW_UNEMBEDDED : SS_RUN_ROW_SKIP;
     SS_RETURN_IF_ERROR(ss_run_pipeline_run(&pipeline, done, err));
     return ss_run_embeddings_file_commit(file, done->counts.n_read, err);
 }
@@ -36,10 +38,12 @@ ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const ch
     struct ss_run_pipeline_done totals = {0};
     struct ss_encoder_info info = {.struct_size = sizeof info};
     ss_work *work = NULL;
+    bool keeps_place = false; /* of rows without a text */
     SS_TRY(ss__result_check(done, "ss_embed_result", err));
     SS_TRY(SS_READ_OPTIONS(&read, options, ss_embed_options, err));
     options = &read;
     const ss_null_rule rule = options->skip_empty ? SS_NULL_SKIP : options->null_rule;
+    keeps_place = rule == SS_NULL_ZERO || rule == SS_NULL_NAN;
     const uint64_t n = options->num_examples;
     ss_encoder_describe(encoder, &info);
     SS_TRY(ss_run_embeddings_file_open(out_path, options->force, info.width,
@@ -67,7 +71,9 @@ out:
     if (done != NULL) {
         const struct ss_embed_result result = {
             .struct_size = sizeof result,
-            .n_rows = file.walk.fills_gaps ? totals.counts.n_read : totals.counts.n_used,
+            .n_rows = keeps_place ? totals.counts.n_read - totals.counts.n_unmatched -
+                                        totals.counts.n_unsampled
+                                  : totals.counts.n_used,
             .n_rows_missing =
                 totals.counts.n_skipped[SS_ROW_NULL] + totals.counts.n_skipped[SS_ROW_BAD],
             .n_tokens = totals.n_tokens,

@@ -20,6 +20,10 @@ struct joining {
     bool *is_missing; /* [missing_capacity] */
     size_t values_capacity, missing_capacity;
     double started;
+    uint64_t position;               /* of the next embedding */
+    struct ss_dataset_passed passed; /* what is counted of rows that were passed over */
+    struct ss_row ahead;             /* of the dataset, if has_ahead */
+    bool has_ahead, has_ended;
 };
 
 static ss_status fail_counts(const struct joining *joining, uint64_t n_embeddings,
@@ -41,18 +45,36 @@ static ss_status fail_counts(const struct joining *joining, uint64_t n_embedding
 static ss_status check_counts(const struct joining *joining, ss_err *err)
 {
     const ss_dataset *dataset = joining->pipeline->dataset;
-    const uint64_t n_rows = dataset == NULL ? 0 : ss_dataset_n_rows(dataset);
+    const uint64_t n_rows = dataset == NULL ? 0 : ss_dataset_passed(dataset).n_all;
     return n_rows > 0 && joining->info.n_rows > 0 && n_rows != joining->info.n_rows
                ? fail_counts(joining, joining->info.n_rows, n_rows, "", err)
                : SS_OK;
 }
 
-/* The row that belongs to the embedding with this number; its text in `text` without a dataset.
- */
-static ss_status next_row(struct joining *joining, uint64_t number, char text[32],
-                          struct ss_row *row, ss_err *err)
+/* Read the next row of the dataset, unless it was read already. */
+static ss_status look_ahead(struct joining *joining, ss_err *err)
 {
-    bool has_row = true;
+    bool has_row = false;
+    if (joining->has_ahead || joining->has_ended) {
+        return SS_OK;
+    }
+    joining->ahead = (struct ss_row){.struct_size = sizeof joining->ahead};
+    SS_RETURN_IF_ERROR(
+        ss_dataset_next(joining->pipeline->dataset, &joining->ahead, &has_row, err));
+    ss_run_row_counts_pass(&joining->done->counts, joining->pipeline->dataset,
+                           &joining->passed);
+    joining->has_ahead = has_row;
+    joining->has_ended = !has_row;
+    return SS_OK;
+}
+
+/* The row that belongs to the embedding with this number, or that it was passed over; its text
+ * in `text` without a dataset. */
+static ss_status next_row(struct joining *joining, uint64_t number, char text[32],
+                          struct ss_row *row, bool *is_passed, ss_err *err)
+{
+    ss_dataset *dataset = joining->pipeline->dataset;
+    *is_passed = false;
     *row = (struct ss_row){.struct_size = sizeof(struct ss_row),
                            .id = number,
                            .file_row = number,
@@ -61,16 +83,21 @@ static ss_status next_row(struct joining *joining, uint64_t number, char text[32
                            .file = "",
                            .fault = "",
                            .problem = ""};
-    if (joining->pipeline->dataset == NULL) {
+    if (dataset == NULL) {
         row->text.n_bytes = (size_t)snprintf(text, 32, "row %" PRIu64, number);
         return SS_OK;
     }
-    const ss_status status = ss_dataset_next(joining->pipeline->dataset, row, &has_row, err);
-    if (status == SS_OK && !has_row) {
-        const uint64_t n = joining->info.n_rows;
-        return fail_counts(joining, n > 0 ? n : number + 1, number, n > 0 ? "" : "e", err);
+    SS_RETURN_IF_ERROR(look_ahead(joining, err));
+    if (joining->has_ahead && joining->ahead.id == number) {
+        *row = joining->ahead;
+        joining->has_ahead = false;
+        return SS_OK;
     }
-    return status;
+    *is_passed = joining->has_ahead || number < ss_dataset_passed(dataset).n_read;
+    const uint64_t n = joining->info.n_rows;
+    return *is_passed
+               ? SS_OK
+               : fail_counts(joining, n > 0 ? n : number + 1, number, n > 0 ? "" : "e", err);
 }
 
 static bool is_zero(const float *values, size_t n)
@@ -101,7 +128,12 @@ static ss_status add_row(struct joining *joining, const float *values, bool is_m
     struct ss_row row = {.struct_size = sizeof row};
     struct ss_run_row_counts *counts = &joining->done->counts;
     const size_t width = joining->info.width;
-    SS_RETURN_IF_ERROR(next_row(joining, counts->n_read, text, &row, err));
+    bool is_passed = false;
+    SS_RETURN_IF_ERROR(next_row(joining, joining->position, text, &row, &is_passed, err));
+    joining->position++;
+    if (is_passed) { /* which is counted */
+        return SS_OK;
+    }
     counts->n_read++;
     counts->n_repaired += row.repaired;
     if (!is_missing && (joining->pipeline->dataset == NULL || row.kind != SS_ROW_NULL ||
@@ -124,6 +156,12 @@ static ss_status add_row(struct joining *joining, const float *values, bool is_m
     return SS_OK;
 }
 
+/* Rows that were read and not passed over. */
+static uint64_t n_wanted(const struct ss_run_row_counts *counts)
+{
+    return counts->n_read - counts->n_unmatched - counts->n_unsampled;
+}
+
 /* How many rows the next batch takes. */
 static size_t rows_of_batch(const struct joining *joining)
 {
@@ -140,8 +178,8 @@ static size_t rows_left(const struct joining *joining, size_t n)
     const struct ss_run_row_counts *counts = &joining->done->counts;
     const uint64_t limits[] = {
         pipeline->max_used > 0 ? pipeline->max_used - counts->n_used : UINT64_MAX,
-        pipeline->max_read > 0 ? pipeline->max_read - counts->n_read : UINT64_MAX,
-        joining->info.n_rows > 0 ? joining->info.n_rows - counts->n_read : UINT64_MAX};
+        pipeline->max_read > 0 ? pipeline->max_read - n_wanted(counts) : UINT64_MAX,
+        joining->info.n_rows > 0 ? joining->info.n_rows - joining->position : UINT64_MAX};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         n = limits[i] < n ? (size_t)limits[i] : n;
     }
@@ -166,7 +204,7 @@ static ss_status add_rows(struct joining *joining, size_t n, size_t *n_read, ss_
     struct ss_run_embeddings_part part = {
         .out = first, .is_missing = joining->is_missing, .n = n};
     SS_RETURN_IF_ERROR(
-        ss_run_embeddings_next(joining->embeddings, joining->done->counts.n_read, &part, err));
+        ss_run_embeddings_next(joining->embeddings, joining->position, &part, err));
     for (size_t i = 0; i < part.n_read; i++) {
         SS_RETURN_IF_ERROR(add_row(joining, first + i * width, joining->is_missing[i], err));
     }
@@ -222,22 +260,19 @@ static int ask_watch(void *user, const struct ss_progress *waiting)
 }
 
 /* Whether the dataset has ended as well. */
-static ss_status check_end(const struct joining *joining, ss_err *err)
+static ss_status check_end(struct joining *joining, ss_err *err)
 {
-    struct ss_row row = {.struct_size = sizeof row};
-    bool has_row = false;
     const struct ss_run_row_counts *counts = &joining->done->counts;
     const struct ss_run_pipeline *pipeline = joining->pipeline;
-    const uint64_t n = counts->n_read;
+    const uint64_t n = joining->position;
     if (pipeline->dataset == NULL || counts->n_used == pipeline->max_used ||
-        n == pipeline->max_read) {
+        n_wanted(counts) == pipeline->max_read) {
         return SS_OK;
     }
-    SS_RETURN_IF_ERROR(ss_dataset_next(pipeline->dataset, &row, &has_row, err));
-    if (has_row) {
-        SS_RETURN_IF_ERROR(fail_counts(joining, n, n + 1, "r", err));
-    }
-    return SS_OK;
+    SS_RETURN_IF_ERROR(look_ahead(joining, err));
+    return joining->has_ahead || ss_dataset_passed(pipeline->dataset).n_read > n
+               ? fail_counts(joining, n, n + 1, "r", err)
+               : SS_OK;
 }
 
 ss_status ss_run_embeddings_run(ss_embeddings *embeddings,
@@ -256,6 +291,8 @@ ss_status ss_run_embeddings_run(ss_embeddings *embeddings,
     joining.info.struct_size = sizeof joining.info;
     ss_embeddings_describe(embeddings, &joining.info);
     SS_TRY(check_counts(&joining, err));
+    joining.batch.keeps_all =
+        pipeline->dataset != NULL && ss_dataset_passed(pipeline->dataset).is_selective;
     ss_work_set_progress(pipeline->work, (struct ss_progress_callback){ask_watch, &joining});
     while (n_read > 0) {
         SS_TRY(read_batch(&joining, &n_read, err));

@@ -20,6 +20,11 @@ struct writing {
     struct ss_encode_result *done;
 };
 
+static bool is_selective(const ss_dataset *dataset)
+{
+    return dataset != NULL && ss_dataset_passed(dataset).is_selective;
+}
+
 static ss_status find_format(const char *path, const struct ss_run_sparse_format **out,
                              ss_err *err)
 {
@@ -102,7 +107,7 @@ static ss_status open_file(struct writing *writing, ss_dataset *dataset,
     writing->options.n_features = sae.n_features;
     writing->options.out = &writing->out;
     writing->options.has_text = options->with_text && dataset != NULL;
-    writing->options.has_gaps = options->null_rule == SS_NULL_SKIP;
+    writing->options.has_gaps = options->null_rule == SS_NULL_SKIP || is_selective(dataset);
     if (dataset != NULL) {
         writing->options.kept = ss_dataset_kept(dataset, &writing->options.n_kept);
     }
@@ -123,7 +128,7 @@ static void set_rule(struct writing *writing, const struct ss_encode_options *op
     pass->use[SS_ROW_NULL] = options->null_rule == SS_NULL_STOP ? SS_RUN_ROW_REFUSE : use;
     pass->max_used = skips ? options->num_examples : 0;
     pass->max_read = skips ? 0 : options->num_examples;
-    writing->walk.fills_gaps = !skips;
+    writing->walk.fills_gaps = !skips && !is_selective(pass->dataset);
 }
 
 static void sum_up(struct writing *writing)

@@ -14,6 +14,8 @@ static const struct {
     {"read", offsetof(struct ss_run_facts, counts.n_read)},
     {"used", offsetof(struct ss_run_facts, counts.n_used)},
     {"repaired", offsetof(struct ss_run_facts, counts.n_repaired)},
+    {"unmatched", offsetof(struct ss_run_facts, counts.n_unmatched)},
+    {"unsampled", offsetof(struct ss_run_facts, counts.n_unsampled)},
     {"tokens", offsetof(struct ss_run_facts, n_tokens)},
     {"reembedded", offsetof(struct ss_run_facts, n_reembedded)},
     {"tied_rows", offsetof(struct ss_run_facts, sae_counts.n_tied_rows)},

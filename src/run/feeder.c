@@ -23,6 +23,8 @@ struct filling {
     struct ss_run_batch_limits limits;
     struct ss_run_row_counts counts; /* since the batch was begun */
     uint64_t n_read, n_used;
+    struct ss_dataset_passed
+        passed;   /* rows that the dataset passed over and that are counted */
     bool is_rule; /* the number of rows in this batch has a meaning */
 };
 
@@ -192,6 +194,7 @@ static ss_status read_rows(struct filling *filling, ss_err *err)
         struct ss_row row = {.struct_size = sizeof row};
         bool has_row = false;
         SS_RETURN_IF_ERROR(ss_dataset_next(pipeline->dataset, &row, &has_row, err));
+        ss_run_row_counts_pass(&filling->counts, pipeline->dataset, &filling->passed);
         if (!has_row) {
             break;
         }
@@ -275,6 +278,7 @@ ss_status ss_run_feeder_start(struct ss_run_feeder *feeder,
     *feeder = (struct ss_run_feeder){.pipeline = pipeline, .limits = limits_of(pipeline)};
     SS_TRY(init_queues(feeder, err));
     for (size_t i = 0; i < SS_RUN_N_BATCHES; i++) {
+        feeder->batches[i].keeps_all = ss_dataset_passed(pipeline->dataset).is_selective;
         ss_run_queue_push(&feeder->empty, &feeder->batches[i]); /* there is room */
     }
     feeder->dataset_log = ss_dataset_set_log(

@@ -21,7 +21,7 @@ static ss_status fail_without_rows(const struct ss_run_analysis *analysis, ss_er
     }
     return ss__fail(err, SS_E_DATA,
                     "%.300s%s%s%.100s%s: no row had text: %s read, %llu null, %llu empty, %llu "
-                    "blank, %llu that could not be read",
+                    "blank, %llu that could not be read%s",
                     facts->n_files > 0 ? facts->files[0] : "the dataset",
                     facts->n_files > 1 ? " and others" : "",
                     dataset.text_column[0] == '\0' ? "" : ", column '", dataset.text_column,
@@ -30,7 +30,10 @@ static ss_status fail_without_rows(const struct ss_run_analysis *analysis, ss_er
                     (unsigned long long)counts->n_skipped[SS_ROW_NULL],
                     (unsigned long long)counts->n_skipped[SS_ROW_EMPTY],
                     (unsigned long long)counts->n_skipped[SS_ROW_BLANK],
-                    (unsigned long long)counts->n_skipped[SS_ROW_BAD]);
+                    (unsigned long long)counts->n_skipped[SS_ROW_BAD],
+                    counts->n_unmatched + counts->n_unsampled > 0
+                        ? ", the others passed over (`where`, `sample`)"
+                        : "");
 }
 
 static ss_status set_names(struct ss_run_analysis *analysis, struct ss_run *run, ss_err *err)
@@ -82,6 +85,7 @@ static ss_status make_run(struct ss_run_analysis *analysis, struct ss_run **out,
     run->info = (struct ss_run_info){
         .struct_size = sizeof(struct ss_run_info),
         .n_rows_read = facts->counts.n_read,
+        .n_rows_passed = facts->counts.n_unmatched + facts->counts.n_unsampled,
         .n_rows_used = facts->counts.n_used,
         .n_rows_repaired = facts->counts.n_repaired,
         .n_rows_reembedded = facts->n_reembedded,

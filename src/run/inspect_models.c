@@ -215,7 +215,11 @@ ss_status ss_run_inspect_run(struct ss_run_inspection *inspection, ss_err *err)
     ss_run_report_text(report, "sae", info->sae_path);
     ss_run_report_count(report, "rows read", info->n_rows_read);
     ss_run_report_count(report, "rows used", info->n_rows_used);
-    ss_run_report_count(report, "rows skipped", info->n_rows_read - info->n_rows_used);
+    ss_run_report_count(report, "rows skipped",
+                        info->n_rows_read - info->n_rows_used - info->n_rows_passed);
+    if (info->n_rows_passed > 0) {
+        ss_run_report_count(report, "rows passed over", info->n_rows_passed);
+    }
     ss_run_report_count(report, "rows repaired", info->n_rows_repaired);
     ss_run_report_count(report, "rows reembedded", info->n_rows_reembedded);
     ss_run_report_count(report, "tokens", info->n_tokens);

@@ -58,6 +58,18 @@ static void put_bad_rows(struct ss__json_writer *writer, const struct ss_run_fac
     ss__put_close(writer, '}');
 }
 
+/* Rows that are not wanted, where there are such. */
+static void put_passed_rows(struct ss__json_writer *writer,
+                            const struct ss_run_row_counts *counts)
+{
+    if (counts->n_unmatched + counts->n_unsampled > 0) {
+        ss__put_open(writer, "passed_over", '{');
+        ss__put_count(writer, "where", counts->n_unmatched);
+        ss__put_count(writer, "sample", counts->n_unsampled);
+        ss__put_close(writer, '}');
+    }
+}
+
 static void put_rows(struct ss__json_writer *writer, const struct ss_run_manifest *manifest)
 {
     const struct ss_run_info *info = &manifest->run->info;
@@ -74,6 +86,7 @@ static void put_rows(struct ss__json_writer *writer, const struct ss_run_manifes
     if (info->n_rows_skipped[SS_ROW_BAD] > 0) {
         put_bad_rows(writer, manifest->facts);
     }
+    put_passed_rows(writer, &manifest->facts->counts);
     ss__put_count(writer, "repaired", info->n_rows_repaired);
     ss__put_close(writer, '}');
     ss__put_open(writer, "denominators", '{');

@@ -69,6 +69,19 @@ static ss_status read_names(struct ss_run *run, const char *file, const struct s
     return SS_OK;
 }
 
+/* Rows that were passed over; older runs, and those of all rows, do not have them. */
+static ss_status read_passed_rows(const char *file, const struct ss__json *rows, uint64_t *n,
+                                  ss_err *err)
+{
+    const struct ss__json *passed = ss__json_get(rows, "passed_over");
+    size_t n_unmatched = 0, n_unsampled = 0;
+    SS_RETURN_IF_ERROR(ss__json_size(file, passed, "where", &n_unmatched, err));
+    SS_RETURN_IF_ERROR(ss__json_size(file, passed, "sample", &n_unsampled, err));
+    return ss__add_u64(n_unmatched, n_unsampled, n)
+               ? SS_OK
+               : ss__fail_file(err, file, SS_E_DATA, "too many rows were passed over");
+}
+
 static ss_status read_counts(struct ss_run *run, const char *file, const struct ss__json *root,
                              ss_err *err)
 {
@@ -88,6 +101,8 @@ static ss_status read_counts(struct ss_run *run, const char *file, const struct 
         need_count(file, object, "blank", &info->n_rows_skipped[SS_ROW_BLANK], err));
     SS_RETURN_IF_ERROR(ss__json_size(file, object, "bad", &n_bad, err)); /* 0 in older runs */
     info->n_rows_skipped[SS_ROW_BAD] = n_bad;
+    SS_RETURN_IF_ERROR(
+        read_passed_rows(file, ss__json_get(root, "rows"), &info->n_rows_passed, err));
     SS_RETURN_IF_ERROR(need_count(file, root, "tokens", &info->n_tokens, err));
     SS_RETURN_IF_ERROR(
         ss__json_size(file, root, "n_reembedded", &n_reembedded, err)); /* 0 in older runs */
@@ -99,13 +114,13 @@ static ss_status read_counts(struct ss_run *run, const char *file, const struct 
                              "more rows were embedded again than were used");
     }
     uint64_t n_accounted = info->n_rows_used;
-    bool fits = true;
+    bool fits = ss__add_u64(n_accounted, info->n_rows_passed, &n_accounted);
     for (size_t i = 0; i < SS_N_ROW_KINDS; i++) {
         fits = fits && ss__add_u64(n_accounted, info->n_rows_skipped[i], &n_accounted);
     }
     if (!fits || n_accounted != info->n_rows_read || info->n_rows_used == 0) {
         return ss__fail_file(err, file, SS_E_DATA,
-                             "rows read are not rows used plus rows skipped");
+                             "rows read are not rows used plus rows skipped and passed over");
     }
     return SS_OK;
 }

@@ -140,7 +140,9 @@ static ss_status process_batch(struct encoding *encoding, const struct ss_run_ba
     }
     ss_run_row_counts_add(counts, &batch->counts);
     /* Against a number that was asked for, used rows count; else all rows of the dataset. */
-    encoding->n_rows_before = pipeline->max_used > 0 ? counts->n_used : counts->n_read;
+    encoding->n_rows_before = pipeline->max_used > 0
+                                  ? counts->n_used
+                                  : counts->n_read - counts->n_unmatched - counts->n_unsampled;
     encoding->n_rows_part = 0;
     encoding->n_bytes_before = encoding->n_bytes_after;
     return SS_OK;

@@ -63,6 +63,7 @@ static void put_rows(struct ss__json_writer *writer, const struct ss_run_info *i
     ss__put_open(writer, "rows", '{');
     ss__put_count(writer, "read", info->n_rows_read);
     ss__put_count(writer, "used", info->n_rows_used);
+    ss__put_count(writer, "passed_over", info->n_rows_passed);
     ss__put_count(writer, "repaired", info->n_rows_repaired);
     ss__put_open(writer, "skipped", '{');
     for (size_t kind = 0; kind < SS_N_ROW_KINDS; kind++) {

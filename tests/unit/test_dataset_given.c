@@ -207,12 +207,55 @@ static void an_analysis_is_that_of_the_file(void **state)
     ss_encoder_free(encoder);
 }
 
+/* Values that came with the rows are compared, and rows keep their numbers. */
+static void rows_are_chosen(void **state)
+{
+    (void)state;
+    struct ss_text values[6][1];
+    struct ss_given_row rows[6];
+    static const char *const years[] = {"2005", "2007", "null", "\"2008\"", "2009.5", "1e4"};
+    static const uint64_t wanted[][3] = {{1, 4, 5}, {0, 1, 5}};
+    for (size_t i = 0; i < 6; i++) {
+        values[i][0] = text_of(years[i]);
+        rows[i] = (struct ss_given_row){
+            .struct_size = sizeof rows[i], .text = text_of("a"), .values = values[i]};
+    }
+    for (int k = 0; k < 2; k++) {
+        struct table table = {.rows = rows, .n = 6};
+        const struct ss_dataset_options options = {
+            .struct_size = sizeof options,
+            .where = k == 0 ? "year >= 2007 and text = 'a'" : NULL,
+            .sample = k == 0 ? 0 : 3,
+            .seed = 1};
+        const struct ss_row_source source = {.struct_size = sizeof source,
+                                             .next = next_of_table,
+                                             .user = &table,
+                                             .columns = (const char *const[]){"year"},
+                                             .n_columns = 1,
+                                             .n_rows = k == 0 ? 6 : 0};
+        ss_dataset *dataset = NULL;
+        struct ss_row row = {.struct_size = sizeof row};
+        bool has_row = false;
+        size_t n = 0;
+        assert_int_equal(ss_dataset_from_rows(&source, &options, &dataset, NULL), SS_OK);
+        assert_int_equal(ss_dataset_n_rows(dataset), 0);
+        while (ss_dataset_next(dataset, &row, &has_row, NULL) == SS_OK && has_row) {
+            assert_true(n < 3);
+            assert_int_equal(row.id, wanted[k][n]);
+            assert_int_equal(row.kept.n_bytes,
+                             strlen("{\"year\": ") + 1 + strlen(years[row.id]));
+            n++;
+        }
+        assert_int_equal(n, 3);
+        ss_dataset_close(dataset);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_are_what_was_given),
-        cmocka_unit_test(a_source_may_stop),
-        cmocka_unit_test(wrong_sources_are_refused),
+        cmocka_unit_test(rows_are_what_was_given),         cmocka_unit_test(a_source_may_stop),
+        cmocka_unit_test(wrong_sources_are_refused),       cmocka_unit_test(rows_are_chosen),
         cmocka_unit_test(an_analysis_is_that_of_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
