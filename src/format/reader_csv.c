@@ -338,8 +338,18 @@ out:
     return status;
 }
 
-/* Texts as they are written, also the words for missing values: a row shows what the file
- * has. */
+/* A value as JSON: null where texts are, so that what is shown, kept and compared is the same. */
+static void add_value(struct ss_format_csv *csv, size_t column, struct ss__buf *out)
+{
+    bool is_null = false;
+    const struct ss_text text = read_field(csv, column, &is_null);
+    if (is_null) {
+        ss__buf_add_text(out, "null");
+    } else {
+        ss_format_add_json_text(out, text.data, text.n_bytes);
+    }
+}
+
 static ss_status csv_add_json(void *state, struct ss__buf *out, ss_err *err)
 {
     struct ss_format_csv *csv = state;
@@ -347,12 +357,7 @@ static ss_status csv_add_json(void *state, struct ss__buf *out, ss_err *err)
         ss__buf_add_byte(out, i == 0 ? '{' : ',');
         ss_format_add_json_text(out, csv->columns[i].name, strlen(csv->columns[i].name));
         ss__buf_add_byte(out, ':');
-        if (i < csv->record.n_fields) {
-            const struct ss_text text = ss_format_csv_field_text(csv, i);
-            ss_format_add_json_text(out, text.data, text.n_bytes);
-        } else {
-            ss__buf_add_text(out, "null");
-        }
+        add_value(csv, i, out);
     }
     ss__buf_add_byte(out, '}');
     return ss__buf_check(&csv->cell, err);
@@ -371,13 +376,7 @@ static ss_status csv_keep(void *state, const size_t *columns, size_t n, ss_err *
 static ss_status csv_add_kept(void *state, size_t i, struct ss__buf *out, ss_err *err)
 {
     struct ss_format_csv *csv = state;
-    bool is_null = false;
-    const struct ss_text text = read_field(csv, csv->kept[i], &is_null);
-    if (is_null) {
-        ss__buf_add_text(out, "null");
-    } else {
-        ss_format_add_json_text(out, text.data, text.n_bytes);
-    }
+    add_value(csv, csv->kept[i], out);
     return ss__buf_check(&csv->cell, err);
 }
 

@@ -172,3 +172,14 @@ def test_types_of_parquet_have_their_names(run):
     types = {row["column"]: row["type"] for row in table}
     assert types["day"] == "date" and types["clock"] == "time" and types["micro"] == types["milli"] == "timestamp"
     assert types["large"] == "uint64" and types["half"] == "float16" and types["price"] == "decimal"
+
+
+def test_whole_rows_show_null_where_texts_are_null(run, tmp_path):
+    """The words that stand for missing are null in `inspect --rows`, too, as in what is kept, compared, or read as a text."""
+    path = tmp_path / "rows.csv"
+    path.write_text('text,score\na,nan\nb,NA\nc,\nd,"NA"\nNULL,1\ne\n')
+    rows = [json.loads(line) for line in run("inspect", "--rows", "9", path).out.splitlines()]
+    assert rows == [{"text": "a", "score": None}, {"text": "b", "score": None}, {"text": "c", "score": ""}, {"text": "d", "score": "NA"},
+                    {"text": None, "score": "1"}, {"text": "e", "score": None}]
+    assert [json.loads(line)["text"] for line in run("inspect", "--rows", "9", "--where", "score is null", path).out.splitlines()] == ["a", "b", "e"]
+    assert "NA" in run("inspect", "--rows", "9", "--csv", "na_filter=false", path).out
