@@ -121,6 +121,17 @@ static void list_examples(ss_dataset *dataset, struct ss__buf *out)
 /* ---- the message ---- */
 
 /* A list of objects in the only row is perhaps what the rows are. */
+/* Whether the only row is a table as pandas writes it unasked: an object of columns, or of
+ * rows, whose keys are the row numbers. */
+static bool is_table_by_number(const ss_dataset *dataset)
+{
+    const struct ss_format_reader *reader = dataset->files[dataset->current].reader;
+    const char *dot = dataset->n_columns == 0 ? NULL : strchr(dataset->columns[0].name, '.');
+    const bool is_json = reader == &ss_format_reader_json || reader == &ss_format_reader_jsonl;
+    return is_json && dot != NULL &&
+           (strcmp(dot, ".0") == 0 || strncmp(dataset->columns[0].name, "0.", 2) == 0);
+}
+
 static void add_field_hint(const ss_dataset *dataset, struct ss__buf *out)
 {
     for (size_t i = 0; i < dataset->n_columns; i++) {
@@ -144,6 +155,11 @@ ss_status ss_dataset_fail_column(ss_dataset *dataset, const char *message, const
         ss__buf_printf(&ends, "; did you mean '%.60s'?", meant);
     }
     add_field_hint(dataset, &ends);
+    if (is_table_by_number(dataset)) {
+        ss__buf_add_text(&ends, "; this looks like a table as pandas writes it, by column and "
+                                "row number: write it with to_json(orient='records', "
+                                "lines=True)");
+    }
     list_examples(dataset, &examples);
     const char *columns = ss__buf_text(&list), *values = ss__buf_text(&examples);
     const char *hints = ss__buf_text(&ends);

@@ -49,7 +49,8 @@ static ss_status check_count(const struct ss_format_csv *csv, size_t n, ss_err *
                                SS_FORMAT_CSV_MAX_COLUMNS);
 }
 
-/* The names that were given, those of the record that was found, or its fields by number. */
+/* The names that were given, those of the record that was found, or its fields by number. A
+ * column whose name is empty is called as pandas calls it. */
 static ss_status name_columns(struct ss_format_csv *csv, bool by_number, ss_err *err)
 {
     const struct ss_format_row_options *options = csv->options;
@@ -58,10 +59,12 @@ static ss_status name_columns(struct ss_format_csv *csv, bool by_number, ss_err 
     SS_RETURN_IF_ERROR(check_count(csv, n, err));
     SS_ALLOC_OR_RETURN(csv->columns, n);
     for (size_t i = 0; i < n; i++) {
-        char number[24];
-        snprintf(number, sizeof number, "%zu", i);
+        char number[40];
+        const bool is_unnamed =
+            !given && !by_number && ss_format_csv_field_text(csv, i).n_bytes == 0;
+        snprintf(number, sizeof number, is_unnamed ? "Unnamed: %zu" : "%zu", i);
         const char *word = given ? options->names[i] : number;
-        const bool by_word = given || by_number;
+        const bool by_word = given || by_number || is_unnamed;
         SS_RETURN_IF_ERROR(add_name(csv,
                                     by_word ? (struct ss_text){word, strlen(word)}
                                             : ss_format_csv_field_text(csv, i),

@@ -183,3 +183,11 @@ def test_whole_rows_show_null_where_texts_are_null(run, tmp_path):
                     {"text": None, "score": "1"}, {"text": "e", "score": None}]
     assert [json.loads(line)["text"] for line in run("inspect", "--rows", "9", "--where", "score is null", path).out.splitlines()] == ["a", "b", "e"]
     assert "NA" in run("inspect", "--rows", "9", "--csv", "na_filter=false", path).out
+
+
+@pytest.mark.parametrize("document", ['{"text":{"0":"a","1":"b"},"n":{"0":1,"1":null}}', '{"0":{"text":"a","n":1},"1":{"text":"b","n":null}}'])
+def test_a_table_by_row_number_is_named(run, tmp_path, document):
+    """What pandas' to_json writes with orient columns (its default) and index: one object, no rows."""
+    (tmp_path / "x.json").write_text(document)
+    done = run("tokenize", "-m", ROOT / "tests/data/encoder/mpnet-mean", "-d", tmp_path / "x.json")
+    assert done.code == 65 and "to_json(orient='records', lines=True)" in done.err, done.err

@@ -201,9 +201,8 @@ static const struct row_case cases[] = {
     {"a.csv", "text\rone\r\rtwo\r", "Tone|Ttwo", NULL},
     {"a.csv", "\xEF\xBB\xBF\"text\",b\nx,y\n", "Tx", NULL},
     {"a.csv", "text,b\nNA,1\n\"NA\",1\nnull,1\nNone,1\nnan,1\nNAN,1\n", "N|TNA|N|N|N|TNAN",
-     "{\"text\":\"NA\",\"b\":\"1\"}\n{\"text\":\"NA\",\"b\":\"1\"}\n{\"text\":\"null\",\"b\":"
-     "\"1\"}\n"
-     "{\"text\":\"None\",\"b\":\"1\"}\n{\"text\":\"nan\",\"b\":\"1\"}\n{\"text\":\"NAN\",\"b\":"
+     "{\"text\":null,\"b\":\"1\"}\n{\"text\":\"NA\",\"b\":\"1\"}\n{\"text\":null,\"b\":\"1\"}\n"
+     "{\"text\":null,\"b\":\"1\"}\n{\"text\":null,\"b\":\"1\"}\n{\"text\":\"NAN\",\"b\":"
      "\"1\"}"},
     {"a.csv", "id,abstract,n\n1,word,2.5\n2,,-1e9\n", "Tword|E", NULL},
     {"a.csv", "id,abstract,title\n1,a,b\n",
@@ -222,7 +221,10 @@ static const struct row_case cases[] = {
     {"a.csv", "text\nsay \"hi\"\n", "Tsay \"hi\"", NULL},
     {"a.csv", "text,text\na,b\n", "!there are several columns 'text'",
      "!the header names column 'text' twice"},
-    {"a.csv", ",text\n0,a\n", "Ta", "{\"\":\"0\",\"text\":\"a\"}"},
+    {"a.csv", ",text\n0,a\n", "Ta", "{\"Unnamed: 0\":\"0\",\"text\":\"a\"}"},
+    {"a.csv", ",text,\n0,a,\n", "Ta",
+     "{\"Unnamed: 0\":\"0\",\"text\":\"a\",\"Unnamed: 2\":\"\"}"},
+    {"a.csv", "Unnamed: 1,,text\n0,1,a\n", "Ta", "!the header names column 'Unnamed: 1' twice"},
     {"a.csv", "te\0xt\na\n", "!holds a NUL byte", NULL, .n_bytes = 8},
     {"a.csv", "text\na\0b\n", "Ta\\0b", NULL, .n_bytes = 9},
     {"a.csv", "text\n\xFC\n", "RT\xEF\xBF\xBD", "{\"text\":\"\xEF\xBF\xBD\"}"},

@@ -143,6 +143,31 @@ static ss_status run_dataset(const struct faults_case *self, const char *folder,
     return status;
 }
 
+/* The same with rows that are chosen, twice: by an expression, and a sample that waits. */
+static ss_status run_selection(const struct faults_case *self, const char *folder,
+                               uint64_t *sum, ss_err *err)
+{
+    struct ss_dataset_options options = {.struct_size = sizeof options,
+                                         .where = "id >= 1 and not text in ('x', \"it's\")",
+                                         .sample = 3,
+                                         .seed = 2};
+    ss_dataset *dataset = NULL;
+    bool has_row = true;
+    ss_status status = ss_dataset_open(&self->path, 1, &options, &dataset, err);
+    uint64_t found = 1;
+    (void)folder;
+    while (status == SS_OK && has_row) {
+        struct ss_row row = {.struct_size = sizeof row};
+        status = ss_dataset_next(dataset, &row, &has_row, err);
+        if (status == SS_OK && has_row) {
+            found = faults_mix(found, row.text.data, row.text.n_bytes);
+        }
+    }
+    ss_dataset_close(dataset);
+    *sum = status == SS_OK ? found : 0;
+    return status;
+}
+
 static int add_line(void *user, struct ss_text json)
 {
     *(uint64_t *)user = faults_mix(*(uint64_t *)user, json.data, json.n_bytes);
@@ -200,6 +225,8 @@ static const struct faults_case cases[] = {
     {"zstd", run_dataset, DATA "dataset/rows.jsonl.zst", NULL},
     {"parquet", run_dataset, DATA "changes/rows.parquet", NULL},
     {"arrow", run_dataset, DATA "changes/rows.arrow", NULL},
+    {"rows chosen of jsonl", run_selection, DATA "dataset/rows.jsonl", NULL},
+    {"rows chosen of csv", run_selection, DATA "dataset/rows.csv", NULL},
     {"json lines of jsonl", run_lines, DATA "dataset/rows.jsonl", NULL},
     {"json lines of csv", run_lines, DATA "dataset/rows.csv", NULL},
     {"json lines of parquet, brotli", run_lines, DATA "parquet/brotli-dict-v1.parquet", NULL},
