@@ -1,4 +1,5 @@
 /* saescope evaluate: how well SAEs reconstruct rows. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,8 +95,59 @@ static void list_saes(const struct cli_values *values, struct saes *saes)
     }
 }
 
-static ss_status evaluate_one(const struct cli_values *values, const char *name,
-                              struct ss_evaluation *out, ss_err *err)
+/* The rows: embeddings that are there, or those of a dataset, which are made once into a file
+ * without a name and read from it for each SAE. */
+struct rows {
+    FILE *made;
+    char path[64];
+};
+
+static ss_status embed_rows(const struct cli_values *values, struct rows *rows, ss_err *err)
+{
+    const struct ss_dataset_options dataset = cli_dataset_options(values);
+    struct cli_inputs in = {0};
+    struct cli_progress progress;
+    ss_status status =
+        ss_dataset_open(values->list, values->n_list, &dataset, &in.dataset, err);
+    if (status == SS_OK) {
+        status = cli_open_encoder(values, cli_encoder_options(values), &in.encoder, err);
+    }
+    if (status == SS_OK) {
+        cli_progress_start(&progress, values, "embed");
+        const struct ss_embed_options options = {
+            .struct_size = sizeof options,
+            .num_examples = values->count[OPT_NUM_EXAMPLES],
+            .null_rule = SS_NULL_SKIP,
+            .force = true,
+            .n_threads = values->count[OPT_THREADS],
+            .batch_tokens = values->count[OPT_BATCH_TOKENS],
+            .log = cli_log(values),
+            .progress = cli_show_progress(&progress)};
+        status = ss_embed_file(in.encoder, in.dataset, rows->path, &options, NULL, err);
+        cli_progress_end(&progress);
+    }
+    cli_close_inputs(&in);
+    return status;
+}
+
+static ss_status open_rows(const struct cli_values *values, struct rows *rows, ss_err *err)
+{
+    if (cli_given(values, OPT_EMBEDDINGS)) {
+        return SS_OK;
+    }
+    rows->made = tmpfile();
+    if (rows->made == NULL) {
+        *err = (ss_err){.code = SS_E_IO};
+        (void)snprintf(err->message, sizeof err->message,
+                       "no temporary file for the rows can be made: %s", strerror(errno));
+        return SS_E_IO;
+    }
+    (void)snprintf(rows->path, sizeof rows->path, "/proc/self/fd/%d", fileno(rows->made));
+    return embed_rows(values, rows, err);
+}
+
+static ss_status evaluate_one(const struct cli_values *values, const struct rows *rows,
+                              const char *name, struct ss_evaluation *out, ss_err *err)
 {
     const struct ss_embeddings_options embeddings_options = cli_embeddings_options(values);
     const struct ss_sae_options sae = cli_sae_options(values);
@@ -108,8 +160,9 @@ static ss_status evaluate_one(const struct cli_values *values, const char *name,
     out->struct_size = sizeof *out;
     ss_status status = cli_fetch(values, SS_FETCH_SAE, name, &place, err);
     if (status == SS_OK) {
-        status = ss_embeddings_open(values->text[OPT_EMBEDDINGS], &embeddings_options,
-                                    &embeddings, err);
+        status =
+            ss_embeddings_open(rows->made != NULL ? rows->path : values->text[OPT_EMBEDDINGS],
+                               &embeddings_options, &embeddings, err);
     }
     if (status == SS_OK) {
         status = ss_evaluate(place.path, embeddings, &options, out, err);
@@ -119,36 +172,40 @@ static ss_status evaluate_one(const struct cli_values *values, const char *name,
     return status;
 }
 
-static ss_status print_json(const struct saes *saes, ss_err *err)
+ss_status cli_print_evaluations_json(const struct ss_evaluation *evaluations, size_t n,
+                                     ss_err *err)
 {
-    for (size_t i = 0; i < saes->n; i++) {
+    for (size_t i = 0; i < n; i++) {
         char *json = NULL;
-        const ss_status status = ss_evaluation_json(&saes->evaluations[i], &json, err);
+        const ss_status status = ss_evaluation_json(&evaluations[i], &json, err);
         if (status != SS_OK) {
             return status;
         }
-        if (saes->n > 1) {
+        if (n > 1) {
             fputs(i == 0 ? "[" : ",\n", stdout);
         }
         fputs(json, stdout);
         ss_evaluation_json_free(json);
     }
-    fputs(saes->n > 1 ? "]\n" : "", stdout);
+    fputs(n > 1 ? "]\n" : "", stdout);
     return SS_OK;
 }
 
 static int evaluate(const struct cli_command *command, const struct cli_values *values)
 {
     struct saes saes = {.n = 0};
+    struct rows rows = {.made = NULL};
     ss_err err;
-    ss_status status = SS_OK;
-    (void)command;
+    if (cli_check_inputs(command, values) != CLI_OK) {
+        return CLI_USAGE;
+    }
+    ss_status status = open_rows(values, &rows, &err);
     list_saes(values, &saes);
     for (size_t i = 0; i < saes.n && status == SS_OK; i++) {
-        status = evaluate_one(values, saes.names[i], &saes.evaluations[i], &err);
+        status = evaluate_one(values, &rows, saes.names[i], &saes.evaluations[i], &err);
     }
     if (status == SS_OK && cli_given(values, OPT_JSON)) {
-        status = print_json(&saes, &err);
+        status = cli_print_evaluations_json(saes.evaluations, saes.n, &err);
     } else if (status == SS_OK) {
         cli_print_evaluations(saes.names, saes.evaluations, saes.n);
         if (saes.n == 1) {
@@ -156,6 +213,9 @@ static int evaluate(const struct cli_command *command, const struct cli_values *
         }
     }
     free(saes.others);
+    if (rows.made != NULL) {
+        fclose(rows.made);
+    }
     return status == SS_OK ? CLI_OK : cli_fail(&err);
 }
 
@@ -163,24 +223,32 @@ const struct cli_command cli_evaluate = {
     .name = "evaluate",
     .summary = "how well SAEs reconstruct embeddings",
     .about =
-        "Encodes embeddings with an SAE of any format, reconstructs them, and measures what "
+        "Encodes embeddings, given or made of a dataset's texts, with an SAE of any format, "
+        "reconstructs them, and measures what "
         "was lost: the explained variance (of 1), active features of a row (L0), features "
         "that never fire (dead) or on more than a tenth of the rows (dense), the cosine of "
         "a row with its reconstruction, and whether the ten nearest rows stay the same (kNN "
         "overlap, nDCG). Figures of rows that the SAE was trained on flatter it: give rows "
         "that were held out.\n\n"
         "With --compare several SAEs stand in one table. --json has every figure.",
+    .usage = "{--model MODEL --dataset PATH | --embeddings PATH} --sae SAE [options]",
     .examples = {{"saescope evaluate --sae sae --embeddings held-out.npy",
                   "one SAE on rows it has not seen"},
+                 {"saescope evaluate --sae sae -m MODEL -d texts.jsonl -n 2000", "on texts"},
                  {"saescope evaluate -s a --embeddings x.npy --compare b,c",
                   "three in a table"}},
     .uses = {{OPT_SAE, true, NULL, NULL},
-             {OPT_EMBEDDINGS, true, NULL, "the rows"},
+             {OPT_EMBEDDINGS, false, NULL, "the rows"},
              {OPT_EMBEDDING_COLUMN, false, NULL, NULL},
+             {OPT_MODEL, false, NULL, NULL},
+             {OPT_DATASET, false, NULL, "texts for the rows"},
+             CLI_USES_DATASET,
+             CLI_USES_ROWS,
+             CLI_USES_ENCODER,
              {OPT_COMPARE, false, NULL, NULL},
              {OPT_NUM_EXAMPLES, false, "8192", "the first N rows"},
              CLI_USES_SAE,
-             {OPT_THREADS, false, NULL, NULL},
+             CLI_USES_WORK,
              {OPT_OFFLINE, false, NULL, NULL},
              {OPT_JSON, false, NULL, NULL},
              {OPT_QUIET, false, NULL, NULL},

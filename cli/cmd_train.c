@@ -1,13 +1,20 @@
 /* saescope train: texts or embeddings in, an SAE out. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
+
+enum { MOST_SAES = 64 };
 
 /* Ten lines of a training, or one that changes on a terminal. */
 struct shown {
     struct cli_progress progress;
     uint64_t next;
     double drawn;
+    char *names[MOST_SAES]; /* of a sweep */
+    struct ss_evaluation evaluations[MOST_SAES];
+    size_t n;
+    struct ss_train_result done; /* the last one */
 };
 
 static int show_step(void *user, const struct ss_train_metrics *now)
@@ -27,6 +34,20 @@ static int show_step(void *user, const struct ss_train_metrics *now)
             (unsigned long long)now->n_steps, now->loss, now->l0, 100 * now->explained_variance,
             100 * (double)now->n_dead / (double)now->n_features, now->steps_per_second, left,
             shown->progress.is_terminal && !is_end ? "\033[K" : "\n");
+    return 0;
+}
+
+/* One SAE of a sweep is done: its figures are kept for the table. */
+static int keep_trained(void *user, const char *folder, const struct ss_train_result *done)
+{
+    struct shown *shown = user;
+    shown->next = 0;
+    shown->done = *done;
+    if (shown->n < MOST_SAES) {
+        shown->names[shown->n] = strdup(folder);
+        shown->evaluations[shown->n] = done->evaluation;
+        shown->n += shown->names[shown->n] != NULL;
+    }
     return 0;
 }
 
@@ -100,15 +121,49 @@ static void report(const struct cli_values *values, const struct ss_train_result
     cli_print_judgement(&done->evaluation, done->top_k);
 }
 
+static void report_sweep(const struct cli_values *values, const struct shown *shown)
+{
+    if (cli_given(values, OPT_JSON)) {
+        (void)cli_print_evaluations_json(shown->evaluations, shown->n, NULL);
+        return;
+    }
+    cli_print_evaluations((const char *const *)shown->names, shown->evaluations, shown->n);
+    if (!cli_given(values, OPT_QUIET)) {
+        cli_say(stderr, "%zu SAEs, sweep.csv, sweep.svg and sweep.png: %s", shown->n,
+                values->text[OPT_OUT]);
+    }
+}
+
+static ss_status run_training(const struct cli_values *values, const struct cli_inputs *in,
+                              const struct ss_train_options *options, ss_err *err)
+{
+    const struct ss_train_extras extras = {.struct_size = sizeof extras,
+                                           .dtype = values->text[OPT_DTYPE],
+                                           .target_l0 = values->real[OPT_TARGET_L0],
+                                           .axes = values->arguments,
+                                           .n_axes = values->n_arguments,
+                                           .on_trained = keep_trained,
+                                           .user = options->user};
+    return ss_train_more(in->encoder, in->dataset, values->text[OPT_OUT], options, &extras,
+                         err);
+}
+
 static int train(const struct cli_command *command, const struct cli_values *values)
 {
     struct cli_inputs in = {0};
-    struct shown shown = {0};
-    struct ss_train_result done = {.struct_size = sizeof done};
+    static struct shown shown;
     ss_err err;
     if (cli_check_inputs(command, values) != CLI_OK ||
         cli_check_out_folder(command, values) != CLI_OK) {
         return CLI_USAGE;
+    }
+    if (cli_given(values, OPT_SWEEP) != (values->n_arguments > 0)) {
+        return cli_usage_error(command,
+                               values->n_arguments > 0
+                                   ? "unexpected argument '%s'; it is for --sweep"
+                                   : "--sweep needs NAME=VALUE,VALUE, such as "
+                                     "top-k=16,32,64%s",
+                               values->n_arguments > 0 ? values->arguments[0] : "");
     }
     cli_progress_start(&shown.progress, values, "embed");
     struct ss_train_options options = options_of(values, &shown);
@@ -116,13 +171,20 @@ static int train(const struct cli_command *command, const struct cli_values *val
     const bool is_open = status == SS_OK;
     if (is_open) {
         options.embeddings = in.embeddings;
-        status = ss_train(in.encoder, in.dataset, values->text[OPT_OUT], &options, &done, &err);
+        status = run_training(values, &in, &options, &err);
     }
     const int code = status == SS_OK ? CLI_OK
                      : is_open       ? cli_fail(&err)
                                      : cli_fail_before(&err, values->text[OPT_OUT]);
     if (status == SS_OK) {
-        report(values, &done);
+        if (cli_given(values, OPT_SWEEP)) {
+            report_sweep(values, &shown);
+        } else {
+            report(values, &shown.done);
+        }
+    }
+    for (size_t i = 0; i < shown.n; i++) {
+        free(shown.names[i]);
     }
     cli_close_inputs(&in);
     return code;
@@ -141,14 +203,25 @@ const struct cli_command cli_train = {
         "The recipe saescope, the default, trains a batch-top-k SAE and saves it as jumprelu, "
         "whose rows do not depend on one another. The recipe seed trains as "
         "SAEs-for-Sentence-BERT does.\n\n"
+        "With --sweep an SAE is trained for every combination of the values of up to four "
+        "options, such as top-k=16,32,64 dict-size=768,1536, on the same rows: each in a "
+        "folder "
+        "of its own in --out, with sweep.csv and a picture of explained variance over active "
+        "features, in which a line joins those that no other one beats.\n\n"
         "Stopped or killed, the same command goes on where the last state was saved (in "
         "OUT.training, which goes at the end), and ends in the same bytes. These do not depend "
         "on the number of threads.",
-    .usage = "{--model MODEL --dataset PATH | --embeddings PATH} --out DIR [options]",
+    .usage = "{--model MODEL --dataset PATH | --embeddings PATH} --out DIR [options] "
+             "[--sweep NAME=VALUE,VALUE…]",
+    .argument = "NAME=VALUE,VALUE",
+    .n_most = 4,
     .examples = {{"saescope train --model MODEL --dataset texts.jsonl --out sae",
                   "the default recipe on your own texts"},
                  {"saescope train --embeddings x.npy --top-k 64 --dict-size 2304 --out sae",
                   "more features, and more of them active"},
+                 {"saescope train --embeddings x.npy --sweep top-k=16,32,64 dict-size=768,1536 "
+                  "--out sweep",
+                  "six SAEs on the same rows, a table and a picture"},
                  {"saescope train --embeddings x.npy --recipe seed --kind topk --out sae",
                   "as SAEs-for-Sentence-BERT trains"}},
     .uses = {{OPT_MODEL, false, NULL, NULL},
@@ -162,6 +235,9 @@ const struct cli_command cli_train = {
              {OPT_TOP_K, false, NULL,
               "active features of a row; of jumprelu, the mean that is aimed at"},
              {OPT_PREFIXES, false, NULL, NULL},
+             {OPT_TARGET_L0, false, NULL, NULL},
+             {OPT_SWEEP, false, NULL, NULL},
+             {OPT_DTYPE, false, NULL, NULL},
              {OPT_MAX_STEPS, false, NULL, NULL},
              {OPT_BATCH_SIZE, false, NULL, NULL},
              {OPT_LR, false, NULL, NULL},

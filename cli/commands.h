@@ -24,6 +24,9 @@ void cli_print_json_labels(const ss_descriptions *descriptions);
 
 /* Of train and evaluate: figures of n SAEs as a table, and what of one is out of the usual
  * range (top_k 0: not known). */
+/* One as an object, several as a list. */
+ss_status cli_print_evaluations_json(const struct ss_evaluation *evaluations, size_t n,
+                                     ss_err *err);
 void cli_print_evaluations(const char *const *names, const struct ss_evaluation *evaluations,
                            size_t n);
 void cli_print_judgement(const struct ss_evaluation *evaluation, uint64_t top_k);
@@ -46,7 +49,7 @@ void cli_print_llm_plan(const ss_descriptions *descriptions, bool as_json);
 /* clang-format off */
 #define CLI_USES_INPUTS \
     {OPT_MODEL, false, NULL, NULL}, {OPT_EMBEDDINGS, false, NULL, NULL}, \
-    {OPT_EMBEDDING_COLUMN, false, NULL, NULL}, {OPT_SAE, true, NULL, NULL}, \
+    {OPT_EMBEDDING_COLUMN, false, NULL, NULL}, {OPT_SAE, false, NULL, NULL}, \
     {OPT_DATASET, false, NULL, NULL}
 #define CLI_USES_DATASET \
     {OPT_SPLIT, false, NULL, NULL}, {OPT_CONFIG, false, NULL, NULL}, \

@@ -20,6 +20,13 @@ int cli_check_inputs(const struct cli_command *command, const struct cli_values 
         return cli_usage_error(command, "--where and --sample choose rows of --dataset PATH, "
                                         "which is not given");
     }
+    if (has_embeddings && cli_command_use(command, OPT_SAE) != NULL &&
+        !cli_given(values, OPT_SAE)) {
+        return cli_usage_error(command,
+                               "--sae SAE is needed with --embeddings, which do not tell their "
+                               "encoder; for those of all-MiniLM-L6-v2 one is built in: --sae "
+                               "embedded:all-MiniLM-L6-v2");
+    }
     if (has_embeddings && cli_given(values, OPT_SAVE_EMBEDDINGS)) {
         return cli_usage_error(command,
                                "--save-embeddings and --embeddings exclude each other");
@@ -37,7 +44,9 @@ ss_status cli_open_inputs(const struct cli_values *values, struct cli_inputs *in
     const struct ss_encoder_options encoder = cli_encoder_options(values);
     const struct ss_sae_options sae = cli_sae_options(values);
     const struct ss_dataset_options dataset = cli_dataset_options(values);
-    ss_status status = cli_open_sae(values, values->text[OPT_SAE], sae, &in->sae, err);
+    const bool has_sae = cli_given(values, OPT_SAE);
+    ss_status status =
+        has_sae ? cli_open_sae(values, values->text[OPT_SAE], sae, &in->sae, err) : SS_OK;
     if (status == SS_OK && cli_given(values, OPT_EMBEDDINGS)) {
         const struct ss_embeddings_options embeddings = cli_embeddings_options(values);
         status =
@@ -48,6 +57,9 @@ ss_status cli_open_inputs(const struct cli_values *values, struct cli_inputs *in
     }
     if (status == SS_OK && cli_given(values, OPT_MODEL)) {
         status = cli_open_encoder(values, encoder, &in->encoder, err);
+    }
+    if (status == SS_OK && !has_sae) {
+        status = ss_sae_open_embedded(in->encoder, &sae, &in->sae, err);
     }
     return status;
 }

@@ -39,6 +39,7 @@ static const char *const kinds[] = {"model",   "sae",  "dataset", "weights",
 
 static const char *const recipes[] = {"saescope", "seed", NULL};
 static const char *const sae_kinds[] = {"vanilla", "topk", "batchtopk", "jumprelu", NULL};
+static const char *const sae_dtypes[] = {"float32", "float16", NULL};
 
 const struct cli_option cli_options[N_OPTIONS] = {
     [OPT_MODEL] =
@@ -318,6 +319,12 @@ const struct cli_option cli_options[N_OPTIONS] = {
                        "width of the window in which a threshold of jumprelu learns", 0},
     [OPT_PREFIXES] = {"prefixes", 0, CLI_TEXT, "N,N", NULL,
                       "nested dictionaries (matryoshka): sizes that rise to --dict-size", 0},
+    [OPT_TARGET_L0] = {"target-l0", 0, CLI_REAL, "N", NULL,
+                       "mean active features of a row that jumprelu is trained for", 0},
+    [OPT_SWEEP] = {"sweep", 0, CLI_FLAG, NULL, NULL,
+                   "train an SAE for every combination of NAME=VALUE,VALUE arguments", 0},
+    [OPT_DTYPE] = {"dtype", 0, CLI_CHOICE, "TYPE", sae_dtypes,
+                   "type of the weights that are written; else float32", 0},
     [OPT_CHECKPOINT_STEPS] = {"checkpoint-steps", 0, CLI_COUNT, "N", NULL,
                               "save the state every N steps", 1},
     [OPT_COMPARE] = {"compare", 0, CLI_TEXT, "SAE,SAE", NULL, "further SAEs for the same table",

@@ -178,6 +178,48 @@ SS_API SS_MUST_USE ss_status ss_cache_verify(const struct ss_cache_check_options
 SS_API SS_MUST_USE ss_status ss_cache_prune(const struct ss_cache_check_options *options,
                                             struct ss_cache_sum *out, ss_err *err);
 
+/* ---- the SAE that is built in ---- */
+
+/* Open the SAE in this library that was trained on the embeddings of an encoder, whatever the
+ * encoder is called: it is told by what it makes of a few sentences. ss_fetch knows it as
+ * "embedded:NAME", and unpacks it into the user's cache, where later steps find it again.
+ *
+ * encoder  borrowed
+ * out      gives (ss_sae_free); NULL on error
+ * Errors   SS_E_NOINPUT where there is none for it, SS_E_IO (the cache), SS_E_NOMEM
+ * Threads  any
+ * Source   docs/saes.md; tests/cli/test_embedded.py */
+SS_API SS_MUST_USE ss_status ss_sae_open_embedded(const ss_encoder *encoder,
+                                                  const struct ss_sae_options *options,
+                                                  ss_sae **out, ss_err *err);
+
+/* ---- more of training ---- */
+
+struct ss_train_extras {
+    size_t struct_size;
+    const char *dtype; /* of the weights that are written: "float32" (NULL), "float16" */
+    double target_l0; /* jumprelu: mean active features of a row; 0: top_k, recipe seed: none */
+    const char *const *axes; /* [n_axes] a sweep: "top_k=16,32", "dict_size=768,1536" */
+    size_t n_axes;
+    int (*on_trained)(void *user, const char *folder,
+                      const struct ss_train_result *done); /* each SAE; not 0 stops */
+    void *user;
+};
+SS_DEFINE_INIT(ss_train_extras)
+
+/* As ss_train, with more to choose. With axes an SAE for every combination of their values, on
+ * rows that are embedded and read once: out_dir gets a folder for each, as ss_train makes it, with
+ * sweep.csv, and sweep.svg and .png of explained variance over active features.
+ *
+ * extras   borrowed; NULL is ss_train
+ * Errors   those of ss_train
+ * Threads  caller only
+ * Source   docs/training.md; tests/cli/test_train.py */
+SS_API SS_MUST_USE ss_status ss_train_more(const ss_encoder *encoder, ss_dataset *dataset,
+                                           const char *out_dir,
+                                           const struct ss_train_options *options,
+                                           const struct ss_train_extras *extras, ss_err *err);
+
 /* ---- names ---- */
 
 /* Edits (insert, drop, change, swap of neighbours) that lead from one name to the other, of

@@ -7,6 +7,8 @@ cd "$(dirname "$0")/.."
 program=build/release/saescope
 model=build/demo/all-MiniLM-L6-v2
 texts=build/demo/descriptions.jsonl
+embeddings=build/demo/descriptions.npy
+mine=build/demo/my-sae
 out=demo-run
 
 show() { # print a command, then run it
@@ -16,21 +18,27 @@ show() { # print a command, then run it
 }
 
 mkdir -p build/demo
+rm -f $embeddings
 ln -sfn "$(scripts/fetch-encoder.sh)" $model
 if ! scripts/package-descriptions.sh > $texts 2> /dev/null; then
     echo "demo: no package lists here (on Debian: apt-get update); reading demo/texts.jsonl instead"
     cp demo/texts.jsonl $texts
 fi
 
-show $program analyze --model $model --sae demo/sae --dataset $texts --out $out --force
+show $program analyze --model $model --dataset $texts --out $out --save-embeddings $embeddings --force
 
 echo
 echo "Two features: label, how well it tells texts apart that it was not made from, and texts:"
-show $program show $out 350 560
+show $program show $out 681 204
 
 echo
 echo "How often features fire, as a picture:"
 show $program plot $out --zoom --force
+
+echo
+echo "An SAE of your own takes a minute. This one is small, and is compared with the one that is built in:"
+show $program train --embeddings $embeddings --dict-size 768 --top-k 16 --max-steps 600 --out $mine --force
+show $program evaluate --sae $mine --compare embedded:all-MiniLM-L6-v2 --embeddings $embeddings --num-examples 4000
 
 cat <<END
 
@@ -39,10 +47,10 @@ Next:
       features whose top texts hold a word
   $program inspect $out
       the run in numbers
-  $program score $out --feature 350 --label 'your own words'
+  $program score $out --feature 681 --label 'your own words'
       how good another label is; descriptions.csv has a row for each feature
-  $program train --model $model --dataset $texts --out build/demo/my-sae
-      an SAE of your own (docs/training.md), for --sae of analyze
+  $program train --model $model --dataset YOUR-TEXTS --out your-sae
+      an SAE of your own texts (docs/training.md), for --sae of analyze
 To type saescope instead of $program:
   PATH=\$PWD/build/release:\$PATH
 

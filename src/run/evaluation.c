@@ -176,9 +176,10 @@ out:
 
 /* ---- JSON ---- */
 
-static void put_evaluation(struct ss__json_writer *w, const struct ss_evaluation *evaluation)
+void ss_run_evaluation_put(struct ss__json_writer *w, const char *key,
+                           const struct ss_evaluation *evaluation)
 {
-    ss__put_open(w, NULL, '{');
+    ss__put_open(w, key, '{');
     ss__put_count(w, "schema", 1);
     ss__put_count(w, "rows", evaluation->n_rows);
     ss__put_count(w, "features", evaluation->n_features);
@@ -209,7 +210,7 @@ ss_status ss_evaluation_json(const struct ss_evaluation *evaluation, char **out,
     struct ss_evaluation read = {.struct_size = sizeof read};
     *out = NULL;
     SS_RETURN_IF_ERROR(SS_READ_OPTIONS(&read, evaluation, ss_evaluation, err));
-    put_evaluation(&w, &read);
+    ss_run_evaluation_put(&w, NULL, &read);
     const char *text = ss__buf_text(&w.buf);
     *out = text == NULL ? NULL : ss__strdup(text);
     ss__buf_release(&w.buf);

@@ -14,6 +14,10 @@ struct ss_run_evaluation {
 /* Open the SAE and measure it. Errors: those of ss_sae_open and ss_sae_encode, SS_E_SHAPE. */
 SS_MUST_USE ss_status ss_run_evaluate(ss_work *work, const struct ss_run_evaluation *evaluation,
                                       struct ss_evaluation *out, ss_err *err);
+/* As a value of a document. */
+struct ss__json_writer;
+void ss_run_evaluation_put(struct ss__json_writer *writer, const char *key,
+                           const struct ss_evaluation *evaluation);
 /* FOLDER/evaluation.json. */
 SS_MUST_USE ss_status ss_run_evaluation_write(const struct ss_evaluation *evaluation,
                                               const char *folder, ss_err *err);

@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "encoder/encoder.h"
 #include "run/embeddings.h"
+#include "run/encoder_fingerprint.h"
+#include "sae/sae.h"
 #include "tensor/tensor.h"
 
 /* The part of a model's name behind the owner. */
@@ -43,14 +45,38 @@ static ss_status check_pair(const struct ss_run_pass *pass, ss_err *err)
         return check_width("file", embeddings.path, embeddings.width, &sae, err);
     }
     ss_encoder_describe(pass->encoder, &encoder);
-    if (sae.model_name[0] != '\0' && encoder.width == sae.width &&
-        strcmp(short_name(sae.model_name), short_name(encoder.name)) != 0) {
+    return check_width("encoder", encoder.path, encoder.width, &sae, err);
+}
+
+/* Whether the encoder is that of the SAE: by what it does, where the SAE's config tells that,
+ * else by the names, which may differ for many reasons. */
+static ss_status check_encoder(const struct ss_run_pass *pass, ss_err *err)
+{
+    const char *recorded = ss_run_fingerprint_in(ss_sae_config(pass->sae));
+    struct ss_encoder_info encoder = {.struct_size = sizeof encoder};
+    struct ss_sae_info sae = {.struct_size = sizeof sae};
+    char found[SS_RUN_FINGERPRINT_BYTES];
+    if (pass->embeddings != NULL) {
+        return SS_OK;
+    }
+    ss_sae_describe(pass->sae, &sae);
+    ss_encoder_describe(pass->encoder, &encoder);
+    if (recorded != NULL) {
+        SS_RETURN_IF_ERROR(ss_run_encoder_fingerprint(pass->encoder, pass->work, found, err));
+        if (!ss_run_fingerprints_agree(recorded, found)) {
+            ss__log(&pass->log, SS_LEVEL_WARNING,
+                    "the SAE was trained on embeddings that '%s' does not make (of '%s', "
+                    "perhaps with another prompt); its features mean nothing here",
+                    encoder.name, sae.model_name);
+        }
+    } else if (sae.model_name[0] != '\0' &&
+               strcmp(short_name(sae.model_name), short_name(encoder.name)) != 0) {
         ss__log(&pass->log, SS_LEVEL_WARNING,
                 "the SAE's config names the encoder '%s', but the encoder given is '%s'; if "
                 "they are not the same, the features mean nothing",
                 sae.model_name, encoder.name);
     }
-    return check_width("encoder", encoder.path, encoder.width, &sae, err);
+    return SS_OK;
 }
 
 static int ask_watch(void *user, const struct ss_progress *waiting)
@@ -96,6 +122,7 @@ ss_status ss_run_pass_init(struct ss_run_pass *pass, ss_err *err)
     pass->asking.stop = (struct ss_progress_callback){ask_watch, pass};
     ss_work_set_progress(pass->work, pass->asking.stop);
     ss_tensor_work_warn_threads(pass->work, &pass->log);
+    SS_RETURN_IF_ERROR(check_encoder(pass, err));
     if (pass->embeddings != NULL) {
         pass->batch_tokens = 0;
     } else if (pass->batch_tokens == 0) {

@@ -25,9 +25,9 @@ enum { CENTER_ROWS = 8192, CHECKPOINT_STEPS = 500, LEAST_CALIBRATION_ROWS = 64 }
 static const uint64_t MAX_STATE_BYTES = (uint64_t)1 << 34;
 static const double DIVERGED = 20; /* times the first error */
 
-static const char *const file_names[] = {"sae.pt",     "metrics.csv",     "curves.svg",
-                                         "curves.png", "evaluation.json", "config.json",
-                                         NULL};
+static const char *const file_names[] = {
+    "sae.pt",     "sae.safetensors", "metrics.csv", "curves.svg",
+    "curves.png", "evaluation.json", "config.json", NULL};
 
 /* One call. */
 struct session {
@@ -41,6 +41,7 @@ struct session {
     float *batch;
     double first_error, start;
     uint64_t first_step; /* of this call */
+    bool borrows_rows;
 };
 
 /* ---- places ---- */
@@ -372,17 +373,19 @@ static ss_status finish(struct session *self, struct ss_train_result *result, ss
 {
     struct ss_run_training *training = &self->training;
     const char *folder = self->folder.staging;
-    const bool calibrates =
-        training->config.kind == SS_TRAIN_BATCHTOPK && strcmp(training->recipe, "seed") != 0;
+    const bool calibrates = (training->config.kind == SS_TRAIN_BATCHTOPK &&
+                             strcmp(training->recipe, "seed") != 0) ||
+                            training->config.l0_target > 0;
     SS_RETURN_IF_ERROR(take_held_out(self, err));
     if (calibrates) {
         SS_RETURN_IF_ERROR(ss_train_calibrate(self->trainer, self->work, training->held_out,
                                               training->n_held_out, &training->threshold, err));
     }
-    SS_RETURN_IF_ERROR(ss_run_training_write_sae(training, self->trainer, folder, err));
-    SS_RETURN_IF_ERROR(ss_run_training_write_curves(training, folder, err));
+    SS_RETURN_IF_ERROR(ss_run_training_take_weights(training, self->trainer, err));
     ss_train_free(self->trainer);
     self->trainer = NULL;
+    SS_RETURN_IF_ERROR(ss_run_training_write_sae(training, NULL, folder, err));
+    SS_RETURN_IF_ERROR(ss_run_training_write_curves(training, folder, err));
     const struct ss_sae_options sae = {.struct_size = sizeof sae,
                                        .batchtopk_rule = SS_BATCHTOPK_THRESHOLD};
     const struct ss_run_evaluation evaluation = {.sae = folder,
@@ -392,6 +395,7 @@ static ss_status finish(struct session *self, struct ss_train_result *result, ss
                                                  .width = training->rows.width};
     SS_RETURN_IF_ERROR(ss_run_evaluate(self->work, &evaluation, &result->evaluation, err));
     SS_RETURN_IF_ERROR(ss_run_evaluation_write(&result->evaluation, folder, err));
+    SS_RETURN_IF_ERROR(ss_run_training_write_sae(training, &result->evaluation, folder, err));
     SS_RETURN_IF_ERROR(ss_run_folder_commit(&self->folder, err));
     remove_aside(self);
     return SS_OK;
@@ -410,25 +414,38 @@ static void fill_result(const struct session *self, struct ss_train_result *resu
     result->seconds = ss_run_seconds_now() - self->start;
 }
 
-static ss_status run_session(struct session *self, const ss_encoder *encoder,
-                             ss_dataset *dataset, const char *out,
-                             struct ss_train_result *result, ss_err *err)
+/* What is recorded of the encoder, and its fingerprint. */
+static ss_status describe_encoder(struct session *self, const ss_encoder *encoder, ss_err *err)
 {
-    struct ss_encoder_info model = {.struct_size = sizeof model, .name = ""};
+    struct ss_run_training *training = &self->training;
+    training->encoder =
+        (struct ss_encoder_info){.struct_size = sizeof training->encoder, .name = ""};
+    if (encoder == NULL) {
+        return SS_OK;
+    }
+    ss_encoder_describe(encoder, &training->encoder);
+    return ss_run_encoder_fingerprint(encoder, self->work, training->fingerprint, err);
+}
+
+static ss_status run_session(struct session *self, const struct ss_run_training_call *call,
+                             const char *out, struct ss_train_result *result, ss_err *err)
+{
+    struct ss_run_training *training = &self->training;
     SS_RETURN_IF_ERROR(
         ss_run_folder_open(out, file_names, self->options.force, &self->folder, err));
     SS_RETURN_IF_ERROR(name_places(self, out, err));
     SS_RETURN_IF_ERROR(ss_work_new(self->options.n_threads, &self->work, err));
     ss_tensor_work_warn_threads(self->work, &self->options.log);
-    SS_RETURN_IF_ERROR(read_rows(self, encoder, dataset, err));
-    if (encoder != NULL) {
-        ss_encoder_describe(encoder, &model);
+    if (call->rows != NULL) {
+        training->rows = *call->rows;
+        self->borrows_rows = true;
+    } else {
+        SS_RETURN_IF_ERROR(read_rows(self, call->encoder, call->dataset, err));
     }
-    self->training.model_name = model.name;
-    SS_RETURN_IF_ERROR(ss_run_training_settle(&self->training, err));
-    SS_RETURN_IF_ERROR(ss_run_training_identify(&self->training, err));
-    SS_ALLOC_OR_RETURN(self->batch,
-                       self->training.config.batch_rows * self->training.config.width);
+    SS_RETURN_IF_ERROR(describe_encoder(self, call->encoder, err));
+    SS_RETURN_IF_ERROR(ss_run_training_settle(training, err));
+    SS_RETURN_IF_ERROR(ss_run_training_identify(training, err));
+    SS_ALLOC_OR_RETURN(self->batch, training->config.batch_rows * training->config.width);
     SS_RETURN_IF_ERROR(start(self, err));
     SS_RETURN_IF_ERROR(train_steps(self, err));
     fill_result(self, result);
@@ -442,7 +459,10 @@ static void end_session(struct session *self)
     }
     ss_train_free(self->trainer);
     ss_work_free(self->work);
-    ss_run_training_rows_release(&self->training.rows);
+    if (!self->borrows_rows) {
+        ss_run_training_rows_release(&self->training.rows);
+    }
+    ss_train_weights_release(&self->training.weights);
     ss__buf_release(&self->training.identity);
     ss__buf_release(&self->training.metrics);
     ss__free(self->training.held_out);
@@ -453,27 +473,58 @@ static void end_session(struct session *self)
     ss__free(self->key_path);
 }
 
-ss_status ss_train(const ss_encoder *encoder, ss_dataset *dataset, const char *out_dir,
-                   const struct ss_train_options *options, struct ss_train_result *done,
-                   ss_err *err)
+ss_status ss_run_training_do(const struct ss_run_training_call *call, const char *out,
+                             struct ss_train_result *done, ss_err *err)
 {
-    ss_status status = SS_OK;
-    struct session session = {.options = {.struct_size = sizeof session.options}};
-    struct ss_train_result result = {.struct_size = sizeof result};
-    SS_TRY(ss__result_check(done, "ss_train_result", err));
-    (void)ss__result_write(done, &result, sizeof result);
-    SS_TRY(SS_READ_OPTIONS(&session.options, options, ss_train_options, err));
+    struct session session = {.options = *call->options};
     session.training.options = &session.options;
+    session.training.extras = call->extras;
     session.training.dataset =
         session.options.dataset_name == NULL ? "" : session.options.dataset_name;
     session.asking.stop = session.options.progress;
-    SS_TRY(run_session(&session, encoder, dataset, out_dir, &result, err));
-    (void)ss__result_write(done, &result, sizeof result);
-out:
+    const ss_status status = run_session(&session, call, out, done, err);
     if (status != SS_OK) {
         ss_run_folder_fix_error_path(&session.folder, err);
     }
     ss_run_folder_abort(&session.folder);
     end_session(&session);
     return status;
+}
+
+ss_status ss_run_training_read_rows(const struct ss_run_training_call *call, const char *out,
+                                    struct ss_run_training_rows *rows, ss_err *err)
+{
+    struct session session = {.options = *call->options};
+    ss_status status = name_places(&session, out, err);
+    if (status == SS_OK) {
+        status = read_rows(&session, call->encoder, call->dataset, err);
+    }
+    *rows = session.training.rows;
+    session.borrows_rows = true;
+    end_session(&session);
+    return status;
+}
+
+void ss_run_training_forget(const char *out)
+{
+    struct session session = {.first_step = 0};
+    if (name_places(&session, out, NULL) == SS_OK) {
+        remove_aside(&session);
+    }
+    end_session(&session);
+}
+
+ss_status ss_train(const ss_encoder *encoder, ss_dataset *dataset, const char *out_dir,
+                   const struct ss_train_options *options, struct ss_train_result *done,
+                   ss_err *err)
+{
+    struct ss_train_options read = {.struct_size = sizeof read};
+    struct ss_train_result result = {.struct_size = sizeof result};
+    const struct ss_train_extras none = {.struct_size = sizeof none};
+    const struct ss_run_training_call call = {encoder, dataset, &read, &none, NULL};
+    SS_RETURN_IF_ERROR(ss__result_check(done, "ss_train_result", err));
+    (void)ss__result_write(done, &result, sizeof result);
+    SS_RETURN_IF_ERROR(SS_READ_OPTIONS(&read, options, ss_train_options, err));
+    SS_RETURN_IF_ERROR(ss_run_training_do(&call, out_dir, &result, err));
+    return ss__result_write(done, &result, sizeof result);
 }

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/output.h"
+#include "run/evaluation.h"
 #include "run/training.h"
 #include "view/view.h"
 #include "weights/weights.h"
@@ -35,25 +36,53 @@ void ss_run_training_add_metrics(struct ss_run_training *training,
 
 /* ---- the SAE ---- */
 
-static ss_status write_weights(const struct ss_train_config *config,
-                               const struct ss_train_weights *weights, const char *folder,
-                               ss_err *err)
+/* In the order of a checkpoint. */
+static size_t list_tensors(const struct ss_train_config *config,
+                           const struct ss_train_weights *weights,
+                           struct ss_weights_tensor_out tensors[SS_RUN_TRAINING_MOST_TENSORS])
 {
     const uint64_t n = config->n_features, d = config->width;
-    const struct ss_weights_tensor_out tensors[] = {
-        {"b_dec", weights->b_dec, 1, {d, 0}},
-        {"b_enc", weights->b_enc, 1, {n, 0}},
-        {"W_enc", weights->w_enc, 2, {d, n}},
-        {"W_dec", weights->w_dec, 2, {n, d}},
-        {"jumprelu.log_threshold", weights->log_threshold, 1, {n, 0}},
+    const struct ss_weights_tensor_out all[SS_RUN_TRAINING_MOST_TENSORS] = {
+        {"b_dec", weights->b_dec, 1, {d, 0}, false},
+        {"b_enc", weights->b_enc, 1, {n, 0}, false},
+        {"W_enc", weights->w_enc, 2, {d, n}, false},
+        {"W_dec", weights->w_dec, 2, {n, d}, false},
+        {"jumprelu.log_threshold", weights->log_threshold, 1, {n, 0}, false},
     };
-    char *path = ss__path_join(folder, "sae.pt");
-    if (path == NULL) {
-        return ss__fail_nomem(err, "a path");
+    memcpy(tensors, all, sizeof all);
+    return weights->log_threshold != NULL ? SS_RUN_TRAINING_MOST_TENSORS
+                                          : SS_RUN_TRAINING_MOST_TENSORS - 1;
+}
+
+/* Numbers in place become halves, which need less memory. */
+static void halve(struct ss_weights_tensor_out *tensor)
+{
+    const size_t n = (size_t)ss_weights_tensor_out_bytes(tensor) / sizeof(float);
+    uint16_t *halves = (uint16_t *)(uintptr_t)tensor->data;
+    for (size_t i = 0; i < n; i++) {
+        float number;
+        memcpy(&number, (const char *)tensor->data + i * sizeof number, sizeof number);
+        ss_weights_to_f16(&number, 1, halves + i);
     }
-    const ss_status status =
-        ss_weights_torch_write(path, tensors, weights->log_threshold != NULL ? 5 : 4, err);
-    ss__free(path);
+    tensor->is_half = true;
+}
+
+static ss_status write_weights(const struct ss_weights_tensor_out *tensors, size_t n,
+                               const char *config, const char *folder, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const char *const metadata[] = {"format", "pt", "config", config, NULL};
+    char *torch = ss__path_join(folder, "sae.pt");
+    char *safetensors = ss__path_join(folder, "sae.safetensors");
+    if (torch == NULL || safetensors == NULL) {
+        status = ss__fail_nomem(err, "a path");
+        goto out;
+    }
+    SS_TRY(ss_weights_torch_write(torch, tensors, n, err));
+    SS_TRY(ss_weights_safetensors_write_with(safetensors, tensors, n, metadata, err));
+out:
+    ss__free(torch);
+    ss__free(safetensors);
     return status;
 }
 
@@ -70,8 +99,8 @@ static void put_config(struct ss__json_writer *w, const struct ss_run_training *
     ss__put_number(w, "beta1", c->beta1);
     ss__put_number(w, "beta2", c->beta2);
     ss__put_number(w, "max_grad_norm", c->max_grad_norm);
-    ss__put_text(w, "dtype", "torch.float32");
-    ss__put_text(w, "model_name", training->model_name);
+    ss__put_text(w, "dtype", training->is_half ? "torch.float16" : "torch.float32");
+    ss__put_text(w, "model_name", training->encoder.name);
     ss__put_text(w, "site", "embed");
     ss__put_count(w, "layer", 0);
     ss__put_count(w, "act_size", c->width);
@@ -94,7 +123,8 @@ static void put_training(struct ss__json_writer *w, const struct ss_run_training
     ss__put_text(w, "recipe", training->recipe);
     ss__put_text(w, "trained_as", ss_train_kind_name(c->kind));
     if (training->threshold > 0) {
-        ss__put_number(w, "threshold", training->threshold);
+        ss__put_number(w, c->kind == SS_TRAIN_JUMPRELU ? "threshold_factor" : "threshold",
+                       training->threshold);
     }
     ss__put_count(w, "steps", c->n_steps);
     ss__put_count(w, "lr_warmup_steps", c->lr_warmup_steps);
@@ -104,6 +134,7 @@ static void put_training(struct ss__json_writer *w, const struct ss_run_training
     ss__put_bool(w, "aux_detach", c->aux_detach);
     ss__put_bool(w, "aux_normalised", c->aux_normalised);
     ss__put_text(w, "b_dec_init", c->starts_at_median ? "geometric_median" : "zeros");
+    ss__put_text(w, "directions_init", c->starts_at_rows ? "rows" : "random");
     ss__put_number(w, "l0_target", c->l0_target);
     ss__put_open(w, "prefixes", '[');
     for (size_t i = 0; i < c->n_prefixes; i++) {
@@ -113,6 +144,40 @@ static void put_training(struct ss__json_writer *w, const struct ss_run_training
     ss__put_count(w, "rows_held_out", training->rows.n_held_out);
     ss__put_count(w, "rows_left_out", training->rows.n_missing);
     ss__put_text(w, "rows_sha256", training->rows.digest);
+}
+
+static void put_encoder(struct ss__json_writer *w, const struct ss_run_training *training)
+{
+    const struct ss_encoder_info *encoder = &training->encoder;
+    if (encoder->width == 0) {
+        ss__put_null(w, "encoder"); /* embeddings do not tell */
+        return;
+    }
+    ss__put_open(w, "encoder", '{');
+    ss__put_text(w, "name", encoder->name);
+    ss__put_text(w, "source", encoder->source);
+    ss__put_text(w, "commit", encoder->commit);
+    ss__put_text(w, "pooling", encoder->pooling);
+    ss__put_text(w, "prompt", encoder->prompt);
+    ss__put_text(w, "precision", encoder->precision);
+    ss__put_count(w, "max_tokens", encoder->max_tokens);
+    ss__put_text(w, "fingerprint", training->fingerprint);
+    ss__put_close(w, '}');
+}
+
+static void add_config(struct ss__json_writer *w, const struct ss_run_training *training,
+                       ss_train_kind saved_as, const struct ss_evaluation *figures)
+{
+    ss__put_open(w, NULL, '{');
+    put_config(w, training, saved_as);
+    ss__put_open(w, "training", '{'); /* no key of the original */
+    put_training(w, training);
+    put_encoder(w, training);
+    ss__put_close(w, '}');
+    if (figures != NULL) {
+        ss_run_evaluation_put(w, "figures", figures);
+    }
+    ss__put_close(w, '}');
 }
 
 static ss_status write_buffer(const char *folder, const char *name, struct ss__buf *buf,
@@ -130,25 +195,35 @@ static ss_status write_buffer(const char *folder, const char *name, struct ss__b
     return status;
 }
 
+ss_status ss_run_training_take_weights(struct ss_run_training *training,
+                                       const struct ss_trainer *trainer, ss_err *err)
+{
+    SS_RETURN_IF_ERROR(ss_train_export(trainer, training->threshold, &training->weights, err));
+    training->n_tensors =
+        list_tensors(&training->config, &training->weights, training->tensors);
+    for (size_t i = 0; training->is_half && i < training->n_tensors; i++) {
+        halve(training->tensors + i);
+    }
+    return SS_OK;
+}
+
 ss_status ss_run_training_write_sae(const struct ss_run_training *training,
-                                    const struct ss_trainer *trainer, const char *folder,
+                                    const struct ss_evaluation *figures, const char *folder,
                                     ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_train_weights weights = {0};
+    const ss_train_kind kind = training->weights.kind;
     struct ss__json_writer config = {.style = SS__JSON_INDENT_4};
-    SS_TRY(ss_train_export(trainer, training->threshold, &weights, err));
-    SS_TRY(write_weights(&training->config, &weights, folder, err));
-    ss__put_open(&config, NULL, '{');
-    put_config(&config, training, weights.kind);
-    ss__put_open(&config, "training", '{'); /* no key of the original */
-    put_training(&config, training);
-    ss__put_close(&config, '}');
-    ss__put_close(&config, '}');
+    struct ss__json_writer line = {.style = SS__JSON_COMPACT};
+    add_config(&config, training, kind, figures);
+    add_config(&line, training, kind, figures);
+    const char *text = ss__buf_text(&line.buf);
+    SS_TRY(ss__buf_check(&line.buf, err));
+    SS_TRY(write_weights(training->tensors, training->n_tensors, text, folder, err));
     SS_TRY(write_buffer(folder, "config.json", &config.buf, err));
 out:
     ss__buf_release(&config.buf);
-    ss_train_weights_release(&weights);
+    ss__buf_release(&line.buf);
     return status;
 }
 

@@ -8,7 +8,7 @@
 #include "base/stop.h"
 #include "base/temporary.h"
 
-enum { ROWS_AT_ONCE = 1024, MEMORY_BYTES = 64 << 20, ONE_IN = 10 };
+enum { ROWS_AT_ONCE = 1024, MEMORY_BYTES = 32 << 20, ONE_IN = 10 };
 
 static ss_status mark_row(struct ss_run_training_rows *rows, uint64_t key, ss_err *err)
 {
@@ -38,6 +38,9 @@ static ss_status spill(struct ss_run_training_rows *rows, ss_err *err)
     }
     SS_RETURN_IF_ERROR(ss__write_all(rows->handle - 1, SS__TEMPORARY_UNNAMED, rows->memory.data,
                                      rows->memory.n_bytes, err));
+    if (rows->memory.n_bytes > MEMORY_BYTES) {
+        ss__buf_release(&rows->memory); /* from now on there are never so many */
+    }
     rows->memory.n_bytes = 0;
     return SS_OK;
 }

@@ -21,6 +21,8 @@ enum {
  * 15,292 abstracts 1 to 2 points more of explained variance than 2e-3 with 0.9 and 0.999, and as
  * few dead features (docs/training.md). */
 static const double LEARNING_RATE = 4e-3;
+/* With directions that start at rows, as those of topk and batchtopk do. */
+static const double LEARNING_RATE_AT_ROWS = 5e-3;
 
 /* ---- recipes ---- */
 
@@ -89,6 +91,16 @@ static ss_status choose_kind(struct ss_run_training *training, ss_err *err)
                                    name);
 }
 
+static ss_status choose_dtype(struct ss_run_training *training, ss_err *err)
+{
+    const char *name = training->extras->dtype == NULL ? "float32" : training->extras->dtype;
+    training->is_half = strcmp(name, "float16") == 0;
+    return training->is_half || strcmp(name, "float32") == 0
+               ? SS_OK
+               : ss__fail(err, SS_E_USAGE,
+                          "'%.40s' is no type of weights; give float32 or float16", name);
+}
+
 static ss_status read_prefixes(struct ss_run_training *training, ss_err *err)
 {
     struct ss_train_config *config = &training->config;
@@ -124,14 +136,18 @@ static void settle_kind(struct ss_run_training *training)
     struct ss_train_config *config = &training->config;
     const bool is_seed = strcmp(training->recipe, "seed") == 0;
     const bool is_jumprelu = config->kind == SS_TRAIN_JUMPRELU;
+    if (!is_seed && (config->kind == SS_TRAIN_TOPK || config->kind == SS_TRAIN_BATCHTOPK)) {
+        config->starts_at_rows = true;
+        config->beta1 = 0.8;
+    }
     choose_number(options->bandwidth, config->bandwidth, &config->bandwidth);
     config->threshold_init = 1;
     if (config->kind != SS_TRAIN_BATCHTOPK) {
         config->use_b_enc = false;
     }
     config->l1_coeff = options->l1_coeff;
-    if (!is_seed && is_jumprelu) {
-        config->l0_target = (double)config->top_k;
+    if (is_jumprelu && (!is_seed || training->extras->target_l0 > 0)) {
+        choose_number(training->extras->target_l0, (double)config->top_k, &config->l0_target);
         config->l0_on_pre = config->log_chain = true;
         choose_number(options->l1_coeff, 1, &config->l1_coeff);
     } else if (!is_seed && config->kind == SS_TRAIN_VANILLA) {
@@ -154,10 +170,10 @@ static void settle_steps(struct ss_run_training *training)
                                                      : LEAST_STEPS;
     config->n_steps = options->max_steps > 0 ? options->max_steps : config->n_steps;
     if (!is_seed) {
-        choose_number(options->lr, LEARNING_RATE * sqrt(1536 / (double)config->n_features),
-                      &config->lr);
+        const double rate = config->starts_at_rows ? LEARNING_RATE_AT_ROWS : LEARNING_RATE;
+        choose_number(options->lr, rate * sqrt(1536 / (double)config->n_features), &config->lr);
         config->lr_warmup_steps = config->n_steps / 20;
-        config->lr_decay_steps = config->n_steps / 5;
+        config->lr_decay_steps = config->n_steps / (config->starts_at_rows ? 2 : 5);
         config->n_batches_to_dead =
             ss__max_size(3, ss__divide_up(config->n_features, 2 * config->batch_rows));
     }
@@ -183,6 +199,25 @@ static ss_status check_rows(const struct ss_run_training *training, ss_err *err)
     return SS_OK;
 }
 
+/* A target is met by moving thresholds, which the other kinds do not learn. */
+static ss_status check_target(const struct ss_run_training *training, ss_err *err)
+{
+    const double target = training->extras->target_l0;
+    const struct ss_train_config *config = &training->config;
+    if (target != 0 && config->kind != SS_TRAIN_JUMPRELU) {
+        return ss__fail(err, SS_E_USAGE,
+                        "a target of L0 is for the `kind` jumprelu; %s has `top_k`",
+                        ss_train_kind_name(config->kind));
+    }
+    if (target != 0 && !(target > 0 && target <= (double)config->n_features)) {
+        return ss__fail(
+            err, SS_E_USAGE,
+            "the target of L0 is %g; give a number above 0, at most `dict_size` (%zu)", target,
+            config->n_features);
+    }
+    return SS_OK;
+}
+
 ss_status ss_run_training_settle(struct ss_run_training *training, ss_err *err)
 {
     const struct ss_train_options *options = training->options;
@@ -199,6 +234,8 @@ ss_status ss_run_training_settle(struct ss_run_training *training, ss_err *err)
     config->normalises_input = true;
     config->aux_penalty = 1.0 / 32;
     choose_number(options->lr, config->lr, &config->lr);
+    SS_RETURN_IF_ERROR(choose_dtype(training, err));
+    SS_RETURN_IF_ERROR(check_target(training, err));
     settle_kind(training);
     settle_steps(training);
     SS_RETURN_IF_ERROR(check_rows(training, err));
@@ -216,6 +253,9 @@ ss_status ss_run_training_identify(struct ss_run_training *training, ss_err *err
                    c->l1_coeff, c->bandwidth, (unsigned long long)c->n_batches_to_dead);
     for (size_t i = 0; i < c->n_prefixes; i++) {
         ss__buf_printf(out, ",%zu", c->prefixes[i]);
+    }
+    if (c->l0_target > 0) {
+        ss__buf_printf(out, " target %.17g", c->l0_target);
     }
     ss__buf_printf(out, " %s", training->rows.digest);
     return ss__buf_check(out, err);

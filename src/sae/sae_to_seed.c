@@ -176,11 +176,11 @@ static ss_status write_weights(struct writer *self, const char *path, ss_err *er
     SS_ALLOC_OR_RETURN(self->zeros, n);
     SS_RETURN_IF_ERROR(ss_sae_transpose(p->encoder_rows, n, width, &self->encoder, err));
     const struct ss_weights_tensor_out tensors[] = {
-        {"W_enc", self->encoder, 2, {width, n}},
-        {"W_dec", p->decoder, 2, {n, width}},
-        {"b_enc", p->bias != NULL ? p->bias : self->zeros, 1, {n, 0}},
-        {"b_dec", p->decoder_bias, 1, {width, 0}},
-        {"jumprelu.log_threshold", self->logs, 1, {n, 0}},
+        {"W_enc", self->encoder, 2, {width, n}, false},
+        {"W_dec", p->decoder, 2, {n, width}, false},
+        {"b_enc", p->bias != NULL ? p->bias : self->zeros, 1, {n, 0}, false},
+        {"b_dec", p->decoder_bias, 1, {width, 0}, false},
+        {"jumprelu.log_threshold", self->logs, 1, {n, 0}, false},
     };
     return ss_weights_torch_write(path, tensors, self->logs != NULL ? 5 : 4, err);
 }

@@ -44,6 +44,7 @@ struct ss_train_config {
     bool aux_detach;        /* the auxiliary loss gives the reconstruction no gradient */
     bool aux_normalised;    /* divided by the residual's variance over the batch */
     bool starts_at_median;  /* b_dec is the geometric median of rows (ss_train_set_center) */
+    bool starts_at_rows;    /* and directions are near those of rows */
     bool l0_on_pre;         /* jumprelu: the L0 term's step looks at h, not at a */
     bool log_chain;         /* jumprelu: the threshold's gradient has the factor theta of exp */
     double l0_target;       /* jumprelu: l1_coeff (L0 / target - 1)^2; 0: l1_coeff L0 */
@@ -89,7 +90,8 @@ void ss_train_free(struct ss_trainer *trainer);
 const struct ss_train_config *ss_train_config_of(const struct ss_trainer *trainer);
 uint64_t ss_train_steps_done(const struct ss_trainer *trainer);
 
-/* b_dec becomes the geometric median of rows x [n, D], normalised as the config says. */
+/* b_dec becomes the geometric median of rows x [n, D], normalised as the config says; with
+ * starts_at_rows directions are taken from them, too. */
 SS_MUST_USE ss_status ss_train_set_center(struct ss_trainer *trainer, const float *x, size_t n,
                                           ss_err *err);
 
@@ -101,7 +103,8 @@ SS_MUST_USE ss_status ss_train_step(struct ss_trainer *trainer, ss_work *work, c
 /* ---- what comes of it ---- */
 
 /* The threshold with which rows x [n, D] fire top_k features each on average: midway between the
- * (top_k n)-th largest h and the next. Errors: SS_E_NOMEM. */
+ * (top_k n)-th largest h and the next. Of jumprelu the factor for all thresholds, with which
+ * they fire l0_target: the same for h over its threshold. Errors: SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_train_calibrate(struct ss_trainer *trainer, ss_work *work,
                                          const float *x, size_t n, double *threshold,
                                          ss_err *err);
@@ -112,8 +115,8 @@ struct ss_train_weights {
     ss_train_kind kind; /* what they are to be read as */
     float *w_enc, *w_dec, *b_enc, *b_dec, *log_threshold;
 };
-/* With a threshold above 0 as a jumprelu SAE, whose rows do not depend on one another: b_enc
- * takes in what is subtracted from the input. Gives *out (ss_train_weights_release). */
+/* With a threshold above 0, that of the function above, as a jumprelu SAE, whose rows do not
+ * depend on one another: b_enc takes in what is subtracted from the input. Gives *out (ss_train_weights_release). */
 SS_MUST_USE ss_status ss_train_export(const struct ss_trainer *trainer, double threshold,
                                       struct ss_train_weights *out, ss_err *err);
 void ss_train_weights_release(struct ss_train_weights *weights);

@@ -51,7 +51,7 @@ static void fill_features(const struct ss_trainer *self, double threshold,
             out->w_enc[i * n + f] = (float)w[i];
         }
         out->b_enc[f] = (float)self->parameters[SS_TRAIN_B_ENC].x[f];
-        if (threshold > 0) {
+        if (threshold > 0 && self->config.kind != SS_TRAIN_JUMPRELU) {
             out->b_enc[f] =
                 (float)((double)self->parameters[SS_TRAIN_B_ENC].x[f] - center_of(self, f));
             out->log_threshold[f] = (float)log(threshold);
@@ -74,8 +74,9 @@ ss_status ss_train_export(const struct ss_trainer *self, double threshold,
     copy_numbers(self->parameters[SS_TRAIN_B_DEC].x, d, out->b_dec);
     copy_numbers(self->parameters[SS_TRAIN_W_DEC].x, n * d, out->w_dec);
     fill_features(self, threshold, out);
-    if (has_own) {
-        copy_numbers(self->parameters[SS_TRAIN_LOG_THRESHOLD].x, n, out->log_threshold);
+    for (size_t f = 0; has_own && f < n; f++) {
+        out->log_threshold[f] = (float)((double)self->parameters[SS_TRAIN_LOG_THRESHOLD].x[f] +
+                                        (threshold > 0 ? log(threshold) : 0));
     }
     return SS_OK;
 }
@@ -107,6 +108,21 @@ static void cut_largest(struct largest *self)
     }
 }
 
+/* h of jumprelu in units of its thresholds. */
+static void divide_by_thresholds(struct ss_trainer *self)
+{
+    const size_t n = self->config.n_features;
+    for (size_t f = 0; f < n; f++) {
+        self->thresholds[f] =
+            (ss_train_real)exp(-(double)self->parameters[SS_TRAIN_LOG_THRESHOLD].x[f]);
+    }
+    for (size_t r = 0; r < self->n_rows; r++) {
+        for (size_t f = 0; f < n; f++) {
+            self->h[r * n + f] *= self->thresholds[f];
+        }
+    }
+}
+
 static ss_status offer_rows(struct ss_trainer *self, struct largest *largest, ss_err *err)
 {
     const size_t n = self->config.n_features;
@@ -129,12 +145,17 @@ ss_status ss_train_calibrate(struct ss_trainer *self, ss_work *work, const float
                              double *threshold, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct largest largest = {.k = self->config.top_k * n + 1, .least = FLT_MIN};
+    const bool is_jumprelu = self->config.kind == SS_TRAIN_JUMPRELU;
+    const double k = is_jumprelu ? self->config.l0_target : (double)self->config.top_k;
+    struct largest largest = {.k = (size_t)(k * (double)n + 0.5) + 1, .least = FLT_MIN};
     const size_t d = self->config.width;
     for (size_t at = 0; at < n; at += self->n_rows) {
         self->n_rows = ss__min_size(self->config.batch_rows, n - at);
         ss_train_normalise_rows(self, work, x + at * d);
         SS_TRY(ss_train_encode_batch(self, work, err));
+        if (is_jumprelu) {
+            divide_by_thresholds(self);
+        }
         SS_TRY(offer_rows(self, &largest, err));
     }
     cut_largest(&largest);

@@ -77,6 +77,10 @@ ss_status ss_train_set_center(struct ss_trainer *self, const float *x, size_t n,
     for (size_t i = 0; i < d; i++) {
         self->parameters[SS_TRAIN_B_DEC].x[i] = (ss_train_real)(float)median[i];
     }
+    if (self->config.starts_at_rows) {
+        ss_train_start_at_rows(self, rows, n);
+        ss_train_weights_changed(self);
+    }
 out:
     ss__free(rows);
     ss__free(median);

@@ -109,6 +109,9 @@ static inline ss_train_real *ss_train_scratch(const struct ss_trainer *trainer, 
 void ss_train_weights_changed(struct ss_trainer *trainer);
 /* First weights as of the original training, bit by bit but for the lengths of the decoder. */
 void ss_train_draw_weights(struct ss_trainer *trainer);
+/* Weights that were drawn are turned towards rows [n, D], normalised, less b_dec. They have
+ * changed then. */
+void ss_train_start_at_rows(struct ss_trainer *trainer, const float *rows, size_t n);
 
 /* In place: as `normalises_input` says. */
 void ss_train_normalise(ss_train_real *x, size_t width);

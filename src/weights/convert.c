@@ -121,6 +121,38 @@ size_t ss_weights_dtype_bytes(ss_weights_dtype dtype)
     return dtypes[dtype].n_bytes;
 }
 
+/* ---- halves ---- */
+
+/* Halves are rounded where the exponent puts them: normal ones at bit 13, subnormal ones by
+ * adding a number of which they are the last bits. */
+static uint16_t f16_of_f32(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    bits &= 0x7FFFFFFF;
+    if (bits > 0x7F800000) {
+        return sign | 0x7E00; /* NaN */
+    }
+    if (bits >= 0x477FF000) {
+        return sign | 0x7C00; /* halfway to 65,536 and above */
+    }
+    if (bits < 0x38800000) {
+        const float shifted = f32_of_bits(bits) + 0.5F;
+        memcpy(&bits, &shifted, sizeof bits);
+        return (uint16_t)(sign | (bits - 0x3F000000));
+    }
+    bits += 0xFFF + (bits >> 13 & 1);
+    return (uint16_t)(sign | ((bits >> 13) - (112U << 10)));
+}
+
+void ss_weights_to_f16(const float *numbers, size_t n, uint16_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        out[i] = f16_of_f32(numbers[i]);
+    }
+}
+
 /* ---- shapes ---- */
 
 /* A size of 0 makes the whole empty, but the others must not overflow beside it: a shape such

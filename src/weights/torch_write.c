@@ -65,11 +65,12 @@ static void add_tensor(struct ss__buf *buf, const struct ss_weights_tensor_out *
                        size_t index)
 {
     char key[24];
-    uint64_t stride = ss_weights_tensor_out_bytes(tensor) / sizeof(float);
+    uint64_t stride = ss_weights_tensor_out_bytes(tensor) /
+                      (tensor->is_half ? sizeof(uint16_t) : sizeof(float));
     (void)snprintf(key, sizeof key, "%zu", index);
     ss__buf_add_text(buf, "ctorch._utils\n_rebuild_tensor_v2\n((");
     add_text(buf, "storage");
-    ss__buf_add_text(buf, "ctorch\nFloatStorage\n");
+    ss__buf_printf(buf, "ctorch\n%s\n", tensor->is_half ? "HalfStorage" : "FloatStorage");
     add_text(buf, key);
     add_text(buf, "cpu");
     add_int(buf, stride);

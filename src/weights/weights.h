@@ -176,13 +176,16 @@ SS_MUST_USE ss_status ss_weights_verify(const struct ss_weights *weights, ss_err
 
 /* ---- writing ---- */
 
-/* A tensor to write: f32, row-major, borrowed. */
+/* A tensor to write: f32, or as halves f16 (ss_weights_to_f16), row-major, borrowed. */
 struct ss_weights_tensor_out {
     const char *name;
-    const float *data;
+    const void *data;
     size_t n_dims;
     uint64_t shape[2];
+    bool is_half;
 };
+/* The nearest halves of numbers, ties to even; above 65,504 infinity. */
+void ss_weights_to_f16(const float *numbers, size_t n, uint16_t *out);
 /* Bytes of its numbers. */
 uint64_t ss_weights_tensor_out_bytes(const struct ss_weights_tensor_out *tensor);
 
@@ -191,6 +194,10 @@ uint64_t ss_weights_tensor_out_bytes(const struct ss_weights_tensor_out *tensor)
 SS_MUST_USE ss_status ss_weights_safetensors_write(const char *path,
                                                    const struct ss_weights_tensor_out *tensors,
                                                    size_t n, ss_err *err);
+/* The same with texts under `__metadata__`: pairs of key and value, NULL at the end. */
+SS_MUST_USE ss_status
+ss_weights_safetensors_write_with(const char *path, const struct ss_weights_tensor_out *tensors,
+                                  size_t n, const char *const *metadata, ss_err *err);
 SS_MUST_USE ss_status ss_weights_torch_write(const char *path,
                                              const struct ss_weights_tensor_out *tensors,
                                              size_t n, ss_err *err);

@@ -152,7 +152,6 @@ def test_a_model_that_is_no_folder_is_refused(run, texts, tmp_path):
 
 # ---- SAEs ----
 
-TORCH_SAE = ROOT / "demo/sae"
 BAD_SAES = {
     "wrong shape": ({"b_enc": np.zeros(5)}, {}, 65, ["b_enc", "5", "6"]),
     "turned decoder": ({"W_dec": np.zeros((WIDTH, N_FEATURES))}, {}, 65, ["W_dec", "16", "6"]),
@@ -192,7 +191,7 @@ def test_an_sae_without_its_files_is_refused(run, texts, tmp_path):
     (tmp_path / "config.json").rename(folder / "config.json")
     os.truncate(folder / "config.json", 30)
     assert_refused(analyze(run, folder, texts, tmp_path), 65, folder / "config.json", "JSON")
-    shutil.copy(TORCH_SAE / "config.json", folder)
+    shutil.copy(ROOT / "src/sae/embedded/all-MiniLM-L6-v2.json", folder / "config.json")
     (folder / "sae.safetensors").unlink()
     assert_refused(analyze(run, folder, texts, tmp_path), 66, folder, "sae.pt", "sae.safetensors")
     assert_refused(analyze(run, tmp_path / "none", texts, tmp_path), 66, tmp_path / "none")
@@ -202,7 +201,7 @@ def test_an_sae_without_its_files_is_refused(run, texts, tmp_path):
 @pytest.mark.parametrize("n_bytes", [0, 3, 1000, 300000, -1])
 def test_a_cut_checkpoint_is_refused(run, texts, tmp_path, n_bytes):
     folder = tmp_path / "sae"
-    shutil.copytree(TORCH_SAE, folder)
+    assert run("convert", "--sae", "embedded:all-MiniLM-L6-v2", "--to", "seed", "--out", folder, "-q").code == 0
     size = (folder / "sae.pt").stat().st_size
     os.truncate(folder / "sae.pt", n_bytes % size)
     assert_refused(analyze(run, folder, texts, tmp_path), 65, folder / "sae.pt")
@@ -210,7 +209,7 @@ def test_a_cut_checkpoint_is_refused(run, texts, tmp_path, n_bytes):
 
 
 def test_a_width_that_is_not_the_encoders_names_both(run, texts, tmp_path):
-    assert_refused(analyze(run, TORCH_SAE, texts, tmp_path, "-q"), 65, "384", WIDTH)
+    assert_refused(analyze(run, "embedded:all-MiniLM-L6-v2", texts, tmp_path, "-q"), 65, "384", WIDTH)
     assert not (tmp_path / "run").exists()
 
 

@@ -42,13 +42,19 @@ def test_files_and_figures(run, x, tmp_path):
     done = run("train", "--embeddings", x, "--out", tmp_path / "sae", *ARGS)
     assert done.code == 0, done.err
     assert "explained variance" in done.err and "EV %" in done.out
-    assert sorted(digests(tmp_path / "sae")) == ["config.json", "curves.png", "curves.svg", "evaluation.json", "metrics.csv", "sae.pt"]
+    assert sorted(digests(tmp_path / "sae")) == ["config.json", "curves.png", "curves.svg", "evaluation.json", "metrics.csv", "sae.pt",
+                                                "sae.safetensors"]
     assert not (tmp_path / "sae.training").exists()
     config = json.loads((tmp_path / "sae/config.json").read_text("utf8"))
     assert config["sae_type"] == "jumprelu" and config["training"]["trained_as"] == "batchtopk" and config["act_size"] == D
     figures = json.loads((tmp_path / "sae/evaluation.json").read_text("utf8"))
     assert figures["rows"] == config["training"]["rows_held_out"] and 40 < figures["rows"] < 150
     assert figures["explained_variance"] > 0.6 and abs(figures["l0_mean"] - 4) < 0.1
+    assert config["figures"] == figures and config["training"]["encoder"] is None
+    raw = (tmp_path / "sae/sae.safetensors").read_bytes()
+    header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
+    assert json.loads(header.pop("__metadata__")["config"]) == config
+    assert sorted(header) == ["W_dec", "W_enc", "b_dec", "b_enc", "jumprelu.log_threshold"]
     lines = (tmp_path / "sae/metrics.csv").read_text("utf8").splitlines()
     assert len(lines) == 151 and lines[0].startswith("step,loss,l2_loss")
     assert float(lines[150].split(",")[2]) < 0.5 * float(lines[1].split(",")[2])
@@ -173,6 +179,8 @@ def test_equal_rows_are_on_one_side(run, tmp_path):
     (["--batch-size", 5000], 65, "smaller --batch-size"),
     (["--dict-size", 10, "--top-k", 11], 64, "--top-k is 11"),
     (["--prefixes", "10,5"], 64, "--prefixes"),
+    (["--target-l0", 8], 64, "--kind jumprelu"),
+    (["--target-l0", 8000, "--kind", "jumprelu"], 64, "the target of L0 is 8000"),
     (["--prefixes", "10,x"], 64, "--prefixes"),
     (["--lr", 1e9], 64, "lr is"),
 ])
@@ -199,7 +207,20 @@ def test_prefixes_and_a_target_of_jumprelu(run, x, tmp_path):
     assert json.loads((tmp_path / "m/config.json").read_text("utf8"))["training"]["prefixes"] == [16, 32, 64]
     done = run("train", "--embeddings", x, "--out", tmp_path / "j", "--dict-size", 64, "--top-k", 6, "--batch-size", 64, "--max-steps",
                600, "--kind", "jumprelu", "-q", "--json")
-    assert abs(json.loads(done.out)["l0_mean"] - 6) < 3, done.out
+    assert abs(json.loads(done.out)["l0_mean"] - 6) < 0.1, done.out
+
+
+@pytest.mark.parametrize("recipe", ["saescope", "seed"])
+@pytest.mark.parametrize("target", [3, 7.5])
+def test_jumprelu_is_trained_for_a_target(run, x, tmp_path, recipe, target):
+    """Thresholds that are a little off at the end are moved together, by the rows held out."""
+    args = ["--dict-size", 64, "--batch-size", 64, "--max-steps", 300, "--kind", "jumprelu", "--recipe", recipe, "-q"]
+    done = run("train", "--embeddings", x, "--out", tmp_path / "j", *args, "--target-l0", target, "--json")
+    assert done.code == 0, done.err
+    figures = json.loads(done.out)
+    assert abs(figures["l0_mean"] - target) < 0.1, figures["l0_mean"]
+    config = json.loads((tmp_path / "j/config.json").read_text("utf8"))
+    assert config["training"]["l0_target"] == target and 0.2 < config["training"]["threshold_factor"] < 5
 
 
 def test_saes_are_compared_in_one_table(run, x, tmp_path):
@@ -221,3 +242,51 @@ def test_a_full_disk_is_said(run, x, tmp_path):
     done = run("train", "--embeddings", x, "--out", tmp_path / "sae", *ARGS, "-q", preexec_fn=limit)
     assert_refused(done, 74)
     assert not os.path.exists(tmp_path / "sae/config.json")
+
+
+def test_a_sweep_trains_every_combination_on_the_same_rows(run, x, tmp_path):
+    args = ["--batch-size", 64, "--max-steps", 60, "-q"]
+    done = run("train", "--embeddings", x, "--out", tmp_path / "s", *args, "--sweep", "top-k=2,4,8", "dict_size=32,64")
+    assert done.code == 0, done.err
+    names = [f"top_k-{k}_dict_size-{n}" for k in (2, 4, 8) for n in (32, 64)]
+    assert sorted(p.name for p in (tmp_path / "s").iterdir()) == sorted([*names, "sweep.csv", "sweep.png", "sweep.svg"])
+    assert not (tmp_path / "s.training").exists()
+    table = (tmp_path / "s/sweep.csv").read_text("utf8").splitlines()
+    assert [line.split(",")[0] for line in table] == ["sae", *names]
+    assert [line.rsplit("/", 1)[-1] for line in done.out.splitlines()[1:7]] == names
+    points = {}
+    for line in table[1:]:
+        name, _, _, l0, variance, *_, is_best = line.split(",")
+        figures = json.loads((tmp_path / "s" / name / "evaluation.json").read_text("utf8"))
+        assert abs(figures["l0_mean"] - float(l0)) < 1e-3 and abs(figures["explained_variance"] - float(variance)) < 1e-5
+        points[name] = figures["l0_mean"], figures["explained_variance"], is_best == "1"
+    for name, (l0, variance, is_best) in points.items():
+        beaten = any(a <= l0 and b >= variance and (a, b) != (l0, variance) for a, b, _ in points.values())
+        assert is_best != beaten, (name, points)
+    assert run("train", "--embeddings", x, "--out", tmp_path / "one", *args, "--top-k", 4, "--dict-size", 64).code == 0
+    assert digests(tmp_path / "one") == digests(tmp_path / "s/top_k-4_dict_size-64")
+    assert "SAEs; figures of rows that were held out" in (tmp_path / "s/sweep.svg").read_text("utf8")
+    assert_refused(run("train", "--embeddings", x, "--out", tmp_path / "s", *args, "--sweep", "top-k=2", "dict_size=32"), 74, "--force")
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--sweep"], "NAME=VALUE"), (["top-k=2"], "--sweep"), (["--sweep", "top-k"], "top-k"), (["--sweep", "colour=1,2"], "colour"),
+    (["--sweep", "top-k=2,,4"], "top-k"), (["--sweep", "lr=fast"], "fast"), (["--sweep", "top-k=0"], "0"),
+    (["--sweep", "top-k=" + ",".join(map(str, range(1, 18)))], "values"),
+    (["--sweep", "top-k=" + ",".join(map(str, range(1, 17))), "seed=1,2,3,4,5"], "64"),
+])
+def test_sweeps_that_are_none(run, x, tmp_path, words, said):
+    done = run("train", "--embeddings", x, "--out", tmp_path / "s", "-q", *words)
+    assert done.code == 64 and said in done.err and not (tmp_path / "s").exists(), done.err
+
+
+def test_the_default_recipe_starts_at_rows(run, x, tmp_path):
+    """So its first step explains more than that of weights which are drawn, and features fire from the start."""
+    first = {}
+    for recipe in ("saescope", "seed"):
+        args = ["--recipe", recipe, "--kind", "batchtopk", "--dict-size", 64, "--top-k", 4, "--batch-size", 64, "--max-steps", 3, "-q"]
+        assert run("train", "--embeddings", x, "--out", tmp_path / recipe, *args).code == 0
+        first[recipe] = float((tmp_path / recipe / "metrics.csv").read_text("utf8").splitlines()[1].split(",")[6])
+        config = json.loads((tmp_path / recipe / "config.json").read_text("utf8"))
+        assert config["training"]["directions_init"] == ("rows" if recipe == "saescope" else "random")
+    assert first["saescope"] > max(0.2, first["seed"] + 0.1), first

@@ -307,11 +307,11 @@ static void write_sae(const float *w, const float *thresholds)
     char path[256];
     ss_err err;
     const struct ss_weights_tensor_out tensors[] = {
-        {"W_dec", zeros, 2, {N_FEATURES, WIDTH}},
-        {"W_enc", w, 2, {WIDTH, N_FEATURES}},
-        {"b_dec", zeros, 1, {WIDTH}},
-        {"b_enc", zeros, 1, {N_FEATURES}},
-        {"threshold", thresholds, 1, {N_FEATURES}},
+        {"W_dec", zeros, 2, {N_FEATURES, WIDTH}, false},
+        {"W_enc", w, 2, {WIDTH, N_FEATURES}, false},
+        {"b_dec", zeros, 1, {WIDTH}, false},
+        {"b_enc", zeros, 1, {N_FEATURES}, false},
+        {"threshold", thresholds, 1, {N_FEATURES}, false},
     };
     snprintf(path, sizeof path, "%s/cfg.json", folder);
     check(ss__file_write(path, config, sizeof config - 1, &err), &err);

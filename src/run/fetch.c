@@ -8,6 +8,7 @@
 #include "base/stop.h"
 #include "net/artifact.h"
 #include "net/hub.h"
+#include "run/embedded.h"
 
 struct wanted {
     ss_fetch_kind kind;
@@ -102,6 +103,24 @@ static ss_status fetch_artifact(const struct wanted *wanted, struct ss_fetch_res
 out:
     ss_net_free(net);
     return status;
+}
+
+/* ---- in the library ---- */
+
+static bool is_embedded(const struct wanted *wanted)
+{
+    return strncmp(wanted->reference, SS_RUN_EMBEDDED_SCHEME, strlen(SS_RUN_EMBEDDED_SCHEME)) ==
+           0;
+}
+
+static ss_status take_embedded(const struct wanted *wanted, struct ss_fetch_result *out,
+                               ss_err *err)
+{
+    const char *name = wanted->reference + strlen(SS_RUN_EMBEDDED_SCHEME);
+    SS_RETURN_IF_ERROR(ss_run_embedded_unpack(name, &out->path, err));
+    SS_RETURN_IF_ERROR(keep(&out->source, wanted->reference, err));
+    SS_RETURN_IF_ERROR(keep(&out->name, name, err));
+    return keep(&out->commit, "", err);
 }
 
 /* ---- the hub ---- */
@@ -239,10 +258,8 @@ static ss_status refuse_word(const struct wanted *wanted, struct ss_fetch_result
 /* ---- the table ---- */
 
 static const struct scheme_handler scheme_handlers[] = {
-    {is_path, take_path},
-    {is_artifact, fetch_artifact},
-    {is_of_hub, fetch_of_hub},
-    {is_word, refuse_word},
+    {is_path, take_path},      {is_embedded, take_embedded}, {is_artifact, fetch_artifact},
+    {is_of_hub, fetch_of_hub}, {is_word, refuse_word},
 };
 
 ss_status ss_fetch(ss_fetch_kind kind, const char *reference,
