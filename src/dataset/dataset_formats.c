@@ -295,7 +295,9 @@ ss_status ss_dataset_format_find(struct ss_source_stream *stream, const char *pa
     if (stream->n_bytes == 0 || (is_blank(stream) && expects_head(named))) {
         return find_empty(stream, named, reader, err);
     }
-    if (named != NULL && named != &ss_format_reader_txt) {
+    /* Of JSON the first row that is none says so, and may be left out. */
+    if (named == &ss_format_reader_csv || named == &ss_format_reader_tsv ||
+        (named != NULL && named->needs_view)) {
         SS_RETURN_IF_ERROR(ss_format_refuse_page(stream, err));
     }
     *reader = wanted;
