@@ -48,6 +48,8 @@ typedef enum cli_option_id {
     OPT_STEPS,
     OPT_PAIRS_BYTES,
     OPT_NO_PAIRS,
+    OPT_PART,
+    OPT_ALLOW_MISSING,
     OPT_FAMILY_RULE,
     OPT_FAMILY_SCORE,
     OPT_MAX_PARENT_RATE,
@@ -296,6 +298,14 @@ ss_status cli_open_encoder_named(const struct cli_values *values, const char *re
                                  ss_err *err);
 
 /* The --out of a command that writes a folder: "-" is refused. CLI_OK or CLI_USAGE. */
+/* Which part of a job --part says this process is; of 0 parts where it is not given. Returns
+ * CLI_OK, or CLI_USAGE after two lines on stderr. */
+struct cli_part {
+    uint64_t part, n_parts;
+};
+int cli_read_part(const struct cli_command *command, const struct cli_values *values,
+                  struct cli_part *part);
+
 int cli_check_out_folder(const struct cli_command *command, const struct cli_values *values);
 
 /* The --out of a command that writes a file: "-" is standard output, which --json wants too.

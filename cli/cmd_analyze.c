@@ -206,6 +206,24 @@ static void print_json_summary(const ss_run *run, const ss_descriptions *descrip
     puts("}");
 }
 
+/* Of a part there is a state. */
+static void print_part(const struct cli_part *part, const struct cli_values *values)
+{
+    const unsigned long long k = part->part, n = part->n_parts;
+    if (cli_given(values, OPT_JSON)) {
+        printf("{\"schema\": 1, \"out\": ");
+        cli_print_json(stdout, cli_text_of(values->text[OPT_OUT]));
+        printf(", \"part\": %llu, \"parts\": %llu, \"warnings\": ", k, n);
+        cli_print_json_warnings();
+        puts("}");
+    } else if (!cli_given(values, OPT_QUIET)) {
+        cli_say(stdout,
+                "part %llu of %llu is in %s/%05llu-of-%05llu.state; saescope merge makes "
+                "a run of all parts",
+                k, n, values->text[OPT_OUT], k, n);
+    }
+}
+
 /* ---- the command ---- */
 
 static int analyze(const struct cli_command *command, const struct cli_values *values)
@@ -215,6 +233,10 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
         return CLI_USAGE;
     }
     struct cli_inputs in = {0};
+    struct cli_part part = {0, 0};
+    if (cli_read_part(command, values, &part) != CLI_OK) {
+        return CLI_USAGE;
+    }
     struct cli_progress progress;
     ss_run *run = NULL;
     ss_err err;
@@ -239,6 +261,8 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
         .n_threads = values->count[OPT_THREADS],
         .batch_tokens = values->count[OPT_BATCH_TOKENS],
         .steps = values->text[OPT_STEPS],
+        .part = part.part,
+        .n_parts = part.n_parts,
         .title = values->text[OPT_TITLE],
         .save_embeddings = values->text[OPT_SAVE_EMBEDDINGS],
         .records = records,
@@ -257,11 +281,13 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
                      : is_open       ? cli_fail(&err)
                                      : cli_fail_before(&err, options.out_dir);
     ss_descriptions *descriptions = NULL; /* none where labels were left out */
-    if (status == SS_OK &&
+    if (status == SS_OK && run != NULL &&
         ss_descriptions_open(options.out_dir, &descriptions, NULL) != SS_OK) {
         descriptions = NULL;
     }
-    if (status == SS_OK && cli_given(values, OPT_JSON)) {
+    if (status == SS_OK && run == NULL) {
+        print_part(&part, values);
+    } else if (status == SS_OK && cli_given(values, OPT_JSON)) {
         print_json_summary(run, descriptions, options.out_dir);
     } else if (status == SS_OK && !cli_given(values, OPT_QUIET)) {
         print_summary(run, descriptions, values);
@@ -303,6 +329,8 @@ const struct cli_command cli_analyze = {
           "all rows of a file"},
          {"saescope analyze -m MODEL -s SAE -d 'x*.jsonl' --text-column doc -n 9k -o run",
           "9,000 rows of several files, from a named column"},
+         {"saescope analyze -m MODEL -s SAE -d texts.jsonl --part 3/8 -o parts",
+          "the third of eight parts; saescope merge parts/*.state -o run"},
          {"zstdcat texts.jsonl.zst | saescope analyze -m MODEL -s SAE -d - -o run",
           "rows from standard input"},
          {"saescope analyze --embeddings x.npy -s SAE -d texts.jsonl --keep id -o run",
@@ -325,6 +353,7 @@ const struct cli_command cli_analyze = {
              {OPT_STEPS, false, "all", NULL},
              {OPT_PAIRS_BYTES, false, "512M", NULL},
              {OPT_NO_PAIRS, false, NULL, NULL},
+             {OPT_PART, false, NULL, NULL},
              CLI_USES_ENCODER,
              CLI_USES_SAE,
              {OPT_TITLE, false, NULL, "title of the histogram; else it names the dataset"},

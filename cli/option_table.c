@@ -133,6 +133,13 @@ const struct cli_option cli_options[N_OPTIONS] = {
                          1},
     [OPT_NO_PAIRS] = {"no-pairs", 0, CLI_FLAG, NULL, NULL,
                       "do not count which features fire together: no families", 0},
+    [OPT_PART] =
+        {"part", 0, CLI_TEXT, "K/N", NULL,
+         "only part K of N: its state goes to --out, for merge; auto: as Slurm, MPI or "
+         "Kubernetes say",
+         0},
+    [OPT_ALLOW_MISSING] = {"allow-missing", 0, CLI_FLAG, NULL, NULL,
+                           "make a run of the parts that are there", 0},
     [OPT_FAMILY_RULE] = {"method", 0, CLI_CHOICE, "NAME", family_rules,
                          "the rule by which families are found", 0},
     [OPT_FAMILY_SCORE] = {"score", 0, CLI_CHOICE, "NAME", family_scores,

@@ -150,6 +150,8 @@ typedef enum ss_option {
     SS_OPTION_PORT,
     SS_OPTION_WHERE,
     SS_OPTION_SAMPLE,
+    SS_OPTION_PART,
+    SS_OPTION_ALLOW_MISSING,
     SS_N_OPTIONS
 } ss_option;
 
@@ -979,13 +981,16 @@ struct ss_analyze_options {
     size_t n_records;
     struct ss_log log;
     struct ss_progress_callback progress;
-    const char *steps;    /* what to make of the folder when it is complete: "labels"
+    const char *steps;      /* what to make of the folder when it is complete: "labels"
                           (ss_describe_run), "families" (ss_families_run), "map" (ss_map_run),
                           "all", "none", or names with commas between; what lacks something is
                           skipped, and the log says why; NULL: none */
-    uint64_t pairs_bytes; /* memory for counting which features fire together, beyond which
+    uint64_t pairs_bytes;   /* memory for counting which features fire together, beyond which
                              temporary files are used; 0: 512 MB */
-    bool no_pairs;        /* do not count them: then there are no families */
+    bool no_pairs;          /* do not count them: then there are no families */
+    uint64_t part, n_parts; /* only part `part`, from 1 on, of n_parts: its state is written to
+                               out_dir, as 00001-of-00003.state, for ss_merge, and there is no
+                               run; 0: all rows */
 };
 SS_DEFINE_INIT(ss_analyze_options)
 
@@ -997,7 +1002,7 @@ SS_DEFINE_INIT(ss_analyze_options)
  *                each of them, or is NULL: then texts are "row N". Embeddings of nothing but
  *                NaN, and of zeros beside a null text, count as rows without a text (null); all
  *                others are used
- * out            gives; NULL on error
+ * out            gives; NULL on error, and of a part
  * Errors         SS_E_SHAPE (widths differ), SS_E_EXISTS, SS_E_UNSUPPORTED (a batch-top-k SAE
  *                without a rule), those of ss_dataset_next, SS_E_LIMIT, SS_E_IO, SS_E_USAGE,
  *                SS_E_STOPPED, SS_E_NOMEM; on error nothing is left in the output folder,
@@ -1012,6 +1017,38 @@ SS_API SS_MUST_USE ss_status ss_analyze(const ss_encoder *encoder, const ss_sae 
                                         ss_dataset *dataset,
                                         const struct ss_analyze_options *options, ss_run **out,
                                         ss_err *err);
+
+struct ss_merge_options {
+    size_t struct_size;
+    const char *out_dir; /* NULL: keep the results in memory only */
+    const char
+        *state_path;    /* write the state of all to this file instead, to be merged again */
+    bool force;         /* replace an output folder or file that exists */
+    bool allow_missing; /* parts that are not there: the log lists them */
+    const char *model_path, *sae_path; /* where they are now; NULL: where the parts had them */
+    const char *title, *steps;         /* as in struct ss_analyze_options */
+    size_t n_threads;                  /* 0: one per available core */
+    uint64_t pairs_bytes;              /* as in struct ss_analyze_options */
+    struct ss_log log;
+    struct ss_progress_callback progress;
+};
+SS_DEFINE_INIT(ss_merge_options)
+
+/* Add up states of parts, in any order, and write the run of all rows: its files have the bytes
+ * that one pass over them would have written, but for run.json. A state that is there already
+ * with the same content is left out.
+ *
+ * states   [n_states] paths, borrowed
+ * out      gives; NULL on error, and with options->state_path
+ * Errors   SS_E_DATA (damaged; of another analysis, with what differs; a part twice that is not
+ *          the same), SS_E_UNSUPPORTED (of a later version), SS_E_NOINPUT (a part is missing; an
+ *          encoder or SAE is not where it was), SS_E_EXISTS, SS_E_IO, SS_E_STOPPED, SS_E_NOMEM
+ * Threads  caller only
+ * Memory   the state of all and one part
+ * Source   docs/formats.md; tests/cli/test_parts.py */
+SS_API SS_MUST_USE ss_status ss_merge(const char *const *states, size_t n_states,
+                                      const struct ss_merge_options *options, ss_run **out,
+                                      ss_err *err);
 
 struct ss_run_options {
     size_t struct_size;

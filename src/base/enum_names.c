@@ -123,6 +123,8 @@ static const char *const options[SS_N_OPTIONS] = {
     [SS_OPTION_PORT] = "port",
     [SS_OPTION_WHERE] = "where",
     [SS_OPTION_SAMPLE] = "sample",
+    [SS_OPTION_PART] = "part",
+    [SS_OPTION_ALLOW_MISSING] = "allow_missing",
 };
 SS_NAMES(option, options)
 

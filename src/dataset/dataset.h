@@ -96,8 +96,24 @@ SS_MUST_USE ss_status ss_dataset_take_part(ss_dataset *dataset, uint64_t part, u
                                            ss_err *err);
 /* Whether the part has the begin of a file: of each file one part has it, and reads the file. */
 bool ss_dataset_share_begins(const ss_dataset *dataset, size_t file);
+/* Whether another process could read the same rows: no pipe, no rows that a program hands over. */
+bool ss_dataset_can_reread(const ss_dataset *dataset);
+/* Rows whose files lack the text column, and the first such file. */
+uint64_t ss_dataset_n_absent(const ss_dataset *dataset, size_t *first_file);
 /* Rows of any kind in a file, of other parts too, once it was read to its end; else false. */
 bool ss_dataset_file_rows(const ss_dataset *dataset, size_t file, uint64_t *n_rows);
+
+/* What there is to say of all rows at the end of them; a part does not say it. */
+struct ss_dataset_tally {
+    struct ss_format_bad_rows *bad;
+    uint64_t n_rows, n_repaired, n_absent;
+    const char *text_column, *first_absent; /* a file without it */
+};
+void ss_dataset_tally_say(const struct ss_dataset_tally *tally, const struct ss_log *log);
+
+/* Members of an open object that tell how rows are made of the files, whatever their names. */
+struct ss__json_writer;
+void ss_dataset_put_reading(const ss_dataset *dataset, struct ss__json_writer *writer);
 
 /* Make a read that waits for a pipe, and all later ones, end with SS_E_STOPPED. Threads: any,
  * also while another one reads. */

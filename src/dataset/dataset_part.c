@@ -2,6 +2,24 @@
  * part is in dataset_share.c. */
 #include "base/mem.h"
 #include "dataset/dataset_state_priv.h"
+#include "source/source.h"
+
+/* Whether a file can be read only once: a pipe, or standard input. */
+static bool is_once(const ss_dataset *dataset, size_t file)
+{
+    return dataset->files[file].stream.state != NULL ||
+           (file == dataset->current && dataset->is_open && !dataset->can_reopen &&
+            !ss_source_is_remote(dataset->use.paths.items[file]));
+}
+
+bool ss_dataset_can_reread(const ss_dataset *dataset)
+{
+    bool can = dataset->given.source.next == NULL;
+    for (size_t i = 0; i < dataset->use.paths.n; i++) {
+        can = can && !is_once(dataset, i);
+    }
+    return can;
+}
 
 /* What cannot be read by several workers, each for itself, with the same answer. */
 static ss_status check_shareable(const ss_dataset *dataset, ss_err *err)
@@ -14,7 +32,7 @@ static ss_status check_shareable(const ss_dataset *dataset, ss_err *err)
                           "hand each worker its own, and merge their states");
     }
     for (size_t i = 0; status == SS_OK && i < dataset->use.paths.n; i++) {
-        if (dataset->files[i].stream.state != NULL) {
+        if (is_once(dataset, i)) {
             status = ss__fail_file(
                 err, dataset->use.paths.items[i], SS_E_USAGE,
                 "standard input and pipes can be read by one process only; write the "

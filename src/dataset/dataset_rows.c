@@ -179,29 +179,51 @@ static ss_status repair(ss_dataset *dataset, struct ss_text *text, bool *repaire
     return ss__buf_check(&dataset->repaired, err);
 }
 
+void ss_dataset_tally_say(const struct ss_dataset_tally *tally, const struct ss_log *log)
+{
+    ss_format_bad_rows_say(tally->bad, log);
+    if (tally->n_absent > 0) {
+        ss__log(log, SS_LEVEL_WARNING,
+                "%" PRIu64 " of %" PRIu64
+                " rows have no text because their files have no column "
+                "'%s'; the first such file is %s",
+                tally->n_absent, tally->n_rows, tally->text_column, tally->first_absent);
+    }
+    if (tally->n_repaired > 0) {
+        ss__log(log, SS_LEVEL_WARNING,
+                "invalid UTF-8 was replaced by U+FFFD in %" PRIu64 " of %" PRIu64 " rows",
+                tally->n_repaired, tally->n_rows);
+    }
+}
+
 /* At the end of the rows, once. */
 static void say_counts(ss_dataset *dataset)
 {
-    ss_format_bad_rows_say(&dataset->bad_rows, &dataset->log);
-    if (dataset->n_absent > 0) {
-        ss__log(
-            &dataset->log, SS_LEVEL_WARNING,
-            "%" PRIu64 " of %" PRIu64 " rows have no text because their files have no column "
-            "'%s'; the first such file is %s",
-            dataset->n_absent, dataset->next_id, dataset->text_column, dataset->first_absent);
+    const struct ss_dataset_tally tally = {.bad = &dataset->bad_rows,
+                                           .n_rows = dataset->next_id,
+                                           .n_repaired = dataset->n_repaired,
+                                           .n_absent = dataset->n_absent,
+                                           .text_column = dataset->text_column,
+                                           .first_absent = dataset->first_absent};
+    if (dataset->has_said || dataset->share.n_parts > 0) {
+        return; /* whoever has all parts says it */
     }
-    dataset->n_absent = 0;
-    if (dataset->n_repaired > 0) {
-        ss__log(&dataset->log, SS_LEVEL_WARNING,
-                "invalid UTF-8 was replaced by U+FFFD in %" PRIu64 " of %" PRIu64 " rows",
-                dataset->n_repaired, dataset->next_id);
-    }
-    dataset->n_repaired = 0;
+    dataset->has_said = true;
+    ss_dataset_tally_say(&tally, &dataset->log);
     ss_dataset_say_selection(dataset);
 }
 
-/* Missing, empty, and only white space are three kinds: a run skips them all and counts
- * each. */
+uint64_t ss_dataset_n_absent(const ss_dataset *dataset, size_t *first_file)
+{
+    *first_file = 0;
+    for (size_t i = 0; i < dataset->use.paths.n; i++) {
+        if (dataset->use.paths.items[i] == dataset->first_absent) {
+            *first_file = i;
+        }
+    }
+    return dataset->n_absent;
+}
+
 static ss_row_kind kind_of(const struct ss_format_record *record)
 {
     if (record->is_null) {

@@ -104,6 +104,7 @@ struct ss_dataset {
     uint64_t file_row; /* of the next row, in the current file */
     struct ss_dataset_share share;
     uint64_t n_repaired;
+    bool has_said; /* what there was to say of all rows */
 
     uint64_t *file_bytes; /* [use.paths.n] as stored; NULL where one is not known */
     uint64_t n_bytes;     /* their sum, 0: not known */

@@ -47,4 +47,17 @@ SS_MUST_USE ss_status ss_run_analysis_finish(struct ss_run_analysis *analysis, s
                                              ss_err *err);
 void ss_run_analysis_release(struct ss_run_analysis *analysis);
 
+/* What the state is made of and how, as a document that is equal for all parts of one analysis
+ * (identity.c); the models' members of run.json go into the facts. `with_times`: a file that was
+ * written again counts as another. Gives *out. Errors: those of hashing
+ * files, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_run_identity(struct ss_run_analysis *analysis, uint64_t n_parts,
+                                      bool with_times, struct ss__json **out, ss_err *err);
+
+/* A part (part.c). Refuse what cannot be done in parts, with the way out: SS_E_USAGE. */
+SS_MUST_USE ss_status ss_run_part_check(const struct ss_run_analysis *analysis, ss_err *err);
+/* Read its rows and write its state, unless it is there. Errors: those of the pass and of files;
+ * SS_E_DATA (the file is there, of another analysis). */
+SS_MUST_USE ss_status ss_run_part_make(struct ss_run_analysis *analysis, ss_err *err);
+
 #endif

@@ -136,7 +136,7 @@ static ss_status take_documents(struct ss_run_analysis *analysis, ss_err *err)
     struct ss__json_writer dataset = {.style = SS__JSON_COMPACT};
     struct ss__json_writer options = {.style = SS__JSON_COMPACT};
     SS_TRY(ss_run_put_dataset(&dataset, &hashing, analysis->dataset, facts->dataset_name, err));
-    ss_run_put_options(&options, analysis->options);
+    ss_run_put_options(&options, NULL, analysis->options);
     SS_TRY(ss__buf_check(&dataset.buf, err));
     SS_TRY(ss__buf_check(&options.buf, err));
     SS_TRY(ss__json_parse("run.json", dataset.buf.data, dataset.buf.n_bytes, &facts->dataset,
@@ -167,6 +167,9 @@ ss_status ss_run_take_facts(struct ss_run_analysis *analysis, ss_err *err)
         ss_dataset_describe(analysis->dataset, &dataset);
         SS_RETURN_IF_ERROR(take_files(analysis, &dataset, err));
         SS_RETURN_IF_ERROR(take_bad_rows(analysis, err));
+        size_t first_absent = 0;
+        facts->n_absent = ss_dataset_n_absent(analysis->dataset, &first_absent);
+        facts->first_absent = (uint32_t)first_absent;
     } else { /* named after the embeddings */
         ss_embeddings_describe(analysis->options->embeddings, &embeddings);
         dataset.n_files = 1;
@@ -182,6 +185,7 @@ static ss_status prepare(struct ss_run_analysis *analysis, ss_err *err)
 {
     const struct ss_analyze_options *options = analysis->options;
     SS_RETURN_IF_ERROR(ss_run_steps_choose(options->steps, &analysis->steps, err));
+    SS_RETURN_IF_ERROR(options->n_parts > 0 ? ss_run_part_check(analysis, err) : SS_OK);
     analysis->recorder = (struct ss_run_recorder){options->log, &analysis->state.facts};
     analysis->top_k = options->top_k > 0 ? options->top_k : DEFAULT_TOP_K;
     analysis->pass = (struct ss_run_pass){
@@ -206,7 +210,7 @@ static ss_status prepare(struct ss_run_analysis *analysis, ss_err *err)
     SS_RETURN_IF_ERROR(ss_run_pass_init(&analysis->pass, err));
     SS_RETURN_IF_ERROR(ss_run_gather_start(&analysis->state.gathered, options, &analysis->pass,
                                            analysis->top_k, err));
-    if (options->out_dir != NULL) {
+    if (options->out_dir != NULL && options->n_parts == 0) {
         SS_RETURN_IF_ERROR(ss_run_folder_open(options->out_dir,
                                               ss_run_analysis_files(analysis->files),
                                               options->force, &analysis->folder, err));
@@ -229,6 +233,10 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
     *out = NULL;
     SS_TRY(SS_READ_OPTIONS(&read, options, ss_analyze_options, err));
     SS_TRY(prepare(&analysis, err));
+    if (read.n_parts > 0) {
+        SS_TRY(ss_run_part_make(&analysis, err));
+        goto out;
+    }
     SS_TRY(ss_run_pass_run(&analysis.pass, err));
     SS_TRY(ss_run_take_facts(&analysis, err));
     SS_TRY(ss_run_gather_order(&analysis.state.gathered, err));

@@ -276,10 +276,10 @@ static void put_option_value(struct ss__json_writer *writer,
     ss__put_close(writer, ']');
 }
 
-void ss_run_put_options(struct ss__json_writer *writer,
+void ss_run_put_options(struct ss__json_writer *writer, const char *key,
                         const struct ss_analyze_options *options)
 {
-    ss__put_open(writer, NULL, '{');
+    ss__put_open(writer, key, '{');
     for (size_t i = 0; i < options->n_records;) {
         const struct ss_option_record *record = &options->records[i];
         size_t n = 1; /* of this name */

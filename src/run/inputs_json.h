@@ -30,12 +30,12 @@ SS_MUST_USE ss_status ss_run_put_embeddings(struct ss__json_writer *writer,
 SS_MUST_USE ss_status ss_run_put_sae(struct ss__json_writer *writer,
                                      const struct ss_run_hashing *hashing,
                                      const struct ss_run_sae_use *use, ss_err *err);
-/* Objects of their own: the dataset (nullable), and the options of the command. */
+/* An object of its own: the dataset (nullable); and the options of the command under a key. */
 SS_MUST_USE ss_status ss_run_put_dataset(struct ss__json_writer *writer,
                                          const struct ss_run_hashing *hashing,
                                          const ss_dataset *dataset, const char *name,
                                          ss_err *err);
-void ss_run_put_options(struct ss__json_writer *writer,
+void ss_run_put_options(struct ss__json_writer *writer, const char *key,
                         const struct ss_analyze_options *options);
 
 #endif

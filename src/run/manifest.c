@@ -138,6 +138,25 @@ static void put_work(struct ss__json_writer *writer, const struct ss_run_manifes
     ss__put_close(writer, ']');
 }
 
+/* Which parts a run is merged of, and how many there should be. */
+static void put_parts(struct ss__json_writer *writer, const struct ss_run_facts *facts)
+{
+    if (facts->n_parts == 0) {
+        return;
+    }
+    ss__put_open(writer, "parts", '{');
+    ss__put_count(writer, "n", facts->n_parts);
+    ss__put_open(writer, "merged", '[');
+    for (size_t i = 0; i < facts->n_done; i++) {
+        ss__put_open(writer, NULL, '{');
+        ss__put_count(writer, "part", facts->parts[i].part);
+        ss__put_text(writer, "sha256", facts->parts[i].id);
+        ss__put_close(writer, '}');
+    }
+    ss__put_close(writer, ']');
+    ss__put_close(writer, '}');
+}
+
 static ss_status put_outputs(struct ss__json_writer *writer,
                              const struct ss_run_manifest *manifest, ss_err *err)
 {
@@ -184,6 +203,7 @@ ss_status ss_run_manifest_write(const struct ss_run_manifest *manifest, const ch
     put_settings(&writer, manifest);
     put_rows(&writer, manifest);
     put_work(&writer, manifest);
+    put_parts(&writer, manifest->facts);
     SS_TRY(put_outputs(&writer, manifest, err));
     ss__put_close(&writer, '}');
     SS_TRY(ss__buf_check(&writer.buf, err));

@@ -31,22 +31,50 @@ static const char *option_of(const struct ss__json *root, const char *name)
     return text_of(ss__json_get(ss__json_get(root, "options"), name), "value");
 }
 
+/* Where a part is now, if that is another place. */
+static const char *moved_to(const struct opening *opening, const char *part)
+{
+    return strcmp(part, "sae") == 0 ? opening->options->sae_path : opening->options->model_path;
+}
+
+/* The path of a recorded file now: below the place that the part has moved to. Gives. */
+static char *path_now(const struct opening *opening, const char *part, const char *path)
+{
+    const char *before = text_of(ss__json_get(opening->root, part), "path");
+    const char *now = moved_to(opening, part);
+    const size_t n = before == NULL ? 0 : strlen(before);
+    if (now == NULL || n == 0 || strncmp(path, before, n) != 0) {
+        return ss__strdup(path);
+    }
+    return path[n] == '/' ? ss__path_join(now, path + n + 1) : ss__strdup(now);
+}
+
+static ss_status check_file(struct opening *opening, const char *path, const char *recorded,
+                            ss_err *err)
+{
+    char hex[SS__SHA256_HEX_BYTES];
+    SS_RETURN_IF_ERROR(ss__sha256_file(path, &opening->asking, hex, err));
+    return strcmp(hex, recorded) == 0
+               ? SS_OK
+               : ss__fail_file(err, path, SS_E_DATA,
+                               "changed since the run was made (%s has another sha256)",
+                               opening->file);
+}
+
 static ss_status check_files(struct opening *opening, const char *part, ss_err *err)
 {
     const struct ss__json *file = NULL;
     size_t i = 0;
     SS_JSON_EACH (ss__json_get(ss__json_get(opening->root, part), "files"), i, file) {
         const char *path = text_of(file, "path"), *recorded = text_of(file, "sha256");
-        char hex[SS__SHA256_HEX_BYTES];
         if (path == NULL || recorded == NULL) {
             continue;
         }
-        SS_RETURN_IF_ERROR(ss__sha256_file(path, &opening->asking, hex, err));
-        if (strcmp(hex, recorded) != 0) {
-            return ss__fail_file(err, path, SS_E_DATA,
-                                 "changed since the run was made (%s has another sha256)",
-                                 opening->file);
-        }
+        char *now = path_now(opening, part, path);
+        const ss_status status = now == NULL ? ss__fail_nomem(err, "a path")
+                                             : check_file(opening, now, recorded, err);
+        ss__free(now);
+        SS_RETURN_IF_ERROR(status);
     }
     return SS_OK;
 }
@@ -54,7 +82,8 @@ static ss_status check_files(struct opening *opening, const char *part, ss_err *
 static ss_status find_path(const struct opening *opening, const char *part, const char **path,
                            ss_err *err)
 {
-    *path = text_of(ss__json_get(opening->root, part), "path");
+    const char *now = moved_to(opening, part);
+    *path = now == NULL ? text_of(ss__json_get(opening->root, part), "path") : now;
     if (*path == NULL || ss__path_stat(*path) == SS__PATH_NONE) {
         return ss__fail_file(err, opening->file, SS_E_NOINPUT,
                              "the %s of this run is no "
@@ -173,6 +202,14 @@ static ss_status open_missing(struct opening *opening, ss_err *err)
     return out->encoder == NULL ? SS_OK : check_widths(opening, err);
 }
 
+ss_status ss_run_models_open_recorded(const char *file, const struct ss__json *root,
+                                      const struct ss_run_models_options *options,
+                                      struct ss_run_models *out, ss_err *err)
+{
+    struct opening opening = {file, root, options, {.stop = options->stop}, out};
+    return open_missing(&opening, err);
+}
+
 ss_status ss_run_models_open(const char *folder, const struct ss_run_models_options *options,
                              struct ss_run_models *out, ss_err *err)
 {
@@ -183,8 +220,7 @@ ss_status ss_run_models_open(const char *folder, const struct ss_run_models_opti
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
     SS_TRY(ss__json_load(file, &root, err));
-    struct opening opening = {file, root, options, {.stop = options->stop}, out};
-    SS_TRY(open_missing(&opening, err));
+    SS_TRY(ss_run_models_open_recorded(file, root, options, out, err));
 out:
     ss__json_free(root);
     ss__free(file);

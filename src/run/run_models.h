@@ -15,8 +15,9 @@ struct ss_run_models {
 struct ss_run_models_options {
     size_t n_threads; /* as ss_work_new */
     struct ss_progress_callback stop;
-    bool no_encoder;    /* the SAE alone, which runs over embeddings have, too */
-    bool keeps_weights; /* of an SAE that has them, for ss_sae_reconstruct */
+    bool no_encoder;                   /* the SAE alone, which runs over embeddings have, too */
+    bool keeps_weights;                /* of an SAE that has them, for ss_sae_reconstruct */
+    const char *model_path, *sae_path; /* where they are now; NULL: as recorded */
 };
 
 /* Open what run.json of a folder names, as it was used: prompt, limit of tokens, precision, rule
@@ -29,6 +30,12 @@ struct ss_run_models_options {
 SS_MUST_USE ss_status ss_run_models_open(const char *folder,
                                          const struct ss_run_models_options *options,
                                          struct ss_run_models *out, ss_err *err);
+
+/* The same of a record: members model, sae, precision and options as in run.json. `file` is for
+ * messages. */
+SS_MUST_USE ss_status ss_run_models_open_recorded(const char *file, const struct ss__json *root,
+                                                  const struct ss_run_models_options *options,
+                                                  struct ss_run_models *out, ss_err *err);
 
 /* Open the encoder in the folder `path` as run.json (`root`) says that it was used: prompt, limit
  * of tokens, precision, and the width that embeddings were cut to. Gives *out (ss_encoder_free).

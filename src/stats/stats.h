@@ -80,6 +80,8 @@ SS_MUST_USE ss_status ss_stats_top_add(struct ss_stats_top *top, const struct ss
 SS_MUST_USE ss_status ss_stats_top_merge(struct ss_stats_top *top,
                                          const struct ss_stats_top *later, ss_err *err);
 size_t ss_stats_top_n_features(const struct ss_stats_top *top);
+size_t ss_stats_top_k(const struct ss_stats_top *top);
+bool ss_stats_top_keeps_duplicates(const struct ss_stats_top *top);
 size_t ss_stats_top_n(const struct ss_stats_top *top, size_t feature);
 /* Bring the lists into final order; more rows may be added afterwards. */
 void ss_stats_top_finish(struct ss_stats_top *top);

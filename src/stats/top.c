@@ -213,6 +213,16 @@ size_t ss_stats_top_n_features(const struct ss_stats_top *top)
     return top->n_features;
 }
 
+size_t ss_stats_top_k(const struct ss_stats_top *top)
+{
+    return top->k;
+}
+
+bool ss_stats_top_keeps_duplicates(const struct ss_stats_top *top)
+{
+    return top->keep_duplicates;
+}
+
 size_t ss_stats_top_n(const struct ss_stats_top *top, size_t feature)
 {
     return top->n_entries[feature];

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import ROOT
 
-COMMANDS = ["analyze", "describe", "score", "embed", "fill-mask", "tokenize", "inspect", "convert", "plot", "report", "view", "search", "diff", "fetch", "cache", "completion"]
+COMMANDS = ["analyze", "merge", "describe", "score", "embed", "fill-mask", "tokenize", "inspect", "convert", "plot", "report", "view", "search", "diff", "fetch", "cache", "completion"]
 
 
 def test_help_goes_to_stdout_and_begins_with_examples(run):
