@@ -191,7 +191,7 @@ def test_what_cannot_be_done_in_parts_is_refused_first(call, tmp_path, words, ne
 
 
 def test_standard_input_is_not_cut(call, tmp_path):
-    done = call("--part", "1/3", "-o", tmp_path / "parts", files=["-"], stdin='{"text": "a star"}\n', check=False)
+    done = call("--part", "1/3", "-o", tmp_path / "parts", files=["-"], stdin='{"id": 1, "text": "a star"}\n', check=False)
     assert done.returncode == 64 and "one process only" in done.stderr, done.stderr
     assert not (tmp_path / "parts").exists()
 
