@@ -49,6 +49,7 @@ typedef enum cli_option_id {
     OPT_PAIRS_BYTES,
     OPT_NO_PAIRS,
     OPT_PART,
+    OPT_CHECKPOINT_SECONDS,
     OPT_ALLOW_MISSING,
     OPT_FAMILY_RULE,
     OPT_FAMILY_SCORE,

@@ -138,6 +138,11 @@ const struct cli_option cli_options[N_OPTIONS] = {
          "only part K of N: its state goes to --out, for merge; auto: as Slurm, MPI or "
          "Kubernetes say",
          0},
+    [OPT_CHECKPOINT_SECONDS] = {"checkpoint-seconds", 0, CLI_REAL, "X", NULL,
+                                "how often to keep what was gathered, so that the same command "
+                                "goes on after a stop; else every 10 seconds, at most a "
+                                "hundredth of the time",
+                                0},
     [OPT_ALLOW_MISSING] = {"allow-missing", 0, CLI_FLAG, NULL, NULL,
                            "make a run of the parts that are there", 0},
     [OPT_FAMILY_RULE] = {"method", 0, CLI_CHOICE, "NAME", family_rules,

@@ -991,6 +991,10 @@ struct ss_analyze_options {
     uint64_t part, n_parts; /* only part `part`, from 1 on, of n_parts: its state is written to
                                out_dir, as 00001-of-00003.state, for ss_merge, and there is no
                                run; 0: all rows */
+    double
+        checkpoint_seconds; /* how often what was gathered is kept in out_dir, so that the same
+                                  call goes on after it was stopped; 0: 10, but at most a
+                                  hundredth of the time; below 0: never */
 };
 SS_DEFINE_INIT(ss_analyze_options)
 
@@ -1005,8 +1009,9 @@ SS_DEFINE_INIT(ss_analyze_options)
  * out            gives; NULL on error, and of a part
  * Errors         SS_E_SHAPE (widths differ), SS_E_EXISTS, SS_E_UNSUPPORTED (a batch-top-k SAE
  *                without a rule), those of ss_dataset_next, SS_E_LIMIT, SS_E_IO, SS_E_USAGE,
- *                SS_E_STOPPED, SS_E_NOMEM; on error nothing is left in the output folder,
- *                or, where a step failed, a run without the files of that step
+ *                SS_E_STOPPED, SS_E_NOMEM; on error nothing is left in the output folder but a
+ *                checkpoint, from which the same call goes on (SS_E_DATA where it is of other
+ *                options or files), or, where a step failed, a run without the files of that step
  * Threads        caller only
  * Precision      at SS_PRECISION_HIGH every text fires what it fires at SS_PRECISION_HIGHEST:
  *                where that could be in doubt it is embedded again there (docs/numerics.md)

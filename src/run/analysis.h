@@ -16,6 +16,25 @@ struct ss_run_recorder {
 };
 void ss_run_recorder_note(void *user, ss_level level, const char *sentence);
 
+/* What the pass counted beside its rows when they were gathered. */
+struct ss_run_reached {
+    uint64_t n_reembedded;
+    struct ss_sae_counts sae_counts;
+    double largest_error;
+};
+
+/* Where an analysis keeps how far it is (checkpoint.c). A zeroed struct is valid to release. */
+struct ss_run_checkpoint {
+    char *path;
+    bool is_on, is_written;
+    double seconds, due, started, seconds_before;
+    struct ss__json *identity;       /* NULL until it is needed */
+    struct ss_run_reached reached;   /* of this pass */
+    uint64_t n_tokens, n_reembedded; /* of all rows that were gathered: */
+    struct ss_sae_counts sae_counts;
+    double largest_error;
+};
+
 /* A zeroed struct is valid to release, but for evidence.kind. */
 struct ss_run_analysis {
     const ss_encoder *encoder; /* NULL with options->embeddings */
@@ -27,6 +46,7 @@ struct ss_run_analysis {
     struct ss_run_recorder recorder;
     struct ss_run_folder folder;
     struct ss_run_snapshots snapshots;
+    struct ss_run_checkpoint checkpoint;
     size_t top_k;
     unsigned steps; /* bits */
     bool is_written;
@@ -53,6 +73,20 @@ void ss_run_analysis_release(struct ss_run_analysis *analysis);
  * files, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_run_identity(struct ss_run_analysis *analysis, uint64_t n_parts,
                                       bool with_times, struct ss__json **out, ss_err *err);
+
+/* Look for a checkpoint of that name in out_dir, and go on behind its rows; before the pass runs.
+ * Errors: SS_E_DATA (damaged, or of another analysis), those of reading. */
+SS_MUST_USE ss_status ss_run_checkpoint_start(struct ss_run_analysis *analysis,
+                                              const char *name, ss_err *err);
+/* After the rows of a batch were gathered: write one if it is time. The log says where that
+ * fails. */
+void ss_run_checkpoint_take(struct ss_run_analysis *analysis,
+                            const struct ss_run_pass_rows *rows);
+/* When the pass was stopped: write one, if there is something to lose. Whether there is one. */
+bool ss_run_checkpoint_stop(struct ss_run_analysis *analysis);
+/* When results are there: it is removed. */
+void ss_run_checkpoint_drop(struct ss_run_analysis *analysis);
+void ss_run_checkpoint_release(struct ss_run_checkpoint *checkpoint);
 
 /* A part (part.c). Refuse what cannot be done in parts, with the way out: SS_E_USAGE. */
 SS_MUST_USE ss_status ss_run_part_check(const struct ss_run_analysis *analysis, ss_err *err);

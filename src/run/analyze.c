@@ -1,5 +1,6 @@
 /* One pass: rows -> embeddings -> sparse activations -> reducers -> files. */
 #include "base/file.h"
+#include "base/number.h"
 #include "base/sized.h"
 #include "dataset/dataset.h"
 #include "run/analysis.h"
@@ -54,6 +55,7 @@ static ss_status reduce_rows(void *user, const struct ss_run_pass_rows *rows, ss
 {
     struct ss_run_analysis *analysis = user;
     SS_RETURN_IF_ERROR(ss_run_gather_take(&analysis->state.gathered, rows, err));
+    ss_run_checkpoint_take(analysis, rows);
     if (ss_run_snapshots_due(&analysis->snapshots)) {
         take_snapshot(analysis, rows->batch);
     }
@@ -95,8 +97,21 @@ static ss_status prepare(struct ss_run_analysis *analysis, ss_err *err)
         SS_RETURN_IF_ERROR(ss_run_folder_open(options->out_dir,
                                               ss_run_analysis_files(analysis->files),
                                               options->force, &analysis->folder, err));
+        SS_RETURN_IF_ERROR(ss_run_checkpoint_start(analysis, SS_RUN_CHECKPOINT_NAME, err));
     }
     return SS_OK;
+}
+
+/* What was done is not lost. */
+static ss_status fail_stopped(const struct ss_run_analysis *analysis, ss_err *err)
+{
+    char rows[SS__COUNTED_TEXT_BYTES];
+    return ss__fail(
+        err, SS_E_STOPPED,
+        "stopped on request after %s; they are kept in %.400s, and the same command "
+        "goes on from there",
+        ss__format_counted(analysis->pass.done.counts.n_used, "row", rows),
+        analysis->options->out_dir);
 }
 
 ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *dataset,
@@ -124,7 +139,10 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
     SS_TRY(ss_run_analysis_finish(&analysis, out, err));
 out:
     if (status == SS_E_STOPPED && !analysis.is_written) {
-        status = ss_run_pipeline_stopped(&analysis.pass.done, analysis.options->out_dir, err);
+        status =
+            ss_run_checkpoint_stop(&analysis)
+                ? fail_stopped(&analysis, err)
+                : ss_run_pipeline_stopped(&analysis.pass.done, analysis.options->out_dir, err);
     }
     ss_run_analysis_release(&analysis);
     return status;

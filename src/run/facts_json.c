@@ -95,7 +95,8 @@ void ss_run_facts_put_record(struct ss__json_writer *writer, const struct ss_run
     ss__put_close(writer, ']');
     ss__put_number(writer, "seconds", facts->seconds);
     ss__put_number(writer, "seconds_waiting", facts->seconds_waiting);
-    ss__put_text(writer, "dataset_name", facts->dataset_name);
+    ss__put_text(writer, "dataset_name",
+                 facts->dataset_name == NULL ? "" : facts->dataset_name);
     if (facts->title != NULL) {
         ss__put_text(writer, "title", facts->title);
     }
@@ -267,6 +268,9 @@ static ss_status copy_tree(struct reading *reading, const struct ss__json *objec
 {
     ss_status status = SS_OK;
     struct ss__json_writer writer = {.style = SS__JSON_COMPACT};
+    if (ss__json_is_null(ss__json_get(object, key))) { /* of a run that is not complete */
+        return SS_OK;
+    }
     ss__put_tree(&writer, NULL, get(reading, object, key, ss__json_is_object));
     SS_TRY(ss__buf_check(&writer.buf, err));
     SS_TRY(ss__json_parse(reading->file, writer.buf.data, writer.buf.n_bytes, out, err));

@@ -103,6 +103,14 @@ ss_status ss_run_take_facts(struct ss_run_analysis *analysis, ss_err *err)
     facts->error_margin = pass->reembed.error;
     facts->largest_error = pass->reembed.largest_error;
     facts->sae_counts = pass->sae_counts;
+    if (pass->n_passed_over > 0) { /* with those of before */
+        const struct ss_run_checkpoint *before = &analysis->checkpoint;
+        facts->n_tokens = before->n_tokens;
+        facts->seconds += before->seconds_before;
+        facts->n_reembedded = before->n_reembedded;
+        facts->largest_error = before->largest_error;
+        facts->sae_counts = before->sae_counts;
+    }
     if (analysis->dataset != NULL) {
         ss_dataset_describe(analysis->dataset, &dataset);
         SS_RETURN_IF_ERROR(take_files(analysis, &dataset, err));

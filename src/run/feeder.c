@@ -179,6 +179,19 @@ static ss_status add_unembedded(struct filling *filling, const struct ss_row *ro
     return SS_OK;
 }
 
+/* A row that was gathered before the run was stopped. */
+static void pass_over(struct filling *filling, const struct ss_row *row)
+{
+    if (filling->feeder->pipeline->use[row->kind] != SS_RUN_ROW_USE) {
+        count_skipped(filling, row);
+        return;
+    }
+    filling->counts.n_read++;
+    filling->counts.n_used++;
+    filling->counts.n_repaired += row->repaired;
+    filling->n_used++;
+}
+
 static bool wants_more(const struct filling *filling)
 {
     const struct ss_run_pipeline *pipeline = filling->feeder->pipeline;
@@ -198,6 +211,10 @@ static ss_status read_rows(struct filling *filling, ss_err *err)
         if (!has_row) {
             break;
         }
+        if (filling->n_read < pipeline->n_passed_over) {
+            pass_over(filling, &row);
+            continue;
+        }
         switch (pipeline->use[row.kind]) {
         case SS_RUN_ROW_REFUSE:
             SS_RETURN_IF_ERROR(refuse(&row, err));
@@ -212,6 +229,12 @@ static ss_status read_rows(struct filling *filling, ss_err *err)
             SS_RETURN_IF_ERROR(add_row(filling, &row, err));
             break;
         }
+    }
+    if (filling->batch != NULL && filling->n_read < pipeline->n_passed_over) {
+        return ss__fail(err, SS_E_DATA,
+                        "the dataset ends after %" PRIu64 " rows, but %" PRIu64
+                        " were read of it before: it has changed; begin again with `force`",
+                        filling->n_read, pipeline->n_passed_over);
     }
     if (filling->batch != NULL) { /* the last one, perhaps only with counts */
         filling->batch->counts = filling->counts;

@@ -280,6 +280,7 @@ static ss_status write_folder(struct ss_run_analysis *analysis, ss_run *run, ss_
     SS_RETURN_IF_ERROR(write_files(analysis, run, &analysis->folder, err));
     run->asking = NULL;
     analysis->is_written = true;
+    ss_run_checkpoint_drop(analysis);
     const struct ss_run_steps steps = steps_of(analysis, run);
     ss_run_evidence_abort(
         &analysis->state.gathered.evidence); /* they are read from the folder */
@@ -312,6 +313,7 @@ out:
 
 void ss_run_analysis_release(struct ss_run_analysis *analysis)
 {
+    ss_run_checkpoint_release(&analysis->checkpoint);
     ss_run_folder_abort(&analysis->folder);
     ss_run_pass_release(&analysis->pass);
     ss_run_state_release(&analysis->state);

@@ -36,7 +36,8 @@ bool ss_run_folder_is_staging(const char *name)
 /* Names that stand while a run is under way. */
 static bool is_ours(const char *name)
 {
-    return strcmp(name, SS_RUN_FOLDER_LOCK) == 0 || ss_run_folder_is_staging(name);
+    return strcmp(name, SS_RUN_FOLDER_LOCK) == 0 || strcmp(name, SS_RUN_CHECKPOINT_NAME) == 0 ||
+           ss_run_folder_is_staging(name);
 }
 
 /* Refuse a folder with content, but for names of runs under way. */

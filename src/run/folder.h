@@ -15,6 +15,9 @@
 
 #include "base/error.h"
 
+/* How far an analysis is that is not complete (run/checkpoint.c). It stays when a run ends early. */
+#define SS_RUN_CHECKPOINT_NAME ".saescope.checkpoint"
+
 #define SS_RUN_FOLDER_LOCK ".saescope.lock"
 #define SS_RUN_FILE_SNAPSHOT                                                                   \
     "snapshot.json" /* beside the files, while they are made (snapshot.h) */

@@ -94,7 +94,10 @@ ss_status ss_run_part_make(struct ss_run_analysis *analysis, ss_err *err)
     ss_status status = SS_OK;
     const struct ss_analyze_options *options = analysis->options;
     bool is_made = false;
+    char checkpoint[64];
     char *path = part_path(options);
+    snprintf(checkpoint, sizeof checkpoint, ".%05llu-of-%05llu.checkpoint",
+             (unsigned long long)options->part, (unsigned long long)options->n_parts);
     if (path == NULL) {
         return ss__fail_nomem(err, "a path");
     }
@@ -103,10 +106,12 @@ ss_status ss_run_part_make(struct ss_run_analysis *analysis, ss_err *err)
     SS_TRY(ss_run_identity(analysis, options->n_parts, false, &analysis->state.identity, err));
     SS_TRY(find_made(analysis, path, &is_made, err));
     if (!is_made) {
+        SS_TRY(ss_run_checkpoint_start(analysis, checkpoint, err));
         SS_TRY(ss_run_pass_run(&analysis->pass, err));
         SS_TRY(ss_run_take_facts(analysis, err));
         SS_TRY(ss_run_gather_order(&analysis->state.gathered, err));
         SS_TRY(write_part(analysis, path, err));
+        ss_run_checkpoint_drop(analysis);
     }
     analysis->is_written = true;
 out:

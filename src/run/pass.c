@@ -193,6 +193,7 @@ ss_status ss_run_pass_run(struct ss_run_pass *pass, ss_err *err)
         .batch_tokens = pass->batch_tokens,
         .max_used = pass->max_used,
         .max_read = pass->max_read,
+        .n_passed_over = pass->n_passed_over,
         .first_rows = n_calibration > SIZE_MAX ? SIZE_MAX : (size_t)n_calibration,
         .rows_each = ss_sae_batch_rows(pass->sae),
         .log = pass->log,

@@ -24,6 +24,7 @@ struct ss_run_pass {
     bool force;                  /* … which replaces one that is there */
     size_t n_threads, batch_tokens;
     uint64_t max_used, max_read;        /* as those of struct ss_run_pipeline */
+    uint64_t n_passed_over;             /* the same; not with `embeddings` */
     ss_run_row_use use[SS_N_ROW_KINDS]; /* the same */
     struct ss_log log;
     struct ss_progress_callback progress;

@@ -19,6 +19,7 @@ struct ss_run_pipeline {
     size_t batch_tokens;                /* 0: as the encoder likes it */
     uint64_t max_used;                  /* stop after so many used rows; 0: all */
     uint64_t max_read;                  /* stop after so many rows of any kind; 0: all */
+    uint64_t n_passed_over;             /* so many rows are read and counted, no more */
     ss_run_row_use use[SS_N_ROW_KINDS]; /* what is done with each kind of row */
     size_t first_rows; /* the first batch holds so many rows, if there are (calibration) */
     size_t rows_each;  /* every other batch holds exactly so many rows; 0: by tokens */
