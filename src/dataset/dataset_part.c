@@ -14,7 +14,7 @@ static bool is_once(const ss_dataset *dataset, size_t file)
 
 bool ss_dataset_can_reread(const ss_dataset *dataset)
 {
-    bool can = dataset->given.source.next == NULL;
+    bool can = dataset->given.source.next == NULL && !ss_dataset_is_selective(dataset);
     for (size_t i = 0; i < dataset->use.paths.n; i++) {
         can = can && !is_once(dataset, i);
     }
@@ -30,6 +30,11 @@ static ss_status check_shareable(const ss_dataset *dataset, ss_err *err)
         status = ss__fail(err, SS_E_USAGE,
                           "rows that a program hands over cannot be cut into parts; "
                           "hand each worker its own, and merge their states");
+    }
+    if (status == SS_OK && ss_dataset_is_selective(dataset)) {
+        status = ss__fail(err, SS_E_USAGE,
+                          "`where` and `sample` choose among all rows, which a part does not "
+                          "have; write the rows that are wanted to a file, and cut that");
     }
     for (size_t i = 0; status == SS_OK && i < dataset->use.paths.n; i++) {
         if (is_once(dataset, i)) {
