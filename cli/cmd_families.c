@@ -41,8 +41,10 @@ static void print_largest(const ss_families *families)
             snprintf(lift, sizeof lift, "%4.1f (%zu pairs)", family.lift, family.n_held_out);
         }
         printf("%6zu  %5zu  %13s  ", family.members[0], family.n_members, lift);
-        cli_print_safely(stdout, cli_text_of(family.label[0] == '\0' ? "–" : family.label),
-                         LABEL_COLUMNS);
+        const char *label = family.phrases[0] != '\0' ? family.phrases
+                            : family.label[0] != '\0' ? family.label
+                                                      : "–";
+        cli_print_safely(stdout, cli_text_of(label), LABEL_COLUMNS);
         putchar('\n');
     }
 }
@@ -68,6 +70,11 @@ static void print_summary(const struct ss_families_info *info, const struct cli_
                info->n_held_out);
     } else if (is_parents) {
         puts("Held out       too few rows to find pairs on one half of them");
+    }
+    if (is_number(info->meaning)) {
+        printf("Shared words   %.3f (%.3f to %.3f), the mean cosine of parent and child over "
+               "%zu pairs; by chance 0\n",
+               info->meaning, info->meaning_low, info->meaning_high, info->n_meant);
     }
     if (ss_families_open(path, &families, NULL) == SS_OK) {
         print_largest(families);
@@ -100,6 +107,10 @@ static void print_json_summary(const struct ss_families_info *info,
     print_json_number("lift", info->lift);
     print_json_number("low", info->lift_low);
     print_json_number("high", info->lift_high);
+    printf(", \"meaning_pairs\": %zu", info->n_meant);
+    print_json_number("meaning", info->meaning);
+    print_json_number("meaning_low", info->meaning_low);
+    print_json_number("meaning_high", info->meaning_high);
     puts("}}");
 }
 
@@ -110,7 +121,7 @@ static int families(const struct cli_command *command, const struct cli_values *
     static const cli_option_id of_parents[] = {OPT_FAMILY_SCORE, OPT_MAX_PARENT_RATE};
     struct cli_progress progress;
     cli_progress_start(&progress, values, "families");
-    const struct ss_families_options options = {
+    struct ss_families_options options = {
         .struct_size = sizeof options,
         .rule = (ss_family_rule)place_of(values->text[OPT_FAMILY_RULE], rules,
                                          sizeof rules / sizeof *rules),
@@ -121,11 +132,13 @@ static int families(const struct cli_command *command, const struct cli_values *
         .tau = cli_given(values, OPT_TAU) ? values->real[OPT_TAU] : 0,
         .least_phi = cli_given(values, OPT_PAIRS_PHI) ? values->real[OPT_PAIRS_PHI] : 0,
         .matrix = cli_given(values, OPT_MATRIX),
+        .no_labels = cli_given(values, OPT_NO_LABELS),
         .n_threads = values->count[OPT_THREADS],
         .progress = cli_show_progress(&progress),
         .log = cli_log(values),
     };
     struct ss_families_info info = {.struct_size = sizeof info};
+    ss_encoder *encoder = NULL;
     ss_err err;
     for (size_t i = 0; i < sizeof of_parents / sizeof *of_parents; i++) {
         const char *origin = values->origin[of_parents[i]];
@@ -138,8 +151,13 @@ static int families(const struct cli_command *command, const struct cli_values *
     if (cli_given(values, OPT_TAU) && options.rule == SS_FAMILIES_PARENTS) {
         return cli_usage_error(command, "--tau is for --method seed, seed-keywords and saerch");
     }
-    const ss_status status = ss_families_run(values->arguments[0], &options, &info, &err);
+    ss_status status = cli_open_run_encoder(values, &encoder, &err);
+    options.encoder = encoder;
+    if (status == SS_OK) {
+        status = ss_families_run(values->arguments[0], &options, &info, &err);
+    }
     cli_progress_end(&progress);
+    ss_encoder_free(encoder);
     if (status != SS_OK) {
         return cli_fail(&err);
     }
@@ -160,7 +178,7 @@ const struct cli_command cli_families = {
     .about =
         "Finds families among the features of a run from how often every two of them fire in "
         "the "
-        "same row, which analyze counted; neither the dataset nor a model is needed.\n\nBy "
+        "same row, which analyze counted; the dataset is not needed.\n\nBy "
         "parents, the default, each feature has at most one parent: of the features that fire "
         "more often, whose pair with it is no accident (q at most 0.01 by the one-sided test "
         "of "
@@ -170,7 +188,11 @@ const struct cli_command cli_families = {
         "both fire (the cosine times the logarithm of the lift). Every subtree is a family. "
         "The rule is tried on one half of the "
         "texts, and the pairs that it finds there are counted on the other half: lift is how "
-        "many times as often as by chance they fire together.\n\n--method seed and "
+        "many times as often as by chance they fire together, shared words how alike the words "
+        "of "
+        "their strongest texts there are. The largest families get phrases from their texts "
+        "by contrast with others, scored as describe scores labels, where the run's encoder "
+        "is at hand.\n\n--method seed and "
         "seed-keywords make the families of the Python workflow's two builders, saerch those "
         "of "
         "arXiv 2408.00657, each as its code does.\n\nfamilies.json has all of it, "
@@ -186,7 +208,13 @@ const struct cli_command cli_families = {
              {OPT_TAU, false, NULL, NULL},
              {OPT_PAIRS_PHI, false, NULL, NULL},
              {OPT_MATRIX, false, NULL, NULL},
+             {OPT_NO_LABELS, false, NULL, "no phrases of families"},
+             {OPT_MODEL, false, NULL,
+              "the run's sentence encoder, if it is no longer where it was"},
+             {OPT_PROMPT, false, NULL,
+              "with --model: text that was put before every row; else the model's default"},
              {OPT_THREADS, false, NULL, NULL},
+             {OPT_OFFLINE, false, NULL, NULL},
              {OPT_JSON, false, NULL, NULL},
              {OPT_QUIET, false, NULL, NULL},
              {OPT_NO_COLOR, false, NULL, NULL},

@@ -1595,6 +1595,9 @@ struct ss_families_options {
     size_t n_threads;        /* 0: one per core */
     struct ss_progress_callback progress; /* told of parts at SS_STAGE_STEP */
     struct ss_log log;
+    const ss_encoder *encoder; /* the run's, for phrases, checked by the hashes of its files;
+                                  NULL: opened from where it was, if it is there */
+    bool no_labels;            /* no phrases */
 };
 SS_DEFINE_INIT(ss_families_options)
 
@@ -1609,6 +1612,8 @@ struct ss_families_info {
     size_t n_held_out;                /* pairs found on one half of the texts */
     double median_lift;               /* on the other half, over these pairs */
     double lift, lift_low, lift_high; /* of their sums, with a 95 % interval */
+    size_t n_meant; /* pairs whose features have texts enough there to compare their words: */
+    double meaning, meaning_low, meaning_high; /* the mean cosine, with a 95 % interval */
 };
 SS_DEFINE_INIT(ss_families_info)
 
@@ -1655,6 +1660,12 @@ struct ss_family {
     double block_ratio; /* how much more often features inside fire together than with others */
     size_t n_held_out;  /* as in struct ss_families_info, of the pairs inside; NaN: no value */
     double lift, lift_low, lift_high;
+    size_t n_meant;
+    double meaning, meaning_low, meaning_high;
+    const char *phrases; /* what its texts say more often than others; "": none */
+    double auc, auc_low,
+        auc_high; /* how well phrases tell its texts, on texts that they are not
+                                      made from; NaN: no value */
 };
 SS_DEFINE_INIT(ss_family)
 

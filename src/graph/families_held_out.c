@@ -28,6 +28,34 @@ static double expected_of(struct ss_graph_counts counts)
                               : (double)counts.n_a * (double)counts.n_b / (double)counts.n_rows;
 }
 
+static void add_meaning(struct ss_graph_held_out *sum, const struct ss_graph_meaning *meaning,
+                        const struct ss_graph_parent *pair)
+{
+    const double value =
+        meaning == NULL ? NAN : meaning->of(meaning->context, pair->parent, pair->child);
+    if (!isnan(value)) {
+        sum->n_meant++;
+        sum->meaning_sum += value;
+        sum->meaning_sum2 += value * value;
+    }
+}
+
+static void set_meaning(struct ss_graph_held_out *sum)
+{
+    const double n = (double)sum->n_meant;
+    sum->meaning = sum->meaning_low = sum->meaning_high = NAN;
+    if (sum->n_meant > 0) {
+        sum->meaning = sum->meaning_sum / n;
+    }
+    if (sum->n_meant > 1) {
+        const double variance =
+            fmax(0, sum->meaning_sum2 - n * sum->meaning * sum->meaning) / (n - 1);
+        const double half = Z_95 * sqrt(variance / n);
+        sum->meaning_low = sum->meaning - half;
+        sum->meaning_high = sum->meaning + half;
+    }
+}
+
 static void add_pair(struct ss_graph_held_out *sum, struct ss_graph_counts counts)
 {
     sum->n++;
@@ -51,6 +79,7 @@ static void set_lift(struct ss_graph_held_out *sum)
 /* Over all pairs, each alone. */
 static ss_status sum_pairs(const struct ss_graph_table *table,
                            const struct ss_graph_families *found,
+                           const struct ss_graph_meaning *meaning,
                            struct ss_graph_held_out_all *out, ss_err *err)
 {
     double *lifts = NULL, conditional = 0;
@@ -59,6 +88,7 @@ static ss_status sum_pairs(const struct ss_graph_table *table,
     for (size_t i = 0; i < found->n_parents; i++) {
         const struct ss_graph_counts counts = counts_on_score(table, &found->parents[i]);
         add_pair(&out->sum, counts);
+        add_meaning(&out->sum, meaning, &found->parents[i]);
         if (counts.n_a > 0 && counts.n_b > 0) {
             lifts[n_lifts++] = ss_graph_lift(counts);
         }
@@ -68,6 +98,7 @@ static ss_status sum_pairs(const struct ss_graph_table *table,
         }
     }
     set_lift(&out->sum);
+    set_meaning(&out->sum);
     qsort(lifts, n_lifts, sizeof *lifts, compare_numbers);
     out->median_lift = n_lifts == 0 ? NAN : (lifts[(n_lifts - 1) / 2] + lifts[n_lifts / 2]) / 2;
     out->conditional = n_children == 0 ? NAN : conditional / (double)n_children;
@@ -79,6 +110,7 @@ static ss_status sum_pairs(const struct ss_graph_table *table,
 static ss_status sum_families(const struct ss_graph_table *table,
                               const struct ss_graph_families *found,
                               const struct ss_graph_families *families,
+                              const struct ss_graph_meaning *meaning,
                               struct ss_graph_held_out_all *out, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -99,9 +131,11 @@ static ss_status sum_families(const struct ss_graph_table *table,
             const struct ss_graph_parent *pair = parent_of[members[j]];
             if (pair != NULL && family_of[pair->parent] == i + 1) {
                 add_pair(&out->families[i], counts_on_score(table, pair));
+                add_meaning(&out->families[i], meaning, pair);
             }
         }
         set_lift(&out->families[i]);
+        set_meaning(&out->families[i]);
     }
 out:
     ss__free(parent_of);
@@ -112,6 +146,7 @@ out:
 ss_status ss_graph_hold_out(const struct ss_graph_table *table,
                             const struct ss_graph_family_options *options,
                             const struct ss_graph_families *families,
+                            const struct ss_graph_meaning *meaning,
                             struct ss_graph_held_out_all *out, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -120,8 +155,8 @@ ss_status ss_graph_hold_out(const struct ss_graph_table *table,
     *out = (struct ss_graph_held_out_all){.families = NULL};
     on_describe.rows = SS_GRAPH_DESCRIBE;
     SS_TRY(ss_graph_make_families(table, &on_describe, &found, err));
-    SS_TRY(sum_pairs(table, &found, out, err));
-    SS_TRY(sum_families(table, &found, families, out, err));
+    SS_TRY(sum_pairs(table, &found, meaning, out, err));
+    SS_TRY(sum_families(table, &found, families, meaning, out, err));
 out:
     ss_graph_families_release(&found);
     if (status != SS_OK) {

@@ -37,6 +37,22 @@ SS_MUST_USE ss_status ss_run_describe_find_models(struct ss_run_describe_inputs 
                                                   const struct ss_describe_options *options,
                                                   ss_err *err);
 
+/* The encoder of a run alone, for whoever embeds with it. */
+struct ss_run_own_encoder {
+    const char *dir;
+    ss_run *run;
+    ss_work *work;
+    size_t width; /* of the run's embeddings */
+    struct ss_progress_callback stop;
+    struct ss_log log;
+    const ss_encoder *encoder; /* found: `given`, or own */
+    ss_encoder *own; /* opened from where the run had it (ss_encoder_free); else NULL */
+};
+/* given NULL: the run's. own is to be freed after failure too. Errors: those of
+ * ss_describe_run; SS_E_NOINPUT where it is gone. */
+SS_MUST_USE ss_status ss_run_own_encoder_find(struct ss_run_own_encoder *self,
+                                              const ss_encoder *given, ss_err *err);
+
 /* Embeds with an encoder and the inputs' threads. */
 struct ss_run_describe_model {
     const struct ss_run_describe_inputs *inputs;

@@ -219,3 +219,27 @@ out:
     ss__free(file);
     return status;
 }
+
+ss_status ss_run_own_encoder_find(struct ss_run_own_encoder *self, const ss_encoder *given,
+                                  ss_err *err)
+{
+    const struct ss_describe_options describe = {.struct_size = sizeof describe,
+                                                 .no_sentence_test = true};
+    struct ss_encoder_info info = {.struct_size = sizeof info};
+    struct ss_run_describe_inputs inputs = {.dir = self->dir,
+                                            .stop = self->stop,
+                                            .log = self->log,
+                                            .run = self->run,
+                                            .work = self->work};
+    const ss_status status = ss_run_describe_find_models(&inputs, given, &describe, err);
+    self->own = inputs.own_encoder;
+    SS_RETURN_IF_ERROR(status);
+    ss_encoder_describe(inputs.encoder, &info);
+    if (info.width != self->width) {
+        return ss__fail_file(err, info.path, SS_E_SHAPE,
+                             "its embeddings have %zu numbers, those of %s %zu", info.width,
+                             self->dir, self->width);
+    }
+    self->encoder = inputs.encoder;
+    return SS_OK;
+}

@@ -3,6 +3,7 @@
 #define SS_RUN_FAMILIES_FILE_H
 
 #include "arrow/arrow.h"
+#include "describe/describe.h"
 #include "graph/families_held_out.h"
 #include "run/descriptions.h"
 #include "run/folder.h"
@@ -53,6 +54,14 @@ extern const struct ss_arrow_output_column ss_run_neighbour_columns[SS_RUN_N_NEI
  * twenty: a cosine of two random directions is nearly normal, with the variance 1 / width. */
 double ss_run_neighbours_chance(size_t n, size_t width);
 
+/* Phrases that the texts of a family say more often than others. */
+struct ss_run_family_name {
+    bool is_named; /* the largest families are */
+    struct ss_text phrases;
+    struct ss_describe_score score;
+    size_t n_texts; /* of the pools, that are the family's */
+};
+
 /* What the files are written from. */
 struct ss_run_families {
     const struct ss_graph_table *table;
@@ -60,6 +69,7 @@ struct ss_run_families {
     struct ss_graph_families found;
     struct ss_graph_held_out_all held_out;   /* by parents only */
     struct ss_graph_significant significant; /* pairs of q 0.01 */
+    struct ss_run_family_name *names;        /* [found.n] NULL: none */
     const ss_descriptions *descriptions;     /* NULL: the run has none */
     const char *dir;                         /* of the run */
     ss_work *work;

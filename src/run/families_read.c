@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/sized.h"
 #include "run/families_file.h"
+#include "run/manifest.h"
 #include "run/results.h"
 #include "saescope.h"
 
@@ -67,22 +68,39 @@ static ss_status count_members(struct reading *reading, const struct ss__json *l
     return SS_OK;
 }
 
+/* A string, or "". */
+static ss_status read_string(struct reading *reading, const struct ss__json *value,
+                             const char **out, ss_err *err)
+{
+    *out = "";
+    if (ss__json_is_string(value)) {
+        *out = ss__arena_strndup(&reading->families->arena, ss__json_string(value),
+                                 ss__json_string_bytes(value));
+    }
+    return *out == NULL ? ss__fail_nomem(err, "a label") : SS_OK;
+}
+
 static ss_status read_family(struct reading *reading, const struct ss__json *item, size_t i,
                              ss_err *err)
 {
     struct ss_family *family = &reading->families->families[i];
-    const struct ss__json *label = ss__json_get(item, "label");
     const struct ss__json *held_out = ss__json_get(item, "held_out");
     const struct ss__json *member = NULL;
     size_t j = 0;
     *family = (struct ss_family){.struct_size = sizeof *family,
-                                 .label = "",
                                  .round = (size_t)count_of(item, "round"),
                                  .block_ratio = number_of(item, "block_ratio"),
                                  .n_held_out = (size_t)count_of(held_out, "pairs"),
                                  .lift = number_of(held_out, "lift"),
                                  .lift_low = number_of(held_out, "low"),
                                  .lift_high = number_of(held_out, "high"),
+                                 .n_meant = (size_t)count_of(held_out, "meaning_pairs"),
+                                 .meaning = number_of(held_out, "meaning"),
+                                 .meaning_low = number_of(held_out, "meaning_low"),
+                                 .meaning_high = number_of(held_out, "meaning_high"),
+                                 .auc = number_of(item, "auc"),
+                                 .auc_low = number_of(item, "auc_low"),
+                                 .auc_high = number_of(item, "auc_high"),
                                  .members = reading->families->members + reading->n_members};
     SS_JSON_EACH (ss__json_get(item, "members"), j, member) {
         size_t *place = &reading->families->members[reading->n_members++];
@@ -91,14 +109,8 @@ static ss_status read_family(struct reading *reading, const struct ss__json *ite
         }
         family->n_members++;
     }
-    if (ss__json_is_string(label)) {
-        family->label = ss__arena_strndup(&reading->families->arena, ss__json_string(label),
-                                          ss__json_string_bytes(label));
-        if (family->label == NULL) {
-            return ss__fail_nomem(err, "a label");
-        }
-    }
-    return SS_OK;
+    SS_RETURN_IF_ERROR(read_string(reading, ss__json_get(item, "label"), &family->label, err));
+    return read_string(reading, ss__json_get(item, "phrases"), &family->phrases, err);
 }
 
 static ss_status read_parent(struct reading *reading, const struct ss__json *item, size_t i,
@@ -206,7 +218,7 @@ ss_status ss_families_open(const char *run_dir, ss_families **out, ss_err *err)
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
     reading.path = path;
-    SS_TRY(ss_run_open(run_dir, NULL, &run, err));
+    SS_TRY(ss_run_open_features(run_dir, &run, err));
     if (ss__path_stat(path) == SS__PATH_NONE) {
         SS_FAIL_FILE(run_dir, SS_E_NOINPUT,
                      "the run has no families yet; saescope families finds them");

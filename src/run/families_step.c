@@ -11,9 +11,12 @@
 #include "base/number.h"
 #include "base/sized.h"
 #include "base/stop.h"
+#include "describe/meaning.h"
 #include "run/coactivation_file.h"
+#include "run/describe_inputs.h"
 #include "run/families_file.h"
 #include "run/families_pictures.h"
+#include "run/families_words.h"
 #include "run/manifest.h"
 #include "run/results.h"
 #include "run/steps.h"
@@ -30,6 +33,8 @@ struct step {
     ss_descriptions *descriptions;
     ss_work *work;
     struct ss_run_coactivation coactivation;
+    struct ss_run_evidence evidence; /* while texts are looked at */
+    struct ss__arena arena;          /* of phrases */
     double *keyword_scores;
     struct ss_run_families families;
 };
@@ -161,6 +166,9 @@ static void close_step(struct step *step)
     ss_graph_families_release(&step->families.found);
     ss_graph_significant_release(&step->families.significant);
     ss__free(step->families.held_out.families);
+    ss__free(step->families.names);
+    ss__arena_release(&step->arena);
+    ss_run_evidence_release(&step->evidence);
     ss__free(step->keyword_scores);
     ss_run_coactivation_release(&step->coactivation);
     ss_descriptions_free(step->descriptions);
@@ -170,15 +178,89 @@ static void close_step(struct step *step)
 
 /* ---- the step ---- */
 
+/* Evidence, too, is beside the point. */
+static ss_status open_evidence(struct step *step, ss_err *err)
+{
+    ss_err why = {0};
+    const ss_status status =
+        ss_run_evidence_open(step->dir, step->run->info.n_features, &step->evidence, &why);
+    if (status == SS_E_NOINPUT) {
+        return SS_OK;
+    }
+    if (status != SS_OK && err != NULL) {
+        *err = why;
+    }
+    return status;
+}
+
+static double meaning_of(const void *context, uint32_t parent, uint32_t child)
+{
+    return ss_describe_meaning_of(context, parent, child);
+}
+
+static ss_status hold_out(struct step *step, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_run_families *families = &step->families;
+    struct ss_describe_meaning *words = NULL;
+    SS_TRY(ss_run_families_meaning(&step->evidence, &words, err));
+    const struct ss_graph_meaning meaning = {meaning_of, words};
+    SS_TRY(ss_graph_hold_out(families->table, &families->options, &families->found,
+                             words == NULL ? NULL : &meaning, &families->held_out, err));
+out:
+    ss_describe_meaning_free(words);
+    return status;
+}
+
+/* Where there are texts and the encoder; else families have the labels of their parents alone. */
+static ss_status name_families(struct step *step, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss_families_options *options = step->options;
+    struct ss_run_own_encoder found = {.dir = step->dir,
+                                       .run = step->run,
+                                       .work = step->work,
+                                       .width = step->evidence.width,
+                                       .stop = options->progress,
+                                       .log = options->log};
+    ss_err why = {0};
+    if (options->no_labels || !step->evidence.has_texts) {
+        return SS_OK;
+    }
+    status = ss_run_own_encoder_find(&found, options->encoder, &why);
+    if (status == SS_E_NOINPUT && options->encoder == NULL) {
+        ss__log(&options->log, SS_LEVEL_NOTICE, "no phrases of families: %s", why.message);
+        status = SS_OK;
+        goto out;
+    }
+    if (status != SS_OK) {
+        if (err != NULL) {
+            *err = why;
+        }
+        goto out;
+    }
+    SS_ALLOC(step->families.names, step->families.found.n);
+    SS_TRY(ss_run_families_name(
+        &(struct ss_run_families_naming){&step->evidence, step->run, &step->families.found,
+                                         found.encoder, step->work, options->progress,
+                                         &step->arena},
+        step->families.names, err));
+out:
+    ss_encoder_free(found.own);
+    return status;
+}
+
 static ss_status find_families(struct step *step, ss_err *err)
 {
     struct ss_run_families *families = &step->families;
+    SS_RETURN_IF_ERROR(open_evidence(step, err));
     SS_RETURN_IF_ERROR(
         ss_graph_make_families(families->table, &families->options, &families->found, err));
     if (families->options.rule == SS_GRAPH_PARENTS) {
-        SS_RETURN_IF_ERROR(ss_graph_hold_out(families->table, &families->options,
-                                             &families->found, &families->held_out, err));
+        SS_RETURN_IF_ERROR(hold_out(step, err));
     }
+    SS_RETURN_IF_ERROR(name_families(step, err));
+    ss_run_evidence_release(&step->evidence);
     SS_RETURN_IF_ERROR(ss_graph_find_significant(families->table, SS_GRAPH_ALL, PAIRS_Q,
                                                  families->options.pool, &families->significant,
                                                  err));
@@ -290,6 +372,10 @@ static void fill_info(const struct step *step, struct ss_families_info *out)
         .lift = is_parents ? held_out->sum.lift : NAN,
         .lift_low = is_parents ? held_out->sum.lift_low : NAN,
         .lift_high = is_parents ? held_out->sum.lift_high : NAN,
+        .n_meant = held_out->sum.n_meant,
+        .meaning = is_parents ? held_out->sum.meaning : NAN,
+        .meaning_low = is_parents ? held_out->sum.meaning_low : NAN,
+        .meaning_high = is_parents ? held_out->sum.meaning_high : NAN,
     };
     for (size_t i = 0; i < found->n; i++) {
         info.n_trees += found->families[i].round == 0;

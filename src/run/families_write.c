@@ -78,6 +78,10 @@ static void add_held_out(struct ss__buf *buf, const struct ss_graph_held_out *he
     add_key_number(buf, "lift", held_out->lift);
     add_key_number(buf, "low", held_out->lift_low);
     add_key_number(buf, "high", held_out->lift_high);
+    ss__buf_printf(buf, ", \"meaning_pairs\": %zu", held_out->n_meant);
+    add_key_number(buf, "meaning", held_out->meaning);
+    add_key_number(buf, "meaning_low", held_out->meaning_low);
+    add_key_number(buf, "meaning_high", held_out->meaning_high);
 }
 
 /* What the whole rule is worth where it did not look. */
@@ -108,6 +112,19 @@ static void add_label(struct ss__buf *buf, const ss_descriptions *descriptions, 
     }
 }
 
+static void add_name(struct ss__buf *buf, const struct ss_run_family_name *name)
+{
+    const struct ss_describe_auc *auc = &name->score.auc[SS_DESCRIBE_RANDOM];
+    ss__buf_add_text(buf, ", \"phrases\": ");
+    ss__json_add_string(buf, name->phrases.data == NULL ? "" : name->phrases.data,
+                        name->phrases.n_bytes, false);
+    ss__buf_printf(buf, ", \"status\": \"%s\", \"texts\": %zu",
+                   ss_describe_verdict_name(name->score.verdict), name->n_texts);
+    add_key_number(buf, "auc", auc->value);
+    add_key_number(buf, "auc_low", auc->interval.low);
+    add_key_number(buf, "auc_high", auc->interval.high);
+}
+
 static void add_members(struct ss__buf *buf, const struct ss_graph_families *found,
                         const struct ss_graph_family *family)
 {
@@ -125,6 +142,9 @@ static void add_family(struct writing *writing, size_t index)
     ss__buf_printf(buf, "\n    {\"parent\": %" PRIu32 ", \"size\": %zu, \"round\": %" PRIu32,
                    family->root, family->n, family->round);
     add_label(buf, families->descriptions, family->root);
+    if (families->names != NULL && families->names[index].is_named) {
+        add_name(buf, &families->names[index]);
+    }
     add_key_number(buf, "R_pc", family->parent_children);
     add_key_number(buf, "R_children", family->children);
     add_key_number(buf, "in_block", family->in_block);

@@ -156,29 +156,18 @@ static ss_status allow_missing(ss_status status)
     return status == SS_E_NOINPUT ? SS_OK : status;
 }
 
-/* The run's encoder and no more of what labels are made from. */
 static ss_status find_encoder(struct ss_run_map *map, const ss_encoder *given, ss_err *err)
 {
-    const struct ss_map_options *options = map->options;
-    const struct ss_describe_options describe = {.struct_size = sizeof describe,
-                                                 .no_sentence_test = true};
-    struct ss_encoder_info info = {.struct_size = sizeof info};
-    struct ss_run_describe_inputs inputs = {.dir = map->dir,
-                                            .stop = options->progress,
-                                            .log = options->log,
-                                            .run = map->run,
-                                            .work = map->work};
-    const ss_status status = ss_run_describe_find_models(&inputs, given, &describe, err);
-    map->own_encoder = inputs.own_encoder;
-    SS_RETURN_IF_ERROR(status);
-    ss_encoder_describe(inputs.encoder, &info);
-    if (info.width != map->evidence.width) {
-        return ss__fail_file(err, info.path, SS_E_SHAPE,
-                             "its embeddings have %zu numbers, those of %s %zu", info.width,
-                             map->dir, map->evidence.width);
-    }
-    map->encoder = inputs.encoder;
-    return SS_OK;
+    struct ss_run_own_encoder found = {.dir = map->dir,
+                                       .run = map->run,
+                                       .work = map->work,
+                                       .width = map->evidence.width,
+                                       .stop = map->options->progress,
+                                       .log = map->options->log};
+    const ss_status status = ss_run_own_encoder_find(&found, given, err);
+    map->own_encoder = found.own;
+    map->encoder = found.encoder;
+    return status;
 }
 
 /* The encoder, where something is to be embedded. Whoever only lacks labels for that goes on. */

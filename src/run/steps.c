@@ -47,6 +47,7 @@ static const char *families_lack(const struct ss_run_steps *steps)
 static ss_status find_families(const struct ss_run_steps *steps, ss_err *err)
 {
     const struct ss_families_options options = {.struct_size = sizeof options,
+                                                .encoder = steps->encoder,
                                                 .n_threads = steps->n_threads,
                                                 .progress = steps->progress,
                                                 .log = steps->log};
