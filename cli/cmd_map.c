@@ -56,8 +56,9 @@ static int map(const struct cli_command *command, const struct cli_values *value
     cli_progress_start(&progress, values, "map");
     const struct ss_map_options options = {
         .struct_size = sizeof options,
-        .vectors =
-            strcmp(values->text[OPT_ON], "keywords") == 0 ? SS_MAP_KEYWORDS : SS_MAP_CENTROIDS,
+        .vectors = strcmp(values->text[OPT_ON], "keywords") == 0  ? SS_MAP_KEYWORDS
+                   : strcmp(values->text[OPT_ON], "decoder") == 0 ? SS_MAP_DECODER
+                                                                  : SS_MAP_CENTROIDS,
         .method = is_hdbscan ? SS_CLUSTERS_HDBSCAN : SS_CLUSTERS_WARD,
         .n_clusters = values->count[OPT_CLUSTERS],
         .min_cluster_size = values->count[OPT_MIN_CLUSTER_SIZE],

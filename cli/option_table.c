@@ -32,7 +32,7 @@ static const char *const exports[] = {"neuronpedia-upload", "neuronpedia-import"
                                       "neuronpedia-bulk", "saedashboard", NULL};
 static const char *const llm_apis[] = {"auto", "openai", "anthropic", NULL};
 static const char *const cluster_methods[] = {"ward", "hdbscan", NULL};
-static const char *const map_vectors[] = {"centroids", "keywords", NULL};
+static const char *const map_vectors[] = {"centroids", "keywords", "decoder", NULL};
 static const char *const similarities[] = {"centred", "plain", NULL};
 static const char *const kinds[] = {"model",   "sae",  "dataset", "weights",
                                     "archive", "json", "run",     NULL};
@@ -300,8 +300,8 @@ const struct cli_option cli_options[N_OPTIONS] = {
     [OPT_LEAVES] = {"leaves", 0, CLI_FLAG, NULL, NULL,
                     "of --method hdbscan: the smallest clusters of its tree", 0},
     [OPT_ON] = {"on", 0, CLI_CHOICE, "VECTORS", map_vectors,
-                "where a feature lies: at the mean of its texts' embeddings, or of its "
-                "keywords'",
+                "where a feature lies: at the mean of its texts' embeddings, of its "
+                "keywords', or at the direction of the SAE's decoder",
                 0},
     [OPT_NO_LABELS] = {"no-labels", 0, CLI_FLAG, NULL, NULL,
                        "do not name clusters by contrast of their texts", 0},

@@ -1748,8 +1748,10 @@ SS_API SS_MUST_USE ss_status ss_report_extract(const char *path, const char *out
 typedef enum ss_map_vectors {
     SS_MAP_CENTROIDS, /* the mean embedding of a feature's texts, by activation, less that of all
                          texts; of features that fire in at least 5 rows */
-    SS_MAP_KEYWORDS   /* the mean embedding of a feature's three best keywords, by score, as the
+    SS_MAP_KEYWORDS,  /* the mean embedding of a feature's three best keywords, by score, as the
                          Python workflow has it */
+    SS_MAP_DECODER    /* the direction of the SAE's decoder, read from where the run had it; of
+                         features that fire in at least 5 rows */
 } ss_map_vectors;
 
 typedef enum ss_cluster_method {

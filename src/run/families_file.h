@@ -14,7 +14,8 @@
 #define SS_RUN_FAMILY_FILES                                                                    \
     SS_RUN_FILE_FAMILIES, SS_RUN_FILE_FAMILY_LISTS, SS_RUN_FILE_PAIRS, SS_RUN_FILE_MATRIX,     \
         "families.svg", "families.png", "family_maps.svg", "family_maps.png",                  \
-        "coactivation.svg", "coactivation.png", SS_RUN_FILE_NEIGHBOURS
+        "coactivation.svg", "coactivation.png", "coactivation_ward.svg",                       \
+        "coactivation_ward.png", SS_RUN_FILE_NEIGHBOURS
 #define SS_RUN_FILE_NEIGHBOURS "neighbours.arrow"    /* where the SAE is still there */
 #define SS_RUN_FILE_MATRIX "coactivation_matrix.npy" /* on request */
 

@@ -8,6 +8,8 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "graph/clusters.h"
+#include "run/centroids_file.h"
 #include "view/draw_families.h"
 
 enum {
@@ -175,10 +177,25 @@ static const char *caption_of(struct picture *picture, const char *what)
         ss_graph_rule_name(families->options.rule), what);
 }
 
-static const char *label_of(const struct picture *picture, uint32_t feature)
+/* The phrases of the tree that has this root; NULL: none. */
+static const char *phrases_of(const struct ss_run_families *families, uint32_t root)
+{
+    for (size_t i = 0; families->names != NULL && i < families->found.n; i++) {
+        if (families->found.families[i].root == root && families->names[i].is_named &&
+            families->names[i].phrases.n_bytes > 0) {
+            return families->names[i].phrases.data;
+        }
+    }
+    return NULL;
+}
+
+/* Of a root what its family is about, where that is known. */
+static const char *label_of(const struct picture *picture, uint32_t feature, uint32_t depth)
 {
     const ss_descriptions *descriptions = picture->families->descriptions;
-    return descriptions == NULL || descriptions->labels[feature].n_bytes == 0
+    const char *phrases = depth > 0 ? NULL : phrases_of(picture->families, feature);
+    return phrases != NULL ? phrases
+           : descriptions == NULL || descriptions->labels[feature].n_bytes == 0
                ? NULL
                : descriptions->labels[feature].data;
 }
@@ -196,7 +213,7 @@ static ss_status fill_line(struct picture *picture, size_t i, struct ss_view_tre
     line->depth = picture->order.depths[i];
     line->size = rate > 0 ? fmax(0, 1 + log10(rate) / 4) : 0; /* from 0.01 % on */
     line->name = ss__arena_printf(&picture->arena, "%u", feature);
-    line->label = label_of(picture, feature);
+    line->label = label_of(picture, feature, line->depth);
     if (parent != NULL) {
         const struct ss_graph_counts counts = {
             ss_graph_n_rows(table, SS_GRAPH_ALL),
@@ -245,19 +262,36 @@ out:
 
 /* ---- heat maps ---- */
 
-/* n_ij / sqrt(n_i n_j), 1 for a feature with itself, in levels. */
+/* n_ij / sqrt(n_i n_j), 1 for a feature with itself. */
+static double together(const struct ss_graph_table *table, uint32_t a, uint32_t b)
+{
+    const uint64_t at = a == b ? UINT64_MAX : ss_graph_find(table, a, b);
+    const double both = at == UINT64_MAX ? 0 : (double)table->counts[at];
+    const double alone = sqrt((double)ss_graph_fires(table, SS_GRAPH_ALL, a) *
+                              (double)ss_graph_fires(table, SS_GRAPH_ALL, b));
+    return a == b ? 1 : alone > 0 ? both / alone : 0;
+}
+
+/* The largest of two features that differ, rounded up to tenths: beside the diagonal's 1, all
+ * others would be dark. */
+static double find_most(const struct ss_graph_table *table, const uint32_t *features, size_t n)
+{
+    double most = 0.05;
+    for (size_t i = 0; i < n * n; i++) {
+        const uint32_t a = features[i / n], b = features[i % n];
+        most = a == b ? most : fmax(most, together(table, a, b));
+    }
+    return fmin(1, ceil(10 * most - 1e-9) / 10);
+}
+
+/* In levels of `most`; what is more is drawn as it. */
 static ss_status fill_map(const struct ss_graph_table *table, const uint32_t *features,
-                          size_t n, struct ss_view_heat_map *map, ss_err *err)
+                          size_t n, double most, struct ss_view_heat_map *map, ss_err *err)
 {
     float *values = NULL;
     SS_ALLOC_OR_RETURN(values, n * n);
     for (size_t i = 0; i < n * n; i++) {
-        const uint32_t a = features[i / n], b = features[i % n];
-        const uint64_t at = a == b ? UINT64_MAX : ss_graph_find(table, a, b);
-        const double both = at == UINT64_MAX ? 0 : (double)table->counts[at];
-        const double alone = sqrt((double)ss_graph_fires(table, SS_GRAPH_ALL, a) *
-                                  (double)ss_graph_fires(table, SS_GRAPH_ALL, b));
-        const double value = a == b ? 1 : alone > 0 ? both / alone : 0;
+        const double value = fmin(1, together(table, features[i / n], features[i % n]) / most);
         values[i] = (float)(ceil(value * LEVELS) / LEVELS);
     }
     map->n = n;
@@ -315,7 +349,7 @@ ss_status ss_run_family_maps_draw(const struct ss_run_families *families, const 
             SS_TRY(ss__fail_nomem(err, "a title"));
         }
         SS_TRY(fill_map(families->table, families->found.members + chosen[i]->first,
-                        ss__min_size(chosen[i]->n, MOST_MAP_FEATURES), &maps[i], err));
+                        ss__min_size(chosen[i]->n, MOST_MAP_FEATURES), 1, &maps[i], err));
     }
     const struct ss_view_heat_maps_picture drawn = {
         .maps = maps,
@@ -337,8 +371,43 @@ out:
     return status;
 }
 
-ss_status ss_run_coactivation_map_draw(const struct ss_run_families *families, const char *path,
-                                       ss_err *err)
+/* Put the features that are shown into the order of the leaves of Ward's tree of their
+ * centroids. */
+static ss_status order_by_ward(struct picture *picture,
+                               const struct ss_run_centroids *centroids, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct order *order = &picture->order;
+    const size_t n = order->n, width = centroids->width;
+    struct ss_graph_join *joins = NULL;
+    uint32_t *leaves = NULL, *features = NULL;
+    double *x = NULL;
+    SS_ALLOC(joins, n);
+    SS_ALLOC(leaves, n);
+    SS_ALLOC(features, n);
+    SS_ALLOC(x, n * width);
+    for (size_t i = 0; i < n * width; i++) {
+        x[i] = (double)centroids->centroids[order->features[i / width] * width + i % width];
+    }
+    ss_graph_unit(x, n, width);
+    const struct ss_graph_points points = {.n = n, .width = width, .x = x};
+    SS_TRY(ss_graph_ward(picture->families->work, &points, joins, err));
+    SS_TRY(ss_graph_leaf_order(joins, n, leaves, err));
+    memcpy(features, order->features, n * sizeof *features);
+    for (size_t i = 0; i < n; i++) {
+        order->features[i] = features[leaves[i]];
+    }
+out:
+    ss__free(joins);
+    ss__free(leaves);
+    ss__free(features);
+    ss__free(x);
+    return status;
+}
+
+/* centroids NULL: in the order of families. */
+static ss_status draw_coactivation(const struct ss_run_families *families, const char *path,
+                                   const struct ss_run_centroids *centroids, ss_err *err)
 {
     ss_status status = SS_OK;
     struct picture picture;
@@ -349,25 +418,63 @@ ss_status ss_run_coactivation_map_draw(const struct ss_run_families *families, c
     } else {
         SS_TRY(order_members(&picture, MOST_ALL_FEATURES, err));
     }
+    if (centroids != NULL && picture.order.n > 0) {
+        SS_TRY(order_by_ward(&picture, centroids, err));
+    }
     SS_ALLOC(map, 1);
-    map->title = ss__arena_printf(&picture.arena, "%zu features in the order of their families",
-                                  picture.order.n);
-    SS_TRY(fill_map(families->table, picture.order.features, picture.order.n, map, err));
+    map->title =
+        ss__arena_printf(&picture.arena, "%zu features in the order of %s", picture.order.n,
+                         centroids == NULL ? "their families" : "Ward's tree");
+    const double most = find_most(families->table, picture.order.features, picture.order.n);
+    const char *most_text = ss__arena_printf(&picture.arena, "%.1f", most);
+    SS_TRY(fill_map(families->table, picture.order.features, picture.order.n, most, map, err));
     const struct ss_view_heat_maps_picture drawn = {
         .maps = map,
         .n_maps = 1,
         .title = "Co-activation of features",
-        .caption = caption_of(&picture, "The largest families, one after another; each feature "
-                                        "stands below its parent."),
+        .most = most_text,
+        .caption = caption_of(
+            &picture,
+            centroids == NULL
+                ? "The largest families, one after another; each feature stands below "
+                  "its parent."
+                : "Those of the largest families, in the order of the leaves of Ward's "
+                  "tree of their centroids."),
         .scale_label = "n_ij / √(n_i n_j)",
         .force = true,
     };
-    if (map->title == NULL || drawn.caption == NULL) {
+    if (map->title == NULL || most_text == NULL || drawn.caption == NULL) {
         SS_TRY(ss__fail_nomem(err, "a caption"));
     }
     SS_TRY(ss_view_draw_heat_maps(path, &drawn, err));
 out:
     release_maps(map, 1);
     close_picture(&picture);
+    return status;
+}
+
+ss_status ss_run_coactivation_map_draw(const struct ss_run_families *families, const char *path,
+                                       ss_err *err)
+{
+    return draw_coactivation(families, path, NULL, err);
+}
+
+ss_status ss_run_ward_map_draw(const struct ss_run_families *families, const char *path,
+                               ss_err *err)
+{
+    struct ss_run_centroids centroids = {.width = 0};
+    ss_err why = {0};
+    ss_status status =
+        ss_run_centroids_open(families->dir, families->table->n_features, &centroids, &why);
+    if (status == SS_E_NOINPUT) {
+        return SS_OK;
+    }
+    if (status != SS_OK && err != NULL) {
+        *err = why;
+    }
+    if (status == SS_OK) {
+        status = draw_coactivation(families, path, &centroids, err);
+    }
+    ss_run_centroids_release(&centroids);
     return status;
 }

@@ -12,5 +12,8 @@ SS_MUST_USE ss_status ss_run_family_maps_draw(const struct ss_run_families *fami
                                               const char *path, ss_err *err);
 SS_MUST_USE ss_status ss_run_coactivation_map_draw(const struct ss_run_families *families,
                                                    const char *path, ss_err *err);
+/* The same features in the order of Ward's tree; no file where the run has no centroids. */
+SS_MUST_USE ss_status ss_run_ward_map_draw(const struct ss_run_families *families,
+                                           const char *path, ss_err *err);
 
 #endif

@@ -283,6 +283,8 @@ static const struct {
     {"family_maps.png", ss_run_family_maps_draw},
     {"coactivation.svg", ss_run_coactivation_map_draw},
     {"coactivation.png", ss_run_coactivation_map_draw},
+    {"coactivation_ward.svg", ss_run_ward_map_draw},
+    {"coactivation_ward.png", ss_run_ward_map_draw},
 };
 enum { N_OUTPUTS = sizeof outputs / sizeof outputs[0] };
 

@@ -14,8 +14,9 @@
 
 enum { SNIPPET_BYTES = 160 };
 
-static const char *const vectors_names[] = {
-    [SS_MAP_CENTROIDS] = "centroids", [SS_MAP_KEYWORDS] = "keywords"};
+static const char *const vectors_names[] = {[SS_MAP_CENTROIDS] = "centroids",
+                                            [SS_MAP_KEYWORDS] = "keywords",
+                                            [SS_MAP_DECODER] = "decoder"};
 static const char *const method_names[] = {
     [SS_CLUSTERS_WARD] = "ward", [SS_CLUSTERS_HDBSCAN] = "hdbscan"};
 

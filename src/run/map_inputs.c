@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "encoder/encoder.h"
+#include "run/directions.h"
 #include "run/manifest.h"
 #include "run/map_step.h"
 
@@ -69,6 +70,25 @@ static ss_status take_centroids(struct ss_run_map *map, ss_err *err)
         }
     }
     return SS_OK;
+}
+
+static ss_status take_decoder(struct ss_run_map *map, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_run_directions directions = {.x = NULL};
+    SS_TRY(ss_run_directions_read(map->dir, map->run->info.n_features, &directions, err));
+    map->width = directions.width;
+    SS_TRY(start_features(map, err));
+    for (size_t i = 0; i < directions.n; i++) {
+        if (is_frequent(map, directions.features[i])) {
+            memcpy(map->features.x + map->features.n * map->width,
+                   directions.x + i * map->width, map->width * sizeof *directions.x);
+            keep_feature(map, directions.features[i]);
+        }
+    }
+out:
+    ss_run_directions_release(&directions);
+    return status;
 }
 
 /* The weighted mean of the embeddings of a feature's best keywords, as the seed project has it.
@@ -176,7 +196,8 @@ static ss_status open_encoder(struct ss_run_map *map, const ss_encoder *given, s
     const struct ss_map_options *options = map->options;
     const bool is_needed = options->place != NULL || options->vectors == SS_MAP_KEYWORDS;
     ss_err why = {0};
-    if (!is_needed && (options->no_labels || !map->evidence.has_texts)) {
+    if (!is_needed && (options->no_labels || !map->evidence.has_texts ||
+                       options->vectors != SS_MAP_CENTROIDS)) {
         return SS_OK;
     }
     const ss_status status = find_encoder(map, given, &why);
@@ -225,6 +246,18 @@ static ss_status open_evidence(struct ss_run_map *map, ss_err *err)
     return SS_OK;
 }
 
+static ss_status take_features(struct ss_run_map *map, ss_err *err)
+{
+    static ss_status (*const take[])(struct ss_run_map * map, ss_err * err) = {
+        [SS_MAP_CENTROIDS] = take_centroids,
+        [SS_MAP_KEYWORDS] = take_keywords,
+        [SS_MAP_DECODER] = take_decoder,
+    };
+    return (unsigned)map->options->vectors < sizeof take / sizeof *take
+               ? take[map->options->vectors](map, err)
+               : ss__fail(err, SS_E_USAGE, "there are no such vectors of features");
+}
+
 ss_status ss_run_map_open(struct ss_run_map *map, const ss_encoder *encoder, ss_err *err)
 {
     const struct ss_map_options *options = map->options;
@@ -235,8 +268,7 @@ ss_status ss_run_map_open(struct ss_run_map *map, const ss_encoder *encoder, ss_
     SS_RETURN_IF_ERROR(open_encoder(map, encoder, err));
     SS_RETURN_IF_ERROR(open_width(map, err));
     SS_RETURN_IF_ERROR(allow_missing(ss_descriptions_open(map->dir, &map->descriptions, NULL)));
-    SS_RETURN_IF_ERROR(options->vectors == SS_MAP_CENTROIDS ? take_centroids(map, err)
-                                                            : take_keywords(map, err));
+    SS_RETURN_IF_ERROR(take_features(map, err));
     map->n_rare = map->run->info.n_features - map->features.n;
     if (map->features.n == 0) {
         return ss__fail_file(err, map->dir, SS_E_NOINPUT,

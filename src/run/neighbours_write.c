@@ -5,15 +5,12 @@
 #include <string.h>
 
 #include "arrow/arrow.h"
-#include "base/file.h"
-#include "base/hash.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/number.h"
 #include "graph/nearest.h"
+#include "run/directions.h"
 #include "run/families_file.h"
 #include "run/results.h"
-#include "sae/sae.h"
 
 #define DUPLICATE_COSINE 0.9
 #define DUPLICATE_PHI 0.9
@@ -47,103 +44,11 @@ double ss_run_neighbours_chance(size_t n, size_t width)
     return high;
 }
 
-/* ---- the decoder ---- */
-
-struct directions {
-    double *x; /* [n, width] of length 1, of the features in `features` */
-    uint32_t *features;
-    size_t n, width;
-};
-
-/* Whether the files of the SAE are those that the run was made with, as far as their hashes were
- * recorded. */
-static ss_status check_files(const char *file, const struct ss__json *sae, ss_err *err)
-{
-    const struct ss__json *item = NULL;
-    size_t i = 0;
-    SS_JSON_EACH (ss__json_get(sae, "files"), i, item) {
-        const char *path = ss__json_string(ss__json_get(item, "path"));
-        const char *recorded = ss__json_string(ss__json_get(item, "sha256"));
-        char hex[SS__SHA256_HEX_BYTES];
-        if (path == NULL || recorded == NULL) {
-            continue;
-        }
-        SS_RETURN_IF_ERROR(ss__sha256_file(path, NULL, hex, err));
-        if (strcmp(hex, recorded) != 0) {
-            return ss__fail_file(err, path, SS_E_DATA,
-                                 "not the SAE of %s, which has another sha256 for this file",
-                                 file);
-        }
-    }
-    return SS_OK;
-}
-
-/* Unit directions of the features that have one. */
-static ss_status take_directions(const float *decoder, size_t n, size_t width,
-                                 struct directions *out, ss_err *err)
-{
-    size_t n_numbers = 0;
-    if (!ss__mul(n, width, &n_numbers)) {
-        return ss__fail_nomem(err, "directions");
-    }
-    SS_ALLOC_OR_RETURN(out->x, n_numbers);
-    SS_ALLOC_OR_RETURN(out->features, n);
-    out->width = width;
-    for (size_t f = 0; f < n; f++) {
-        double *row = out->x + out->n * width;
-        bool is_zero = true;
-        for (size_t i = 0; i < width; i++) {
-            row[i] = (double)decoder[f * width + i];
-            is_zero = is_zero && row[i] == 0;
-            if (!isfinite(row[i])) {
-                return ss__fail(err, SS_E_NONFINITE,
-                                "the decoder's direction of feature %zu is not finite", f);
-            }
-        }
-        if (!is_zero) {
-            out->features[out->n++] = (uint32_t)f;
-        }
-    }
-    ss_graph_unit(out->x, out->n, width);
-    return SS_OK;
-}
-
-static ss_status read_directions(const char *dir, size_t n_features, struct directions *out,
-                                 ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__json *root = NULL;
-    float *decoder = NULL;
-    size_t n = 0, width = 0;
-    char *file = ss__path_join(dir, SS_RUN_FILE_MANIFEST);
-    if (file == NULL) {
-        return ss__fail_nomem(err, "a path");
-    }
-    SS_TRY(ss__json_load(file, &root, err));
-    const struct ss__json *sae = ss__json_get(root, "sae");
-    const char *path = ss__json_string(ss__json_get(sae, "path"));
-    if (path == NULL || ss__path_stat(path) == SS__PATH_NONE) {
-        SS_FAIL_FILE(file, SS_E_NOINPUT, "the SAE is no longer at %s",
-                     path == NULL ? "the place that it names" : path);
-    }
-    SS_TRY(check_files(file, sae, err));
-    SS_TRY(ss_sae_read_decoder(path, &decoder, &n, &width, err));
-    if (n != n_features) {
-        SS_FAIL_FILE(path, SS_E_DATA, "it has %zu features, the run %zu", n, n_features);
-    }
-    SS_TRY(take_directions(decoder, n, width, out, err));
-out:
-    ss__free(decoder);
-    ss__json_free(root);
-    ss__free(file);
-    return status;
-}
-
 /* ---- the file ---- */
 
 struct writing {
     const struct ss_graph_table *table;
-    const struct directions *directions;
+    const struct ss_run_directions *directions;
     struct ss_graph_neighbours nearest;
     struct ss_arrow_output *output;
     double chance;
@@ -194,7 +99,8 @@ static ss_status write_rows(struct writing *writing, ss_err *err)
 }
 
 static ss_status write_file(const struct ss_run_families *families,
-                            const struct directions *directions, const char *path, ss_err *err)
+                            const struct ss_run_directions *directions, const char *path,
+                            ss_err *err)
 {
     ss_status status = SS_OK;
     struct writing writing = {.table = families->table, .directions = directions};
@@ -226,7 +132,7 @@ ss_status ss_run_neighbours_write(const struct ss_run_families *families, const 
                                   ss_err *err)
 {
     ss_status status = SS_OK;
-    struct directions directions = {.x = NULL};
+    struct ss_run_directions directions = {.x = NULL};
     ss_err why;
     const size_t n = families->table->n_features;
     if (n > MOST_FEATURES) {
@@ -237,7 +143,7 @@ ss_status ss_run_neighbours_write(const struct ss_run_families *families, const 
         return SS_OK;
     }
     /* A run stands without its SAE; so does what else is made of it here. */
-    const ss_status found = read_directions(families->dir, n, &directions, &why);
+    const ss_status found = ss_run_directions_read(families->dir, n, &directions, &why);
     if (found == SS_E_NOMEM || found == SS_E_STOPPED) {
         SS_TRY(found);
     }
@@ -247,7 +153,6 @@ ss_status ss_run_neighbours_write(const struct ss_run_families *families, const 
         SS_TRY(write_file(families, &directions, path, err));
     }
 out:
-    ss__free(directions.x);
-    ss__free(directions.features);
+    ss_run_directions_release(&directions);
     return status;
 }

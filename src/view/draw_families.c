@@ -161,9 +161,11 @@ static void draw_map(struct ss_view_canvas *canvas, const struct ss_view_heat_ma
 }
 
 /* One scale for all maps of a picture: colours can be compared between them. */
-static void draw_scale(struct ss_view_canvas *canvas, const char *label, const double at[2],
+static void draw_scale(struct ss_view_canvas *canvas,
+                       const struct ss_view_heat_maps_picture *picture, const double at[2],
                        double height)
 {
+    const char *label = picture->scale_label;
     const double step = height / SCALE_STEPS;
     for (size_t i = 0; i < SCALE_STEPS; i++) {
         ss_view_canvas_color(canvas, color_of(((double)i + 0.5) / SCALE_STEPS));
@@ -171,7 +173,8 @@ static void draw_scale(struct ss_view_canvas *canvas, const char *label, const d
                  (double[2]){SCALE_WIDTH, step});
     }
     ss_view_canvas_color(canvas, black);
-    ss_view_canvas_text(canvas, "1", SMALL_SIZE, SS_VIEW_ALIGN_LEFT,
+    ss_view_canvas_text(canvas, picture->most == NULL ? "1" : picture->most, SMALL_SIZE,
+                        SS_VIEW_ALIGN_LEFT,
                         (double[2]){at[0] + SCALE_WIDTH + 3, at[1] + SMALL_SIZE});
     ss_view_canvas_text(canvas, "0", SMALL_SIZE, SS_VIEW_ALIGN_LEFT,
                         (double[2]){at[0] + SCALE_WIDTH + 3, at[1] + height});
@@ -201,7 +204,7 @@ ss_status ss_view_draw_heat_maps(const char *path,
                  (double[2]){MARGIN + column * (grid.side + GAP),
                              grid.top + SMALL_SIZE + row * (grid.side + GAP + SMALL_SIZE)});
     }
-    draw_scale(&canvas, picture->scale_label,
+    draw_scale(&canvas, picture,
                (double[2]){grid.width - MARGIN - SCALE_ROOM + GAP / 2, grid.top + SMALL_SIZE},
                grid.side);
     ss_view_canvas_color(&canvas, grey);

@@ -20,6 +20,7 @@ struct ss_view_heat_maps_picture {
         *maps; /* [n_maps], in a grid of about as many rows as columns */
     size_t n_maps;
     const char *title, *caption, *scale_label; /* caption nullable */
+    const char *most;                          /* what a value of 1 stands for; NULL: "1" */
     bool force;
     double dpi;
 };

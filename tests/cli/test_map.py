@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from helpers import assert_refused
+from helpers import assert_refused, write_safetensors
 
 MODEL, SAE = ROOT / "tests/data/encoder/mpnet-mean", ROOT / "tests/data/run/sae-jumprelu"
 WORDS = "galaxy cluster halo dust orbit planet comet shock jet plasma photon survey lens pulsar quasar corona flare tide ring moon".split()
@@ -184,3 +184,55 @@ def test_pictures(run, fresh):
     clusters = json.loads((fresh / "clusters.json").read_text("utf8"))
     assert f"{clusters['n_features']} features in {clusters['n_clusters']} clusters; 600 texts" in svg and "Map of features (texts)" in svg
     assert png[:8] == b"\x89PNG\r\n\x1a\n" and struct.unpack(">II", png[16:24]) == (1080, 1080)
+
+def decoder_run(run, folder, change, model=MODEL):
+    """A run over an SAE of twelve features whose decoder is changed."""
+    source = np.random.default_rng(5)
+    decoder = source.normal(size=(12, 16))
+    change(decoder)
+    (folder / "sae").mkdir()
+    write_safetensors(folder / "sae/sae.safetensors", {
+        "W_enc": source.normal(size=(16, 12)), "W_dec": decoder, "b_enc": np.zeros(12), "b_dec": np.zeros(16), "jumprelu.log_threshold": np.full(12, -3.0)})
+    (folder / "sae/config.json").write_text(json.dumps({"sae_type": "jumprelu", "act_size": 16, "dict_size": 12, "input_unit_norm": True,
+                                                        "dtype": "torch.float32"}))
+    return decoder, run("analyze", "-q", "-m", model, "-s", folder / "sae", "-d", folder / "texts.jsonl", "-o", folder / "run", "--steps", "none")
+
+
+def twin_and_zero(decoder):
+    decoder[7], decoder[4] = 2 * decoder[3], 0      # a length is no direction
+
+
+def test_decoder_directions(run, made, tmp_path):
+    """Clusters are those of the directions; equal ones lie together; a feature without a direction is left out."""
+    shutil.copy(made / "texts.jsonl", tmp_path)
+    decoder, done = decoder_run(run, tmp_path, twin_and_zero)
+    assert done.code == 0, done.err
+    done = run("map", tmp_path / "run", "--on", "decoder", "--clusters", "10", "--json")
+    assert done.code == 0, done.err
+    fires = [int(line["n_fires"]) for line in rows(tmp_path / "run/features.csv")]
+    there = [f for f in range(12) if fires[f] >= 5 and f != 4]
+    said = json.loads(done.out)
+    places = {int(p["id"]): p for p in rows(tmp_path / "run/map.csv")}
+    assert sorted(places) == there and {3, 7} <= set(there) and said["texts"] == 0 and said["clusters"] == 10
+    assert places[3]["cluster"] == places[7]["cluster"]
+    assert sum(p["cluster"] == places[3]["cluster"] for p in places.values()) == 2 if len(there) == 11 else True
+    assert np.hypot(*(float(places[3][k]) - float(places[7][k]) for k in "xy")) < 2
+    assert json.loads((tmp_path / "run/clusters.json").read_text("utf8"))["vectors"] == "decoder"
+    # the two are marked where directions are compared, and none that has no direction is there
+    assert run("families", tmp_path / "run", "-q", "--no-labels").code == 0
+    (tmp_path / "sae").rename(tmp_path / "gone")
+    assert_refused(run("map", tmp_path / "run", "--on", "decoder"), 66, "no longer at")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_decoder_directions_that_are_no_numbers_are_refused(run, made, tmp_path, value):
+    """With the SAE; where a file is changed behind the run's back, as another SAE."""
+    shutil.copy(made / "texts.jsonl", tmp_path)
+
+    def broken(decoder):
+        decoder[2, 5] = value
+    _, done = decoder_run(run, tmp_path, broken)
+    if done.code == 0:
+        assert_refused(run("map", tmp_path / "run", "--on", "decoder"), 65, "finite")
+    else:
+        assert_refused(done, 65, "finite")
