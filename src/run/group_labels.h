@@ -22,7 +22,7 @@ struct ss_run_groups {
     struct ss_progress_callback stop;
     struct ss__arena *arena; /* of the labels */
     size_t n;
-    const char *unit; /* what progress calls a group */
+    const char *unit;                /* what progress calls a group */
     struct ss_run_group_text *texts; /* [n_texts] in any order; they are sorted */
     size_t n_texts;
 };
