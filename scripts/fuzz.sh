@@ -48,6 +48,7 @@ seeds() {
     fuzz_tokenizer) files_of tokenizer "*.model" ;;
     fuzz_encoder_config) files_of encoder config.json ;;
     fuzz_run) files_of run ;;
+    fuzz_state) files_of state ;;
     fuzz_artifact | fuzz_hub) files_of net ;;
     esac
     find "tests/data/finds/$1" -type f 2> /dev/null || true
