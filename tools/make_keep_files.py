@@ -108,7 +108,7 @@ def make_vectors():
 
 
 def make_uuids():
-    """UUIDs as Python's uuid writes them; intervals as ISO 8601 durations of their months, days and seconds."""
+    """UUIDs as all bytes that are no text; intervals as ISO 8601 durations of their months, days and seconds."""
     ids = [None if i == 3 else uuid.UUID(bytes=bytes((37 * i + 11 * j) % 256 for j in range(16))) for i in range(8)]
     parts = [(1, 2, 3), None, (0, 0, 0), (-13, 0, 0), (0, -4, 1_500_000_000), (0, 0, -1), (0, 0, -2_000_000_001), (2, 3, 60_000_000_000)]
     written = ["P1M2DT0.000000003S", None, "P0D", "P-13M", "P-4DT1.500000000S", "PT-0.000000001S", "PT-2.000000001S", "P2M3DT60S"]
@@ -118,7 +118,7 @@ def make_uuids():
     made = pa.table(columns)
     with pa.ipc.new_file(str(OUT / "uuids.arrow"), made.schema) as writer:
         writer.write_table(made)
-    (OUT / "uuids.expected.json").write_text(json.dumps({"key": [i and str(i) for i in ids], "after": written}) + "\n")
+    (OUT / "uuids.expected.json").write_text(json.dumps({"key": [i and {"hex": i.hex} for i in ids], "after": written}) + "\n")
 
 
 def main():

@@ -226,14 +226,14 @@ static void add_interval(struct ss__buf *out, const uint8_t *bytes, size_t n_byt
     ss__buf_add_byte(out, '"');
 }
 
+/* As all bytes that are no text, also where these happen to be valid UTF-8. */
 static void add_uuid(struct ss__buf *out, const uint8_t *bytes)
 {
-    ss__buf_add_byte(out, '"');
+    ss__buf_add_text(out, "{\"hex\": \"");
     for (size_t i = 0; i < 16; i++) {
-        const bool begins_group = i == 4 || i == 6 || i == 8 || i == 10;
-        ss__buf_printf(out, begins_group ? "-%02x" : "%02x", bytes[i]);
+        ss__buf_printf(out, "%02x", bytes[i]);
     }
-    ss__buf_add_byte(out, '"');
+    ss__buf_add_text(out, "\"}");
 }
 
 /* ---- one value ---- */

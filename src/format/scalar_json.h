@@ -3,7 +3,7 @@
  * Whole numbers and floats are JSON numbers (a float in the shortest form of its double; null
  * if it is not finite), booleans true and false, decimals strings such as "-0.10", dates and
  * times ISO 8601 strings, without a zone, intervals ISO 8601 durations of months, days and
- * seconds ("P1M-2DT0.5S"), UUIDs their canonical strings. */
+ * seconds ("P1M-2DT0.5S"), UUIDs {"hex": "…"} as other bytes. */
 #ifndef SS_FORMAT_SCALAR_JSON_H
 #define SS_FORMAT_SCALAR_JSON_H
 

@@ -163,7 +163,7 @@ def test_rows_from_parquet_give_the_same_bytes(run, model, sae, tmp_path, name):
         done = run("analyze", "-m", model, "-s", sae, "-d", path, "-o", tmp_path / ending, "-q", "--title", "same", "--text-column", "text")
         assert done.code == 0, done.err
         outs.append(outputs(tmp_path / ending))
-    assert outs[0] == outs[1] and len(outs[0]) == 29
+    assert outs[0] == outs[1] and len(outs[0]) == 31
 
 
 def test_summary_and_json(run, model, sae, dataset, tmp_path):

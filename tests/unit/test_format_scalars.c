@@ -40,7 +40,7 @@ static void test_uuid(void **state)
     const uint8_t bytes[16] = {0x12, 0x3e, 0x45, 0x67, 0xe8, 0x9b, 0x12, 0xd3,
                                0xa4, 0x56, 0x42, 0x66, 0x14, 0x17, 0x40, 0x00};
     expect_scalar(SS_FORMAT_SCALAR_UUID, bytes, sizeof bytes,
-                  "\"123e4567-e89b-12d3-a456-426614174000\"");
+                  "{\"hex\": \"123e4567e89b12d3a456426614174000\"}");
 }
 
 int main(void)
