@@ -8,7 +8,7 @@
 #include "web/pages_priv.h"
 #include "web/viewer_priv.h"
 
-enum { SCHEMA = 1, MAX_ID = UINT32_MAX };
+enum { SCHEMA = 1 };
 
 ss_status ss_web_api_open(struct ss_web_api *api, const struct ss_web_place *place,
                           struct ss__asking *asking, const struct ss_view_options *options,
@@ -85,7 +85,7 @@ static bool fits(const struct route *route, struct ss_text path, uint64_t *id)
     }
     memcpy(digits, path.data + n, path.n_bytes - n);
     digits[path.n_bytes - n] = '\0';
-    const bool is_number = ss_web_read_count(digits, 0, MAX_ID, &number);
+    const bool is_number = ss_web_read_count(digits, 0, UINT32_MAX, &number);
     *id = number;
     return is_number;
 }
