@@ -87,7 +87,7 @@ def test_batchtopk_is_refused_until_a_rule_is_chosen(run, minilm, tmp_path):
 
 def peak_mb(program, minilm, rows, out):
     words = [program, "analyze", "-m", minilm, "-s", SHARED / "oracle/sae/jumprelu-1536", "-d", TEXTS, "-o", out, "-q",
-             "--max-tokens", "32", "--batch-tokens", "1024", "--threads", "2", "--steps", "none"] + (["-n", str(rows)] if rows else [])
+             "--max-tokens", "16", "--batch-tokens", "512", "--threads", "2", "--steps", "none"] + (["-n", str(rows)] if rows else [])
     child = subprocess.Popen(words)
     _, status, usage = os.wait4(child.pid, 0)
     assert status == 0
@@ -96,7 +96,7 @@ def peak_mb(program, minilm, rows, out):
 
 def test_memory_does_not_grow_with_rows(program, minilm, tmp_path):
     """Of the pass: the steps after it see the evidence, which is bounded by itself and has all its texts, 4,096 of each half,
-    before 9,000 rows. Texts cut to 32 tokens keep this quick;
+    before 9,000 rows. Texts cut to 16 tokens keep this quick;
     the batches then hold as many rows as whole texts give by default."""
     few, all_rows = peak_mb(program, minilm, 9000, tmp_path / "a"), peak_mb(program, minilm, 0, tmp_path / "b")
     print(f"peak resident memory: {few:.0f} MB for 9,000 rows, {all_rows:.0f} MB for 15,292")
