@@ -39,8 +39,8 @@ def bar(wanted, total, unit):
     return shown.update, shown.close
 
 
-def watcher(wanted, unit="rows"):
-    """The same for reports of the library, which say how far the whole is. A callable is given each report, a dict."""
+def watcher(wanted, unit="rows", member="rows_done"):
+    """The same for reports of the library, which say how far the whole is: `member` of a dict. A callable is given each."""
     if callable(wanted):
         return wanted, lambda: None
     update, close = bar(wanted, None, unit)
@@ -50,7 +50,7 @@ def watcher(wanted, unit="rows"):
 
     def watch(report):
         nonlocal seen
-        update(report["rows_done"] - seen)
-        seen = report["rows_done"]
+        update(report[member] - seen)
+        seen = report[member]
 
     return watch, close

@@ -4,25 +4,8 @@ import os
 
 from . import _core
 from ._encoder import Encoder
-from ._log import bar, log
+from ._log import log, watcher
 from ._rows import embeddings_file, open_rows
-
-
-def _on_step(wanted):
-    """A function for each step: the caller's own, or a bar's."""
-    if callable(wanted):
-        return wanted, lambda: None
-    update, close = bar(wanted, None, "steps")
-    if update is None:
-        return None, close
-    done = 0
-
-    def step(metrics):
-        nonlocal done
-        update(metrics["step"] - done)
-        done = metrics["step"]
-
-    return step, close
 
 
 def train(data, encoder, out, *, embeddings=None, embedding_column=None, text_column=None, progress=None, name="memory",
@@ -45,7 +28,7 @@ def train(data, encoder, out, *, embeddings=None, embedding_column=None, text_co
                "max_steps": max_steps, "seed": seed, "lr": lr, "l1_coeff": l1_coeff, "bandwidth": bandwidth,
                "prefixes": prefixes, "num_examples": num_examples, "checkpoint_steps": checkpoint_steps, "name": name,
                "force": force, "threads": threads, "batch_tokens": batch_tokens}
-    step, close = _on_step(progress)
+    step, close = watcher(progress, "steps", "step")
     try:
         with embeddings_file(embeddings) as path:
             core_encoder = None if encoder is None or path is not None else encoder._core
