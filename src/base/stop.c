@@ -4,6 +4,13 @@
 
 #include <time.h>
 
+double ss__seconds_now(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
 bool ss__stop_requested(const struct ss_progress_callback *stop)
 {
     const struct ss_progress waiting = {
@@ -11,19 +18,12 @@ bool ss__stop_requested(const struct ss_progress_callback *stop)
     return stop->fn != NULL && stop->fn(stop->user, &waiting) != 0;
 }
 
-static double now_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 bool ss__is_stopped(struct ss__asking *asking)
 {
     if (asking == NULL || asking->stop.fn == NULL) {
         return false;
     }
-    const double seconds = now_seconds();
+    const double seconds = ss__seconds_now();
     if (seconds - asking->asked < 1e-3 * SS__ASK_MS) {
         return false;
     }
@@ -47,7 +47,7 @@ void ss__step_begin(struct ss__step *step, struct ss_progress_callback callback,
                     const char *name, const char *unit)
 {
     *step = (struct ss__step){
-        .callback = callback, .name = name, .unit = unit, .began = now_seconds()};
+        .callback = callback, .name = name, .unit = unit, .began = ss__seconds_now()};
 }
 
 ss_status ss__step_tell(struct ss__step *step, uint64_t n_done, uint64_t n_total, ss_err *err)
@@ -55,7 +55,7 @@ ss_status ss__step_tell(struct ss__step *step, uint64_t n_done, uint64_t n_total
     if (step->callback.fn == NULL) {
         return SS_OK;
     }
-    const double now = now_seconds();
+    const double now = ss__seconds_now();
     const bool is_end = n_done >= n_total;
     if (!is_end && n_done > 0 && now - step->told < 1e-3 * SS__ASK_MS) {
         return SS_OK;

@@ -9,6 +9,9 @@
 
 enum { SS__ASK_MS = 100 };
 
+/* Seconds of the monotonic clock, for lengths of time. Threads: any. */
+double ss__seconds_now(void);
+
 /* Zeroed: no callback, never stopped. */
 struct ss__asking {
     struct ss_progress_callback stop;

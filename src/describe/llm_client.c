@@ -53,7 +53,7 @@ static bool is_to_stop(struct ss_describe_llm_client *client, double started)
                                          .n_rows_total = client->n_expected,
                                          .n_tokens_done = client->budget.spent.n_in +
                                                           client->budget.spent.n_out,
-                                         .seconds = ss_describe_llm_now() - started,
+                                         .seconds = ss__seconds_now() - started,
                                          .name = ""};
     bool stops = false;
     pthread_mutex_unlock(&client->lock);
@@ -66,24 +66,24 @@ static void watch(struct ss_describe_llm_client *client, double started)
 {
     const struct ss_describe_llm_hooks *hooks = &client->options->hooks;
     double stop_seen = 0;
-    double flushed = ss_describe_llm_now();
+    double flushed = ss__seconds_now();
     ss_err err;
     while (client->n_running > 0) {
         ss_describe_llm_wait_a_little(client);
         if (is_to_stop(client, started) && stop_seen == 0) {
-            stop_seen = ss_describe_llm_now();
+            stop_seen = ss__seconds_now();
             (void)ss__fail(
                 &err, SS_E_STOPPED,
                 "stopped on request; what was answered is kept, and the same command "
                 "goes on from there");
             ss_describe_llm_stop_asking(client, SS_E_STOPPED, &err);
         }
-        if (stop_seen > 0 && ss_describe_llm_now() - stop_seen > LAST_SECONDS) {
+        if (stop_seen > 0 && ss__seconds_now() - stop_seen > LAST_SECONDS) {
             atomic_store(&client->is_over, true);
         }
-        if (hooks->flush != NULL && ss_describe_llm_now() - flushed > FLUSH_SECONDS) {
+        if (hooks->flush != NULL && ss__seconds_now() - flushed > FLUSH_SECONDS) {
             const ss_status status = hooks->flush(hooks->user, &err);
-            flushed = ss_describe_llm_now();
+            flushed = ss__seconds_now();
             if (status != SS_OK) {
                 ss_describe_llm_break_off(client, status, &err);
             }
@@ -99,7 +99,7 @@ ss_status ss_describe_llm_ask_all(struct ss_describe_llm_client *client,
     pthread_t *threads = NULL;
     const size_t n_most = ss__min_size(client->options->n_jobs, questions->n);
     size_t n_started = 0;
-    const double started = ss_describe_llm_now();
+    const double started = ss__seconds_now();
     SS_ALLOC_OR_RETURN(threads, n_most);
     pthread_mutex_lock(&client->lock);
     client->questions = questions;

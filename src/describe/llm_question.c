@@ -392,12 +392,12 @@ static ss_describe_llm_action send_once(struct asking *asking, ss_status *status
 static bool wait_for_model(struct asking *asking)
 {
     const struct ss_describe_llm_client *client = asking->client;
-    const double end = ss_describe_llm_now() + LOADING_SECONDS;
+    const double end = ss__seconds_now() + LOADING_SECONDS;
     const struct ss_net_request request = {.url = client->health,
                                            .follow = SS_NET_FOLLOW_NONE,
                                            .n_tries = 1,
                                            .is_local = client->is_local};
-    while (ss_describe_llm_now() < end && !atomic_load(&client->is_ending)) {
+    while (ss__seconds_now() < end && !atomic_load(&client->is_ending)) {
         struct ss_net_response response = {0};
         ss_err err;
         ss_describe_llm_pause(asking->client, 2 * ss_describe_llm_first_pause(client));
@@ -514,8 +514,7 @@ static ss_status report(struct asking *asking, ss_err *err)
                                               .code = asking->code,
                                               .is_from_cache = asking->is_from_cache,
                                               .n_tries = asking->n_tries,
-                                              .seconds =
-                                                  ss_describe_llm_now() - asking->started,
+                                              .seconds = ss__seconds_now() - asking->started,
                                               .spent = asking->spent,
                                               .system = ss__buf_text(&asking->prompt.system),
                                               .user = ss__buf_text(&asking->prompt.user)};
@@ -574,7 +573,7 @@ void ss_describe_llm_do_question(struct ss_describe_llm_client *client, struct s
                             .net = net,
                             .number = number,
                             .question = client->questions->at(client->questions->user, number),
-                            .started = ss_describe_llm_now(),
+                            .started = ss__seconds_now(),
                             .n_in = -1,
                             .n_out = -1};
     ss_status status = work_on(&asking, &err);

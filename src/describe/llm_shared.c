@@ -6,13 +6,6 @@
 #define FIRST_PAUSE_SECONDS 0.5
 enum { POLL_MS = 50 };
 
-double ss_describe_llm_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* ---- ends; all under the lock ---- */
 
 void ss_describe_llm_stop_asking(struct ss_describe_llm_client *client, ss_status code,
@@ -56,9 +49,9 @@ void ss_describe_llm_wait_a_little(struct ss_describe_llm_client *client)
 
 void ss_describe_llm_pause(struct ss_describe_llm_client *client, double seconds)
 {
-    const double end = ss_describe_llm_now() + seconds;
+    const double end = ss__seconds_now() + seconds;
     pthread_mutex_lock(&client->lock);
-    while (ss_describe_llm_now() < end && !atomic_load(&client->is_ending)) {
+    while (ss__seconds_now() < end && !atomic_load(&client->is_ending)) {
         ss_describe_llm_wait_a_little(client);
     }
     pthread_mutex_unlock(&client->lock);
@@ -71,7 +64,7 @@ double ss_describe_llm_first_pause(const struct ss_describe_llm_client *client)
 
 static size_t allowed_jobs(struct ss_describe_llm_client *client)
 {
-    if (client->slow_until > 0 && ss_describe_llm_now() > client->slow_until) {
+    if (client->slow_until > 0 && ss__seconds_now() > client->slow_until) {
         client->slow_until = 0;
         client->n_jobs = client->options->n_jobs;
     }
@@ -82,7 +75,7 @@ void ss_describe_llm_slow_down(struct ss_describe_llm_client *client)
 {
     pthread_mutex_lock(&client->lock);
     client->n_jobs = ss__max_size(1, client->n_jobs / 2);
-    client->slow_until = ss_describe_llm_now() + SLOW_SECONDS;
+    client->slow_until = ss__seconds_now() + SLOW_SECONDS;
     pthread_mutex_unlock(&client->lock);
 }
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/stop.h"
 #include "describe/llm_priv.h"
 #include "net/net.h"
 
@@ -39,7 +40,6 @@ struct ss_describe_llm_client {
 };
 
 /* Seconds of a clock that only goes forward. */
-double ss_describe_llm_now(void);
 
 /* Under the lock: no request is sent any more, for the first reason that was given. */
 void ss_describe_llm_stop_asking(struct ss_describe_llm_client *client, ss_status code,

@@ -150,7 +150,7 @@ double ss_net_backoff(const struct ss_net *net, size_t n)
 ss_status ss_net_sleep(struct ss_net *net, double seconds, ss_err *err)
 {
     const struct ss_net_options *options = &net->options;
-    const double end = ss_net_now() + seconds;
+    const double end = ss__seconds_now() + seconds;
     if (!(seconds <= MAX_WAIT_SECONDS)) {
         return ss__fail(
             err, SS_E_NETWORK,
@@ -159,7 +159,7 @@ ss_status ss_net_sleep(struct ss_net *net, double seconds, ss_err *err)
     if (seconds > QUIET_WAIT_SECONDS) {
         ss__log(&options->log, SS_LEVEL_NOTICE, "the server is busy; waiting %.0f s", seconds);
     }
-    for (double left = seconds; left > 0; left = end - ss_net_now()) {
+    for (double left = seconds; left > 0; left = end - ss__seconds_now()) {
         const double slice = left < SLICE_SECONDS ? left : SLICE_SECONDS;
         const struct timespec pause = {0, (long)(1e9 * slice)};
         if (options->stop.fn != NULL && options->stop.fn(options->stop.user) != 0) {

@@ -168,7 +168,7 @@ static ss_status check_disk_space(const struct download *download, ss_err *err)
 /* Ten times a second and at the end, whatever the size of the pieces that arrive. */
 static ss_status report_progress(struct download *download, bool is_end, ss_err *err)
 {
-    const double now = ss_net_now();
+    const double now = ss__seconds_now();
     const uint64_t wanted = download->options->n_bytes;
     if (download->progress.fn == NULL || (now < download->next_watch && !is_end)) {
         return SS_OK;
@@ -264,7 +264,7 @@ ss_status ss_net_download_file(struct ss_net *net, struct ss_net_remote *remote,
                                 .name = name,
                                 .descriptor = -1,
                                 .progress = ss_net_options_of(net)->progress,
-                                .begin = ss_net_now()};
+                                .begin = ss__seconds_now()};
     bool is_done = false;
     SS_TRY(open_partial(net, &download, &is_done, err));
     if (is_done) {

@@ -4,6 +4,7 @@
 
 #include <curl/curl.h>
 
+#include "base/stop.h"
 #include "net/net.h"
 
 enum {
@@ -75,6 +76,5 @@ enum { SS_NET_URL_SHOWN_BYTES = 400 };
 const char *ss_net_url_show(const char *url, char out[SS_NET_URL_SHOWN_BYTES]);
 
 /* Seconds of a clock that only goes forward. */
-double ss_net_now(void);
 
 #endif

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -33,13 +32,6 @@ struct transfer {
     ss_status status; /* what a callback found wrong */
     ss_err *err;
 };
-
-double ss_net_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* ---- the response ---- */
 
@@ -351,7 +343,7 @@ static void check_timeouts(struct transfer *t)
                              ss_net_url_show(t->exchange->url, shown));
         t->exchange->fault = SS_NET_FAULT_PERMANENT;
     } else if (t->request->whole_seconds > 0 &&
-               ss_net_now() - t->started > t->request->whole_seconds) {
+               ss__seconds_now() - t->started > t->request->whole_seconds) {
         ss__snprintf(message, sizeof message,
                      "the response was not complete within %.3g s; try again later",
                      t->request->whole_seconds);
@@ -383,9 +375,9 @@ static CURLcode drive(struct transfer *t)
         if (curl_multi_perform(multi, &n_running) != CURLM_OK || n_running == 0) {
             break;
         }
-        const double before = ss_net_now();
+        const double before = ss__seconds_now();
         curl_multi_poll(multi, NULL, 0, POLL_MS, NULL);
-        t->waited += ss_net_now() - before;
+        t->waited += ss__seconds_now() - before;
         check_timeouts(t);
     }
     for (const CURLMsg *message = NULL;
@@ -459,7 +451,7 @@ ss_status ss_net_transfer(struct ss_net *net, const struct ss_net_request *reque
                          .request = request,
                          .exchange = exchange,
                          .response = response,
-                         .started = ss_net_now(),
+                         .started = ss__seconds_now(),
                          .err = err};
     exchange->fault = SS_NET_FAULT_NONE;
     exchange->delivered = false;

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/stop.h"
 #include "dataset/dataset.h"
 #include "run/analysis.h"
 
@@ -78,7 +79,7 @@ ss_status ss_run_checkpoint_start(struct ss_run_analysis *analysis, const char *
     }
     checkpoint->seconds =
         options->checkpoint_seconds > 0 ? options->checkpoint_seconds : DEFAULT_SECONDS;
-    checkpoint->due = ss_run_seconds_now() + checkpoint->seconds;
+    checkpoint->due = ss__seconds_now() + checkpoint->seconds;
     checkpoint->path = ss__path_join(options->out_dir, name);
     if (checkpoint->path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
@@ -114,8 +115,7 @@ static ss_status write_checkpoint(struct ss_run_analysis *analysis,
     state->facts.n_reembedded = checkpoint->n_reembedded;
     state->facts.sae_counts = checkpoint->sae_counts;
     state->facts.largest_error = checkpoint->largest_error;
-    state->facts.seconds =
-        checkpoint->seconds_before + ss_run_seconds_now() - checkpoint->started;
+    state->facts.seconds = checkpoint->seconds_before + ss__seconds_now() - checkpoint->started;
     state->identity = checkpoint->identity;
     const ss_status status = ss_run_state_write(state, checkpoint->path, err);
     state->identity = identity;
@@ -127,7 +127,7 @@ static void try_checkpoint(struct ss_run_analysis *analysis,
                            const struct ss_run_row_counts *more)
 {
     struct ss_run_checkpoint *checkpoint = &analysis->checkpoint;
-    const double before = ss_run_seconds_now();
+    const double before = ss__seconds_now();
     ss_err err;
     if (write_checkpoint(analysis, more, &err) == SS_OK) {
         checkpoint->is_written = true;
@@ -135,7 +135,7 @@ static void try_checkpoint(struct ss_run_analysis *analysis,
         ss__log(&analysis->options->log, SS_LEVEL_WARNING,
                 "where this run is could not be kept, which goes on: %s", err.message);
     }
-    const double now = ss_run_seconds_now(), rest = COST_FACTOR * (now - before);
+    const double now = ss__seconds_now(), rest = COST_FACTOR * (now - before);
     const bool is_usual = analysis->options->checkpoint_seconds == 0;
     checkpoint->due =
         now + (is_usual && rest > checkpoint->seconds ? rest : checkpoint->seconds);
@@ -152,7 +152,7 @@ void ss_run_checkpoint_take(struct ss_run_analysis *analysis,
         return;
     }
     if (checkpoint->started == 0) {
-        checkpoint->started = ss_run_seconds_now();
+        checkpoint->started = ss__seconds_now();
     }
     checkpoint->n_tokens += ss_tokenizer_tokens_n_ids(&rows->batch->tokens);
     checkpoint->n_reembedded += reached.n_reembedded - checkpoint->reached.n_reembedded;
@@ -165,7 +165,7 @@ void ss_run_checkpoint_take(struct ss_run_analysis *analysis,
         checkpoint->largest_error = reached.largest_error;
     }
     checkpoint->reached = reached;
-    if (ss_run_seconds_now() >= checkpoint->due) {
+    if (ss__seconds_now() >= checkpoint->due) {
         try_checkpoint(analysis, &rows->batch->counts);
     }
 }
@@ -174,7 +174,7 @@ bool ss_run_checkpoint_stop(struct ss_run_analysis *analysis)
 {
     struct ss_run_checkpoint *checkpoint = &analysis->checkpoint;
     const bool is_late = checkpoint->started > 0 &&
-                         ss_run_seconds_now() - checkpoint->started >= checkpoint->seconds;
+                         ss__seconds_now() - checkpoint->started >= checkpoint->seconds;
     if (checkpoint->is_on && is_late) {
         try_checkpoint(analysis, NULL);
     }

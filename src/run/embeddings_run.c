@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/stop.h"
 #include "dataset/dataset.h"
 #include "run/embeddings.h"
 
@@ -242,7 +243,7 @@ static ss_status watch(const struct joining *joining, ss_err *err)
         .name = "",
         .n_rows_done = joining->done->counts.n_read,
         .n_rows_total = joining->info.n_rows,
-        .seconds = ss_run_seconds_now() - joining->started,
+        .seconds = ss__seconds_now() - joining->started,
     };
     ss_run_embeddings_progress(joining->embeddings, &progress.n_bytes_done,
                                &progress.n_bytes_total);
@@ -284,7 +285,7 @@ ss_status ss_run_embeddings_run(ss_embeddings *embeddings,
         .embeddings = embeddings,
         .pipeline = pipeline,
         .done = done,
-        .started = ss_run_seconds_now(),
+        .started = ss__seconds_now(),
     };
     size_t n_read = 1;
     *done = (struct ss_run_pipeline_done){0};
@@ -299,7 +300,7 @@ ss_status ss_run_embeddings_run(ss_embeddings *embeddings,
         SS_TRY(watch(&joining, err));
     }
     SS_TRY(check_end(&joining, err));
-    done->seconds = ss_run_seconds_now() - joining.started;
+    done->seconds = ss__seconds_now() - joining.started;
 out:
     ss_work_set_progress(pipeline->work, (struct ss_progress_callback){NULL, NULL});
     ss_run_batch_release(&joining.batch);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/stop.h"
 #include "run/inspect.h"
 #include "run/pipeline.h"
 #include "sae/sae.h"
@@ -176,13 +177,13 @@ static int tell_rows(void *user, const struct ss_progress *waiting)
     progress.n_rows_total = counting->n_total;
     progress.n_bytes_done = ss_dataset_bytes_done(counting->dataset);
     progress.n_bytes_total = ss_dataset_bytes(counting->dataset);
-    progress.seconds = ss_run_seconds_now() - counting->start;
+    progress.seconds = ss__seconds_now() - counting->start;
     return counting->to.fn(counting->to.user, &progress) != 0;
 }
 
 static ss_status count_rows(struct counting *counting, ss_dataset *dataset, ss_err *err)
 {
-    counting->start = ss_run_seconds_now();
+    counting->start = ss__seconds_now();
     counting->n_total = ss_dataset_n_rows(dataset);
     counting->dataset = dataset;
     return ss_dataset_read_all(dataset, &counting->n_rows, err);

@@ -2,10 +2,9 @@
  * hands them on in row order, and reports progress. */
 #include "run/pipeline.h"
 
-#include <time.h>
-
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/stop.h"
 #include "dataset/dataset.h"
 #include "encoder/encoder.h"
 #include "run/feeder.h"
@@ -24,13 +23,6 @@ struct encoding {
     size_t n_rows_batch;
     double started, watched;
 };
-
-double ss_run_seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* Rows that there are to do, if known: of the dataset, or the number asked for. */
 static uint64_t rows_total(const struct ss_run_pipeline *pipeline)
@@ -57,7 +49,7 @@ static uint64_t bytes_done(const struct encoding *encoding)
 static ss_status watch(struct encoding *encoding, bool is_end, ss_err *err)
 {
     const struct ss_progress_callback *watcher = &encoding->pipeline->progress;
-    const double now = ss_run_seconds_now();
+    const double now = ss__seconds_now();
     if (watcher->fn == NULL || (!is_end && now - encoding->watched < 1e-3 * WATCH_MS)) {
         return SS_OK;
     }
@@ -154,9 +146,9 @@ static ss_status process_all(struct encoding *encoding, struct ss_run_feeder *fe
     ss_status status = SS_OK;
     for (;;) {
         void *item = NULL;
-        const double before = ss_run_seconds_now();
+        const double before = ss__seconds_now();
         const ss_run_popped popped = ss_run_queue_pop(&feeder->full, WATCH_MS, &item);
-        encoding->done->seconds_waiting += ss_run_seconds_now() - before;
+        encoding->done->seconds_waiting += ss__seconds_now() - before;
         ss_run_feeder_flush_messages(feeder);
         if (popped == SS_RUN_POP_CLOSED) {
             feeder->is_done = true;
@@ -212,7 +204,7 @@ ss_status ss_run_pipeline_run(const struct ss_run_pipeline *pipeline,
         .width = info.width,
         .n_rows_total = rows_total(pipeline),
         .n_bytes_total = ss_dataset_bytes(pipeline->dataset),
-        .started = ss_run_seconds_now(),
+        .started = ss__seconds_now(),
     };
     ss_work_set_progress(pipeline->work, (struct ss_progress_callback){ask_watch, &encoding});
     SS_TRY(ss_run_feeder_start(&feeder, pipeline, err));
@@ -223,7 +215,7 @@ ss_status ss_run_pipeline_run(const struct ss_run_pipeline *pipeline,
         SS_TRY(ss_run_feeder_run_inline(&feeder, process_one, &encoding, err));
         SS_TRY(watch(&encoding, true, err));
     }
-    done->seconds = ss_run_seconds_now() - encoding.started;
+    done->seconds = ss__seconds_now() - encoding.started;
 out:
     ss_work_set_progress(pipeline->work, (struct ss_progress_callback){NULL, NULL});
     ss_run_feeder_stop(&feeder);

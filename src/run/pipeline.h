@@ -49,6 +49,4 @@ SS_MUST_USE ss_status ss_run_pipeline_run(const struct ss_run_pipeline *pipeline
 ss_status ss_run_pipeline_stopped(const struct ss_run_pipeline_done *done, const char *out,
                                   ss_err *err);
 
-double ss_run_seconds_now(void); /* monotonic */
-
 #endif

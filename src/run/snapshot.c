@@ -8,7 +8,7 @@
 #include "base/json_write.h"
 #include "base/mem.h"
 #include "base/output.h"
-#include "run/pipeline.h"
+#include "base/stop.h"
 
 enum { SCHEMA = 1 };
 static const double first_seconds = 1, least_seconds = 5, times_own_cost = 100;
@@ -64,7 +64,7 @@ static void write_snapshot(const struct ss_run_folder *folder, struct ss__json_w
 
 bool ss_run_snapshots_due(struct ss_run_snapshots *snapshots)
 {
-    const double now = ss_run_seconds_now();
+    const double now = ss__seconds_now();
     if (snapshots->due == 0) {
         snapshots->started = now;
         snapshots->due = now + first_seconds;
@@ -79,7 +79,7 @@ void ss_run_snapshots_take(struct ss_run_snapshots *snapshots,
                            const struct ss_run_snapshot_counts *counts)
 {
     struct ss__json_writer writer = {.style = SS__JSON_COMPACT};
-    const double now = ss_run_seconds_now();
+    const double now = ss__seconds_now();
     if (folder->staging == NULL) {
         return;
     }
@@ -96,7 +96,7 @@ void ss_run_snapshots_take(struct ss_run_snapshots *snapshots,
     ss__put_close(&writer, '}');
     write_snapshot(folder, &writer);
     ss__buf_release(&writer.buf);
-    const double end = ss_run_seconds_now();
+    const double end = ss__seconds_now();
     snapshots->due = end + fmax(least_seconds, times_own_cost * (end - now));
 }
 

@@ -305,7 +305,7 @@ static int tell(const struct session *self, const struct ss_train_figures *figur
         .n_dead = figures->n_dead,
         .n_features = self->training.config.n_features,
         .steps_per_second = (double)(figures->step + 1 - self->first_step) /
-                            fmax(ss_run_seconds_now() - self->start, 1e-9)};
+                            fmax(ss__seconds_now() - self->start, 1e-9)};
     return self->options.on_step == NULL ? 0
                                          : self->options.on_step(self->options.user, &metrics);
 }
@@ -325,7 +325,7 @@ static ss_status train_steps(struct session *self, ss_err *err)
     const uint64_t every =
         self->options.checkpoint_steps > 0 ? self->options.checkpoint_steps : CHECKPOINT_STEPS;
     bool stops = false;
-    self->start = ss_run_seconds_now();
+    self->start = ss__seconds_now();
     for (uint64_t step = ss_train_steps_done(self->trainer); step < config->n_steps; step++) {
         struct ss_train_figures figures = {0};
         if (stops || ss__is_stopped(&self->asking)) {
@@ -411,7 +411,7 @@ static void fill_result(const struct session *self, struct ss_train_result *resu
     result->n_rows_held_out = training->rows.n_held_out;
     result->n_rows_left_out = training->rows.n_missing;
     result->kind = ss_train_kind_name(training->config.kind);
-    result->seconds = ss_run_seconds_now() - self->start;
+    result->seconds = ss__seconds_now() - self->start;
 }
 
 /* What is recorded of the encoder, and its fingerprint. */

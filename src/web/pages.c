@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "run/descriptions.h"
-#include "run/manifest.h"
+#include "run/manifest_read.h"
 #include "run/snapshot.h"
 #include "web/pages_priv.h"
 

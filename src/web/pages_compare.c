@@ -10,7 +10,7 @@
  *   compare_labels: UTF-8, a line a feature of the other run, where it has labels and another SAE */
 #include "base/json_write.h"
 #include "base/mem.h"
-#include "run/manifest.h"
+#include "run/manifest_read.h"
 #include "web/pages_priv.h"
 
 ss_status ss_web_source_compare(struct ss_web_source *source, const char *folder, ss_err *err)

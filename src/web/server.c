@@ -11,11 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/stop.h"
 #include "web/server_priv.h"
 
 enum { MAX_CONNECTIONS = 64, BACKLOG = 64, TICK_MS = 100 };
@@ -42,13 +42,6 @@ struct loop {
     struct connection connections[MAX_CONNECTIONS];
     struct pollfd polled[MAX_CONNECTIONS + 1];
 };
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 /* ---- opening ---- */
 
@@ -111,7 +104,7 @@ static void begin_writing(struct connection *connection)
     }
     connection->without_body = connection->without_body || response->status == 304;
     connection->state = WRITING;
-    connection->deadline = seconds_now() + write_seconds;
+    connection->deadline = ss__seconds_now() + write_seconds;
 }
 
 static void refuse(struct connection *connection, int status, const char *why)
@@ -202,7 +195,7 @@ static void write_some(struct connection *connection)
     if (connection->n_sent == n_head + n_body) {
         (void)shutdown(connection->socket, SHUT_WR);
         connection->state = DRAINING;
-        connection->deadline = seconds_now() + drain_seconds;
+        connection->deadline = ss__seconds_now() + drain_seconds;
     }
 }
 
@@ -256,7 +249,7 @@ static void accept_all(struct loop *loop)
         }
         connection->state = READING;
         connection->socket = accepted;
-        connection->deadline = seconds_now() + read_seconds;
+        connection->deadline = ss__seconds_now() + read_seconds;
     }
 }
 
@@ -310,7 +303,7 @@ ss_status ss_web_server_run(struct ss_web_server *server, bool (*tick)(void *use
             SS_TRY(ss__fail_errno(err, "pages", "wait", errno));
         }
         turn(loop);
-        const double now = seconds_now();
+        const double now = ss__seconds_now();
         cut_off_late(loop, now);
         if (now - ticked >= TICK_MS / 1000.0) {
             ticked = now;

@@ -5,13 +5,13 @@
  * once. No path of a file is ever made of a request. */
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "base/json.h"
 #include "base/json_write.h"
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/sized.h"
+#include "base/stop.h"
 #include "web/assets.h"
 #include "web/server.h"
 #include "web/viewer_live.h"
@@ -38,13 +38,6 @@ struct viewer {
 
 /* ---- links ---- */
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static ss_status make_secret(char secret[SS_WEB_TOKEN_HEX], ss_err *err)
 {
     static const char digits[] = "0123456789abcdef";
@@ -65,7 +58,7 @@ static ss_status give_link(struct viewer *viewer, ss_err *err)
     char url[URL_BYTES];
     SS_RETURN_IF_ERROR(make_secret(viewer->code, err));
     viewer->has_code = true;
-    viewer->code_until = seconds_now() + code_seconds;
+    viewer->code_until = ss__seconds_now() + code_seconds;
     ss__snprintf(url, sizeof url, "http://127.0.0.1:%u/#t=%s", viewer->server.rules.port,
                  viewer->code);
     if (viewer->options.ready != NULL) {
@@ -87,7 +80,7 @@ static void answer_session(struct viewer *viewer, struct ss_text body,
     const bool fits =
         code != NULL &&
         ss__json_string_bytes(ss__json_get(given, "code")) == SS_WEB_TOKEN_HEX - 1 &&
-        viewer->has_code && seconds_now() < viewer->code_until &&
+        viewer->has_code && ss__seconds_now() < viewer->code_until &&
         ss_web_equal_secret(code, viewer->code, SS_WEB_TOKEN_HEX - 1);
     ss__json_free(given);
     if (!fits) {

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/stop.h"
 #include "run/pipeline.h"
 
 enum { SCHEMA = 1, N_SAMPLES = 20 };
@@ -101,7 +102,7 @@ ss_status ss_web_live_open(struct ss_web_live *live, const char *folder,
 {
     const struct ss_web_place place = {folder, NULL};
     *live = (struct ss_web_live){
-        .folder = folder, .asking = asking, .options = options, .looked = ss_run_seconds_now()};
+        .folder = folder, .asking = asking, .options = options, .looked = ss__seconds_now()};
     ss_status status = look(live, err);
     if (live->state == SS_RUN_FOLDER_WRITTEN && status != SS_OK) {
         return SS_OK; /* it was replaced while it was read: there is a next time */
@@ -117,7 +118,7 @@ ss_status ss_web_live_open(struct ss_web_live *live, const char *folder,
 
 void ss_web_live_look(struct ss_web_live *live)
 {
-    const double now = ss_run_seconds_now();
+    const double now = ss__seconds_now();
     if (now - live->looked < look_seconds) {
         return;
     }
