@@ -53,19 +53,9 @@ struct ss_run_analysis {
     const char *files[SS_RUN_MAX_FILES_WRITTEN]; /* of the folder */
 };
 
-/* Names of all files that a run's folder may have, the one that makes it complete last. */
-const char *const *ss_run_analysis_files(const char *names[SS_RUN_MAX_FILES_WRITTEN]);
-
 /* What the dataset says of itself, into the facts, once rows were read. Errors: those of hashing
  * its files, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_run_take_facts(struct ss_run_analysis *analysis, ss_err *err);
-
-/* The run in memory and, where a folder was opened, its files and steps. The reducers are in
- * order; threads of the pass are given up. Gives *out. Errors: SS_E_DATA (no row was of use),
- * those of writing and of the steps. */
-SS_MUST_USE ss_status ss_run_analysis_finish(struct ss_run_analysis *analysis, ss_run **out,
-                                             ss_err *err);
-void ss_run_analysis_release(struct ss_run_analysis *analysis);
 
 /* What the state is made of and how, as a document that is equal for all parts of one analysis
  * (identity.c); the models' members of run.json go into the facts. `with_times`: a file that was

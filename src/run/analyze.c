@@ -3,7 +3,7 @@
 #include "base/number.h"
 #include "base/sized.h"
 #include "dataset/dataset.h"
-#include "run/analysis.h"
+#include "run/finish.h"
 #include "run/steps.h"
 
 enum { DEFAULT_TOP_K = 10 };

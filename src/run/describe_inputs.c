@@ -2,7 +2,7 @@
 #include "run/describe_inputs.h"
 
 #include "base/mem.h"
-#include "run/manifest.h"
+#include "run/manifest_read.h"
 #include "sae/sae.h"
 
 /* ---- the evidence ---- */

@@ -11,7 +11,7 @@
 #include "base/sized.h"
 #include "base/utf8.h"
 #include "run/export.h"
-#include "run/manifest.h"
+#include "run/manifest_read.h"
 
 enum { UPLOAD_FEATURES = 128, IMPORT_FEATURES = 1024, MAX_ID_BYTES = 200 };
 

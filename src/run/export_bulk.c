@@ -16,7 +16,7 @@
 #include "base/number.h"
 #include "base/output.h"
 #include "run/export.h"
-#include "run/manifest.h"
+#include "run/manifest_read.h"
 
 enum { BATCH_FEATURES = 256, STEER_STRENGTH = 10, ID_CHARS = 25, NAME_BYTES = 512 };
 

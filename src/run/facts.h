@@ -84,4 +84,8 @@ SS_MUST_USE ss_status ss_run_facts_read(struct ss_run_facts *facts, const char *
                                         const struct ss__json *common,
                                         const struct ss__json *record, ss_err *err);
 
+/* skipped_rows.csv (docs/formats.md), of facts whose rows are numbered. Errors: SS_E_IO, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_run_skipped_csv_write(const struct ss_run_facts *facts,
+                                               const char *path, ss_err *err);
+
 #endif

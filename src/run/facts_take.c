@@ -126,3 +126,12 @@ ss_status ss_run_take_facts(struct ss_run_analysis *analysis, ss_err *err)
     SS_RETURN_IF_ERROR(take_names(analysis, &dataset, err));
     return analysis->options->out_dir == NULL ? SS_OK : take_documents(analysis, err);
 }
+
+void ss_run_recorder_note(void *user, ss_level level, const char *sentence)
+{
+    struct ss_run_recorder *recorder = user;
+    if (recorder->facts->n_warnings < SS_RUN_MAX_WARNINGS) {
+        (void)!ss_run_facts_add_warning(recorder->facts, sentence, NULL);
+    }
+    ss__log(&recorder->log, level, "%s", sentence);
+}

@@ -51,10 +51,6 @@ enum {
 };
 extern const struct ss_arrow_output_column ss_run_neighbour_columns[SS_RUN_N_NEIGHBOUR_COLUMNS];
 
-/* The cosine that the nearest of n random directions in `width` dimensions exceeds in one case of
- * twenty: a cosine of two random directions is nearly normal, with the variance 1 / width. */
-double ss_run_neighbours_chance(size_t n, size_t width);
-
 /* Phrases that the texts of a family say more often than others. */
 struct ss_run_family_name {
     bool is_named; /* the largest families are */
@@ -85,10 +81,6 @@ SS_MUST_USE ss_status ss_run_family_lists_write(const struct ss_run_families *fa
                                                 const char *path, ss_err *err);
 SS_MUST_USE ss_status ss_run_pairs_write(const struct ss_run_families *families,
                                          const char *path, ss_err *err);
-/* Nearest decoder directions of each feature. Where the run's SAE is gone or another one, the log
- * says so, and there is no file. */
-SS_MUST_USE ss_status ss_run_neighbours_write(const struct ss_run_families *families,
-                                              const char *path, ss_err *err);
 /* The dense matrix that the Python workflow reads. Errors: SS_E_LIMIT too. */
 SS_MUST_USE ss_status ss_run_matrix_write(const struct ss_run_families *families,
                                           const char *path, ss_err *err);

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/sized.h"
 #include "run/families_file.h"
-#include "run/manifest.h"
+#include "run/manifest_read.h"
 #include "run/results.h"
 #include "saescope.h"
 

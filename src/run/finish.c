@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/number.h"
-#include "run/analysis.h"
+#include "run/finish.h"
 #include "run/manifest.h"
 #include "run/plot.h"
 #include "run/steps.h"
@@ -317,13 +317,4 @@ void ss_run_analysis_release(struct ss_run_analysis *analysis)
     ss_run_folder_abort(&analysis->folder);
     ss_run_pass_release(&analysis->pass);
     ss_run_state_release(&analysis->state);
-}
-
-void ss_run_recorder_note(void *user, ss_level level, const char *sentence)
-{
-    struct ss_run_recorder *recorder = user;
-    if (recorder->facts->n_warnings < SS_RUN_MAX_WARNINGS) {
-        (void)!ss_run_facts_add_warning(recorder->facts, sentence, NULL);
-    }
-    ss__log(&recorder->log, level, "%s", sentence);
 }

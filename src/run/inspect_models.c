@@ -8,7 +8,7 @@
 #include "base/number.h"
 #include "run/evidence_read.h"
 #include "run/inspect.h"
-#include "run/manifest.h"
+#include "run/manifest_read.h"
 #include "sae/sae.h"
 
 ss_status ss_run_inspect_encoder(struct ss_run_inspection *inspection, ss_err *err)

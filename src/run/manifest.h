@@ -4,10 +4,8 @@
 
 #include "run/facts.h"
 #include "run/inputs_json.h"
-#include "run/results.h"
+#include "run/manifest_read.h"
 #include "sae/sae.h"
-
-enum { SS_RUN_MANIFEST_SCHEMA = 1 };
 
 struct ss_run_manifest {
     const ss_encoder *encoder; /* NULL with options->embeddings */
@@ -25,18 +23,5 @@ struct ss_run_manifest {
 /* Hash the files and write the manifest. Errors: SS_E_IO, SS_E_NOINPUT, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_run_manifest_write(const struct ss_run_manifest *manifest,
                                             const char *path, ss_err *err);
-
-/* Read the numbers and names of run->info; with `check`, compare the hashes of the files.
- * Errors: SS_E_NOINPUT, SS_E_DATA, SS_E_UNSUPPORTED (a later schema). */
-SS_MUST_USE ss_status ss_run_manifest_read(struct ss_run *run, const char *folder, bool check,
-                                           struct ss__asking *asking, ss_err *err);
-
-/* As ss_run_open, with the hashes compared too. */
-SS_MUST_USE ss_status ss_run_open_checked(const char *dir, bool check,
-                                          struct ss__asking *asking, ss_run **out, ss_err *err);
-
-/* As ss_run_open, but top texts are not read, which take as much memory as their file: every
- * feature has none. */
-SS_MUST_USE ss_status ss_run_open_features(const char *dir, ss_run **out, ss_err *err);
 
 #endif

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/sized.h"
 #include "base/stop.h"
-#include "run/manifest.h"
+#include "run/manifest_read.h"
 
 enum { MAX_TOP_K = 1 << 20 };
 

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "encoder/encoder.h"
 #include "run/directions.h"
-#include "run/manifest.h"
+#include "run/manifest_read.h"
 #include "run/map_step.h"
 
 /* Texts that are placed together, of each half at most; the first of a pool are a fair sample of

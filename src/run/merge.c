@@ -6,7 +6,7 @@
 #include "base/number.h"
 #include "base/sized.h"
 #include "dataset/dataset.h"
-#include "run/analysis.h"
+#include "run/finish.h"
 #include "run/run_models.h"
 #include "run/steps.h"
 

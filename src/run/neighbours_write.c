@@ -18,17 +18,6 @@
 #define CHANCE 0.05
 enum { N_NEIGHBOURS = 10, MOST_FEATURES = 16384, BISECTIONS = 60 };
 
-const struct ss_arrow_output_column ss_run_neighbour_columns[SS_RUN_N_NEIGHBOUR_COLUMNS] = {
-    [SS_RUN_NEIGHBOUR_FEATURE] = {.name = "feature", .value = SS_ARROW_VALUE_U32},
-    [SS_RUN_NEIGHBOUR_NEIGHBOUR] = {.name = "neighbour", .value = SS_ARROW_VALUE_U32},
-    [SS_RUN_NEIGHBOUR_RANK] = {.name = "rank", .value = SS_ARROW_VALUE_U32},
-    [SS_RUN_NEIGHBOUR_COSINE] = {.name = "cosine", .value = SS_ARROW_VALUE_F64},
-    [SS_RUN_NEIGHBOUR_ROWS] = {.name = "rows", .value = SS_ARROW_VALUE_U32},
-    [SS_RUN_NEIGHBOUR_PHI] = {.name = "phi", .value = SS_ARROW_VALUE_F64},
-    [SS_RUN_NEIGHBOUR_LIFT] = {.name = "lift", .value = SS_ARROW_VALUE_F64},
-    [SS_RUN_NEIGHBOUR_KIND] = {.name = "kind", .value = SS_ARROW_VALUE_UTF8},
-};
-
 double ss_run_neighbours_chance(size_t n, size_t width)
 {
     const double each = -expm1(log1p(-CHANCE) / (double)(n > 1 ? n : 1));

@@ -27,6 +27,17 @@ const struct ss_arrow_output_column ss_run_pair_columns[SS_RUN_N_PAIR_COLUMNS] =
     [SS_RUN_PAIR_Q] = {.name = "q", .value = SS_ARROW_VALUE_F64},
 };
 
+const struct ss_arrow_output_column ss_run_neighbour_columns[SS_RUN_N_NEIGHBOUR_COLUMNS] = {
+    [SS_RUN_NEIGHBOUR_FEATURE] = {.name = "feature", .value = SS_ARROW_VALUE_U32},
+    [SS_RUN_NEIGHBOUR_NEIGHBOUR] = {.name = "neighbour", .value = SS_ARROW_VALUE_U32},
+    [SS_RUN_NEIGHBOUR_RANK] = {.name = "rank", .value = SS_ARROW_VALUE_U32},
+    [SS_RUN_NEIGHBOUR_COSINE] = {.name = "cosine", .value = SS_ARROW_VALUE_F64},
+    [SS_RUN_NEIGHBOUR_ROWS] = {.name = "rows", .value = SS_ARROW_VALUE_U32},
+    [SS_RUN_NEIGHBOUR_PHI] = {.name = "phi", .value = SS_ARROW_VALUE_F64},
+    [SS_RUN_NEIGHBOUR_LIFT] = {.name = "lift", .value = SS_ARROW_VALUE_F64},
+    [SS_RUN_NEIGHBOUR_KIND] = {.name = "kind", .value = SS_ARROW_VALUE_UTF8},
+};
+
 /* A significant pair, seen from one of its features. */
 struct side {
     const struct ss_graph_significant_pair *pair;

@@ -61,10 +61,6 @@ SS_MUST_USE ss_status ss_run_top_json_write(const struct ss_run *run, const char
                                             ss_err *err);
 SS_MUST_USE ss_status ss_run_top_texts_write(const struct ss_run *run, const char *path,
                                              ss_err *err);
-/* Of facts whose rows are numbered. */
-struct ss_run_facts;
-SS_MUST_USE ss_status ss_run_skipped_csv_write(const struct ss_run_facts *facts,
-                                               const char *path, ss_err *err);
 /* Whether the run carried columns along. */
 bool ss_run_has_kept(const struct ss_run *run);
 SS_MUST_USE ss_status ss_run_features_csv_write(const struct ss_run *run, const char *path,

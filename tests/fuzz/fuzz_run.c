@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "fuzz_folder.h"
-#include "run/manifest.h"
+#include "run/manifest_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 

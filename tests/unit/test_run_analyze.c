@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/output.h"
-#include "run/manifest.h"
+#include "run/manifest_read.h"
 #include "saescope_tools.h"
 #include "unit/sized.h"
 
