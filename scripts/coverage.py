@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # run. Floors only rise.
 FLOORS = {
     "base": 90, "tokenizer": 95, "tensor": 78, "weights": 91, "net": 28, "encoder": 79, "sae": 89, "stats": 95, "describe": 92, "graph": 90, "view": 94,
-    "run": 80, "arrow parquet": 88, "source format repo dataset": 52,
+    "folder pass run": 80, "arrow parquet": 88, "source format repo dataset": 52,
 }
 
 

@@ -8,8 +8,8 @@
 
 enum { DEFAULT_TOP_K = 10 };
 
-static struct ss_run_snapshot_counts count_rows(const struct ss_run_analysis *analysis,
-                                                const struct ss_run_batch *batch)
+static struct ss_folder_snapshot_counts count_rows(const struct ss_pass_analysis *analysis,
+                                                   const struct ss_pass_batch *batch)
 {
     const uint64_t n_used = analysis->state.gathered.fires.n_rows;
     const uint64_t n_read = analysis->pass.done.counts.n_read + batch->counts.n_read;
@@ -17,7 +17,7 @@ static struct ss_run_snapshot_counts count_rows(const struct ss_run_analysis *an
     const uint64_t n_rows =
         analysis->dataset == NULL ? 0 : ss_dataset_n_rows(analysis->dataset);
     const bool is_asked = most > 0 && (n_rows == 0 || most < n_rows);
-    return (struct ss_run_snapshot_counts){
+    return (struct ss_folder_snapshot_counts){
         .n_read = n_read > n_used ? n_read : n_used,
         .n_used = n_used,
         .n_total = is_asked && n_read >= n_used ? most + (n_read - n_used) : n_rows,
@@ -25,13 +25,13 @@ static struct ss_run_snapshot_counts count_rows(const struct ss_run_analysis *an
 }
 
 /* What was found so far, for who looks at it. */
-static void take_snapshot(struct ss_run_analysis *analysis, const struct ss_run_batch *batch)
+static void take_snapshot(struct ss_pass_analysis *analysis, const struct ss_pass_batch *batch)
 {
     struct ss_sae_info sae = {.struct_size = sizeof sae};
     struct ss_encoder_info encoder = {.struct_size = sizeof encoder,
-                                      .name = SS_RUN_NAME_EMBEDDINGS};
+                                      .name = SS_FOLDER_NAME_EMBEDDINGS};
     struct ss_dataset_info dataset = {.struct_size = sizeof dataset, .repository = ""};
-    const struct ss_run_snapshot_counts counts = count_rows(analysis, batch);
+    const struct ss_folder_snapshot_counts counts = count_rows(analysis, batch);
     if (analysis->encoder != NULL) {
         ss_encoder_describe(analysis->encoder, &encoder);
     }
@@ -39,24 +39,24 @@ static void take_snapshot(struct ss_run_analysis *analysis, const struct ss_run_
         ss_dataset_describe(analysis->dataset, &dataset);
     }
     ss_sae_describe(analysis->sae, &sae);
-    const struct ss_run_snapshot_names names = {
+    const struct ss_folder_snapshot_names names = {
         .dataset = dataset.repository[0] != '\0' ? dataset.repository
                    : dataset.n_files > 0         ? ss__path_name(dataset.files[0])
-                                                 : SS_RUN_NAME_EMBEDDINGS,
+                                                 : SS_FOLDER_NAME_EMBEDDINGS,
         .model = encoder.name,
         .sae_kind = sae.kind,
     };
-    ss_run_snapshots_take(&analysis->snapshots, &analysis->folder, &names,
-                          &analysis->state.gathered.fires, &counts);
+    ss_folder_snapshots_take(&analysis->snapshots, &analysis->folder, &names,
+                             &analysis->state.gathered.fires, &counts);
 }
 
 /* Receives every batch of the pass. */
-static ss_status reduce_rows(void *user, const struct ss_run_pass_rows *rows, ss_err *err)
+static ss_status reduce_rows(void *user, const struct ss_pass_rows *rows, ss_err *err)
 {
-    struct ss_run_analysis *analysis = user;
-    SS_RETURN_IF_ERROR(ss_run_gather_take(&analysis->state.gathered, rows, err));
-    ss_run_checkpoint_take(analysis, rows);
-    if (ss_run_snapshots_due(&analysis->snapshots)) {
+    struct ss_pass_analysis *analysis = user;
+    SS_RETURN_IF_ERROR(ss_pass_gather_take(&analysis->state.gathered, rows, err));
+    ss_pass_checkpoint_take(analysis, rows);
+    if (ss_folder_snapshots_due(&analysis->snapshots)) {
         take_snapshot(analysis, rows->batch);
     }
     return SS_OK;
@@ -64,14 +64,14 @@ static ss_status reduce_rows(void *user, const struct ss_run_pass_rows *rows, ss
 
 /* ---- the whole ---- */
 
-static ss_status prepare(struct ss_run_analysis *analysis, ss_err *err)
+static ss_status prepare(struct ss_pass_analysis *analysis, ss_err *err)
 {
     const struct ss_analyze_options *options = analysis->options;
     SS_RETURN_IF_ERROR(ss_run_steps_choose(options->steps, &analysis->steps, err));
-    SS_RETURN_IF_ERROR(options->n_parts > 0 ? ss_run_part_check(analysis, err) : SS_OK);
-    analysis->recorder = (struct ss_run_recorder){options->log, &analysis->state.facts};
+    SS_RETURN_IF_ERROR(options->n_parts > 0 ? ss_pass_part_check(analysis, err) : SS_OK);
+    analysis->recorder = (struct ss_pass_recorder){options->log, &analysis->state.facts};
     analysis->top_k = options->top_k > 0 ? options->top_k : DEFAULT_TOP_K;
-    analysis->pass = (struct ss_run_pass){
+    analysis->pass = (struct ss_pass){
         .encoder = analysis->encoder,
         .sae = analysis->sae,
         .dataset = analysis->dataset,
@@ -81,29 +81,29 @@ static ss_status prepare(struct ss_run_analysis *analysis, ss_err *err)
         .n_threads = options->n_threads,
         .batch_tokens = options->batch_tokens,
         .max_used = options->num_examples,
-        .use = {[SS_ROW_NULL] = SS_RUN_ROW_SKIP,
-                [SS_ROW_EMPTY] = SS_RUN_ROW_SKIP,
-                [SS_ROW_BLANK] = SS_RUN_ROW_SKIP,
-                [SS_ROW_BAD] = SS_RUN_ROW_SKIP},
-        .log = {.fn = ss_run_recorder_note, .user = &analysis->recorder},
+        .use = {[SS_ROW_NULL] = SS_PASS_ROW_SKIP,
+                [SS_ROW_EMPTY] = SS_PASS_ROW_SKIP,
+                [SS_ROW_BLANK] = SS_PASS_ROW_SKIP,
+                [SS_ROW_BAD] = SS_PASS_ROW_SKIP},
+        .log = {.fn = ss_pass_recorder_note, .user = &analysis->recorder},
         .progress = options->progress,
         .on_rows = reduce_rows,
         .user = analysis,
     };
-    SS_RETURN_IF_ERROR(ss_run_pass_init(&analysis->pass, err));
-    SS_RETURN_IF_ERROR(ss_run_gather_start(&analysis->state.gathered, options, &analysis->pass,
-                                           analysis->top_k, err));
+    SS_RETURN_IF_ERROR(ss_pass_init(&analysis->pass, err));
+    SS_RETURN_IF_ERROR(ss_pass_gather_start(&analysis->state.gathered, options, &analysis->pass,
+                                            analysis->top_k, err));
     if (options->out_dir != NULL && options->n_parts == 0) {
-        SS_RETURN_IF_ERROR(ss_run_folder_open(options->out_dir,
-                                              ss_run_analysis_files(analysis->files),
-                                              options->force, &analysis->folder, err));
-        SS_RETURN_IF_ERROR(ss_run_checkpoint_start(analysis, SS_RUN_CHECKPOINT_NAME, err));
+        SS_RETURN_IF_ERROR(ss_folder_open(options->out_dir,
+                                          ss_run_analysis_files(analysis->files),
+                                          options->force, &analysis->folder, err));
+        SS_RETURN_IF_ERROR(ss_pass_checkpoint_start(analysis, SS_FOLDER_CHECKPOINT_NAME, err));
     }
     return SS_OK;
 }
 
 /* What was done is not lost. */
-static ss_status fail_stopped(const struct ss_run_analysis *analysis, ss_err *err)
+static ss_status fail_stopped(const struct ss_pass_analysis *analysis, ss_err *err)
 {
     char rows[SS__COUNTED_TEXT_BYTES];
     return ss__fail(
@@ -119,7 +119,7 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
 {
     ss_status status = SS_OK;
     struct ss_analyze_options read = {.struct_size = sizeof read};
-    struct ss_run_analysis analysis = {
+    struct ss_pass_analysis analysis = {
         .encoder = encoder,
         .sae = sae,
         .dataset = dataset,
@@ -130,19 +130,19 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
     SS_TRY(SS_READ_OPTIONS(&read, options, ss_analyze_options, err));
     SS_TRY(prepare(&analysis, err));
     if (read.n_parts > 0) {
-        SS_TRY(ss_run_part_make(&analysis, err));
+        SS_TRY(ss_pass_part_make(&analysis, err));
         goto out;
     }
-    SS_TRY(ss_run_pass_run(&analysis.pass, err));
-    SS_TRY(ss_run_take_facts(&analysis, err));
-    SS_TRY(ss_run_gather_order(&analysis.state.gathered, err));
+    SS_TRY(ss_pass_run(&analysis.pass, err));
+    SS_TRY(ss_pass_take_facts(&analysis, err));
+    SS_TRY(ss_pass_gather_order(&analysis.state.gathered, err));
     SS_TRY(ss_run_analysis_finish(&analysis, out, err));
 out:
     if (status == SS_E_STOPPED && !analysis.is_written) {
         status =
-            ss_run_checkpoint_stop(&analysis)
+            ss_pass_checkpoint_stop(&analysis)
                 ? fail_stopped(&analysis, err)
-                : ss_run_pipeline_stopped(&analysis.pass.done, analysis.options->out_dir, err);
+                : ss_pass_pipeline_stopped(&analysis.pass.done, analysis.options->out_dir, err);
     }
     ss_run_analysis_release(&analysis);
     return status;

@@ -39,7 +39,7 @@ static double length_of(const float *x, size_t width)
 }
 
 ss_status ss_run_cosines_init(struct ss_run_cosines *cosines,
-                              const struct ss_run_evidence *evidence, ss_err *err)
+                              const struct ss_folder_evidence *evidence, ss_err *err)
 {
     *cosines = (struct ss_run_cosines){.evidence = evidence};
     SS_ALLOC_OR_RETURN(cosines->lengths, evidence->n_texts);
@@ -58,7 +58,7 @@ void ss_run_cosines_release(struct ss_run_cosines *cosines)
 
 void ss_run_cosines_with(const struct ss_run_cosines *cosines, const float *x, double *out)
 {
-    const struct ss_run_evidence *evidence = cosines->evidence;
+    const struct ss_folder_evidence *evidence = cosines->evidence;
     const size_t width = evidence->width, n = evidence->n_texts;
     const double length = length_of(x, width);
     for (size_t at = 0; at < n; at += ROWS) {
@@ -72,15 +72,15 @@ void ss_run_cosines_with(const struct ss_run_cosines *cosines, const float *x, d
     }
 }
 
-static bool is_before(const struct ss_run_evidence *evidence, const double *scores, uint32_t a,
-                      uint32_t b)
+static bool is_before(const struct ss_folder_evidence *evidence, const double *scores,
+                      uint32_t a, uint32_t b)
 {
     return scores[a] != scores[b] ? scores[a] > scores[b]
                                   : evidence->positions[a] < evidence->positions[b];
 }
 
 /* The list stays short, and few texts come into it once it has the best of a few thousand. */
-size_t ss_run_cosines_largest(const struct ss_run_evidence *evidence, const double *scores,
+size_t ss_run_cosines_largest(const struct ss_folder_evidence *evidence, const double *scores,
                               size_t n_most, uint32_t *texts)
 {
     size_t n = 0;
@@ -100,7 +100,7 @@ size_t ss_run_cosines_largest(const struct ss_run_evidence *evidence, const doub
     return n;
 }
 
-size_t ss_run_cosines_rank(const struct ss_run_evidence *evidence, const double *scores,
+size_t ss_run_cosines_rank(const struct ss_folder_evidence *evidence, const double *scores,
                            uint32_t text)
 {
     size_t n = 0;

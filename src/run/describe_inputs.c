@@ -2,7 +2,7 @@
 #include "run/describe_inputs.h"
 
 #include "base/mem.h"
-#include "run/manifest_read.h"
+#include "folder/manifest_read.h"
 #include "sae/sae.h"
 
 /* ---- the evidence ---- */
@@ -19,7 +19,7 @@ static ss_status fill_rates(struct ss_run_describe_inputs *inputs, ss_err *err)
 
 static void show_evidence(struct ss_run_describe_inputs *inputs)
 {
-    const struct ss_run_evidence *evidence = &inputs->evidence;
+    const struct ss_folder_evidence *evidence = &inputs->evidence;
     inputs->described = (struct ss_describe_evidence){
         .n_features = evidence->n_features,
         .width = evidence->width,
@@ -43,9 +43,9 @@ ss_status ss_run_describe_open(struct ss_run_describe_inputs *inputs, const char
     struct ss_encoder_info info = {.struct_size = sizeof info};
     *inputs = (struct ss_run_describe_inputs){
         .dir = dir, .stop = options->progress, .log = options->log};
-    SS_RETURN_IF_ERROR(ss_run_open_features(dir, &inputs->run, err));
+    SS_RETURN_IF_ERROR(ss_folder_run_open_features(dir, &inputs->run, err));
     SS_RETURN_IF_ERROR(
-        ss_run_evidence_open(dir, inputs->run->info.n_features, &inputs->evidence, err));
+        ss_folder_evidence_open(dir, inputs->run->info.n_features, &inputs->evidence, err));
     if (!inputs->evidence.has_texts) {
         return ss__fail_file(
             err, dir, SS_E_NOINPUT,
@@ -68,7 +68,7 @@ ss_status ss_run_describe_open(struct ss_run_describe_inputs *inputs, const char
 void ss_run_describe_close(struct ss_run_describe_inputs *inputs)
 {
     ss_describe_view_free(inputs->view);
-    ss_run_evidence_release(&inputs->evidence);
+    ss_folder_evidence_release(&inputs->evidence);
     ss__free(inputs->rates);
     ss_encoder_free(inputs->own_encoder);
     ss_sae_free(inputs->own_sae);

@@ -4,8 +4,8 @@
 #define SS_RUN_DESCRIBE_INPUTS_H
 
 #include "describe/describe.h"
-#include "run/evidence_read.h"
-#include "run/results.h"
+#include "folder/evidence_read.h"
+#include "folder/results.h"
 
 struct ss_run_describe_inputs {
     const char *dir;
@@ -17,7 +17,7 @@ struct ss_run_describe_inputs {
     const ss_sae *sae;       /* NULL: no sentence test */
     ss_sae *own_sae;         /* as own_encoder */
     ss_work *work;
-    struct ss_run_evidence evidence;
+    struct ss_folder_evidence evidence;
     double *rates; /* [n_features] */
     struct ss_describe_evidence described;
     struct ss_describe_view *view;

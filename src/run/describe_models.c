@@ -105,7 +105,7 @@ static ss_status find_encoder(struct ss_run_describe_inputs *inputs, const char 
 {
     const struct ss__json *model = ss__json_get(root, "model");
     const char *name = ss__json_string(ss__json_get(model, "name"));
-    const bool is_of_embeddings = name != NULL && strcmp(name, SS_RUN_NAME_EMBEDDINGS) == 0;
+    const bool is_of_embeddings = name != NULL && strcmp(name, SS_FOLDER_NAME_EMBEDDINGS) == 0;
     if (given == NULL && is_of_embeddings) {
         return ss__fail_file(err, file, SS_E_NOINPUT,
                              "the run was made from embeddings: name the encoder that made "
@@ -205,7 +205,7 @@ ss_status ss_run_describe_find_models(struct ss_run_describe_inputs *inputs,
 {
     ss_status status = SS_OK;
     struct ss__json *root = NULL;
-    char *file = ss__path_join(inputs->dir, SS_RUN_FILE_MANIFEST);
+    char *file = ss__path_join(inputs->dir, SS_FOLDER_FILE_MANIFEST);
     if (file == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }

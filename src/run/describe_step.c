@@ -10,8 +10,8 @@
 #include "base/output.h"
 #include "base/sized.h"
 #include "encoder/encoder.h"
+#include "folder/descriptions.h"
 #include "run/describe_inputs.h"
-#include "run/descriptions.h"
 #include "run/llm_step.h"
 #include "saescope.h"
 
@@ -174,7 +174,7 @@ static ss_status open_step(struct step *step, const char *dir, const ss_encoder 
     SS_RETURN_IF_ERROR(ss_run_describe_open(&step->inputs, dir, encoder, step->options, err));
     step->model = (struct ss_run_describe_model){&step->inputs, step->inputs.encoder};
     const size_t n = step->inputs.described.n_features;
-    SS_RETURN_IF_ERROR(ss_run_descriptions_new(n, &step->descriptions, err));
+    SS_RETURN_IF_ERROR(ss_folder_descriptions_new(n, &step->descriptions, err));
     step->descriptions->method = method;
     step->descriptions->is_plain = step->options->plain_similarity;
     step->descriptions->n_pool =
@@ -198,7 +198,7 @@ static void close_step(struct step *step)
 /* Where a model was asked and stopped being asked, what it said is still written, soon. */
 static bool was_stopped(const struct step *step)
 {
-    const struct ss_run_llm *llm = step->descriptions->llm;
+    const struct ss_folder_llm *llm = step->descriptions->llm;
     return llm != NULL && llm->results.stopped == SS_E_STOPPED;
 }
 
@@ -234,7 +234,7 @@ static ss_status make_labels(struct step *step, ss_err *err)
     SS_RETURN_IF_ERROR(ss_describe_join(&descriptions->terms,
                                         is_seed ? LABEL_KEYWORDS : SIZE_MAX,
                                         &descriptions->arena, descriptions->labels, err));
-    SS_RETURN_IF_ERROR(ss_run_descriptions_finish(descriptions, err));
+    SS_RETURN_IF_ERROR(ss_folder_descriptions_finish(descriptions, err));
     if (step->options->llm != NULL) {
         SS_RETURN_IF_ERROR(ss_run_llm_describe(&step->inputs,
                                                ss_run_describe_embedder(&step->model),

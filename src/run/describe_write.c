@@ -8,8 +8,8 @@
 #include "base/json_write.h"
 #include "base/mem.h"
 #include "base/output.h"
+#include "folder/descriptions.h"
 #include "run/describe_inputs.h"
-#include "run/descriptions.h"
 #include "run/steps.h"
 
 static const char *const method_names[] = {
@@ -26,14 +26,14 @@ static const struct {
     const char *name;
     ss_status (*write)(const ss_descriptions *descriptions, const char *path, ss_err *err);
 } outputs[] = {
-    {SS_RUN_FILE_KEYWORDS, ss_run_keywords_write},
-    {SS_RUN_FILE_DESCRIPTIONS, ss_run_descriptions_json_write},
-    {SS_RUN_FILE_DESCRIPTIONS_CSV, ss_run_descriptions_csv_write},
+    {SS_FOLDER_FILE_KEYWORDS, ss_folder_keywords_write},
+    {SS_FOLDER_FILE_DESCRIPTIONS, ss_folder_descriptions_json_write},
+    {SS_FOLDER_FILE_DESCRIPTIONS_CSV, ss_folder_descriptions_csv_write},
 };
 
 /* Files that labels are made from. */
-static const char *const evidence[] = {SS_RUN_FILE_EVIDENCE_TEXTS, SS_RUN_FILE_EMBEDDINGS,
-                                       SS_RUN_FILE_SAMPLES};
+static const char *const evidence[] = {SS_FOLDER_FILE_EVIDENCE_TEXTS, SS_FOLDER_FILE_EMBEDDINGS,
+                                       SS_FOLDER_FILE_SAMPLES};
 
 enum {
     N_OUTPUTS = sizeof outputs / sizeof outputs[0],
@@ -88,7 +88,7 @@ static const struct {
     const char *name;
     ss_status (*write)(const struct ss_run *run, const char *path, ss_err *err);
 } renewed[] = {
-    {SS_RUN_FILE_FEATURES, ss_run_features_csv_write},
+    {SS_FOLDER_FILE_FEATURES, ss_folder_features_csv_write},
     {"density.svg", draw},
     {"density.png", draw},
 };
@@ -97,7 +97,7 @@ static ss_status renew_files(const struct writing *writing, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_run *run = writing->inputs->run;
-    ss_run_set_descriptions(run, writing->descriptions);
+    ss_folder_run_set_descriptions(run, writing->descriptions);
     for (size_t i = 0; i < sizeof renewed / sizeof renewed[0] && status == SS_OK; i++) {
         char *path = ss__path_join(writing->inputs->dir, renewed[i].name);
         status =
@@ -163,7 +163,7 @@ static ss_status put_record(struct ss__json_writer *writer, const struct writing
     }
     ss__put_close(writer, '}');
     if (writing->descriptions->llm != NULL) {
-        ss_run_llm_put_record(writer, writing->descriptions->llm);
+        ss_folder_llm_put_record(writer, writing->descriptions->llm);
     }
     put_hashes(writer, writing);
     ss__put_close(writer, '}');
@@ -174,7 +174,7 @@ static ss_status write_run_file(const struct writing *writing, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json_writer writer = {0};
-    char *path = ss__path_join(writing->inputs->dir, SS_RUN_FILE_DESCRIPTIONS_RUN);
+    char *path = ss__path_join(writing->inputs->dir, SS_FOLDER_FILE_DESCRIPTIONS_RUN);
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
@@ -192,7 +192,7 @@ static ss_status record_step(const struct writing *writing, ss_err *err)
     ss_status status = SS_OK;
     struct ss__json_writer writer = {.depth = 2};
     char hex[SS__SHA256_HEX_BYTES];
-    const struct ss_run_output changed = {SS_RUN_FILE_FEATURES, hex};
+    const struct ss_run_output changed = {SS_FOLDER_FILE_FEATURES, hex};
     SS_TRY(put_record(&writer, writing, err));
     const char *record = ss__buf_text(&writer.buf);
     if (record == NULL) {

@@ -14,7 +14,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/sized.h"
-#include "run/results.h"
+#include "folder/results.h"
 
 struct side {
     const char *dir;
@@ -30,7 +30,7 @@ static ss_status open_side(const char *dir, const struct ss_diff_options *option
     ss_status status = SS_OK;
     const struct ss_run_options run_options = {.struct_size = sizeof run_options,
                                                .progress = options->progress};
-    char *path = ss__path_join(dir, SS_RUN_FILE_MANIFEST);
+    char *path = ss__path_join(dir, SS_FOLDER_FILE_MANIFEST);
     side->dir = dir;
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));

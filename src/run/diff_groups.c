@@ -6,9 +6,9 @@
 #include "base/hash.h"
 #include "base/json_write.h"
 #include "base/mem.h"
+#include "folder/evidence_read.h"
+#include "folder/results.h"
 #include "run/diff.h"
-#include "run/evidence_read.h"
-#include "run/results.h"
 
 enum { LEAST = 20, MOST_GROUPS = 64, NO_GROUP = -1, MAX_VALUES = 100000 };
 
@@ -19,7 +19,7 @@ struct group {
 };
 
 struct grouping {
-    const struct ss_run_evidence *evidence;
+    const struct ss_folder_evidence *evidence;
     const char *column;
     struct ss_diff *diff;
     struct group *groups;
@@ -30,9 +30,9 @@ struct grouping {
     struct ss__buf name;
 };
 
-static bool is_in_pool(const struct ss_run_evidence *evidence, size_t row)
+static bool is_in_pool(const struct ss_folder_evidence *evidence, size_t row)
 {
-    const int half = ss_run_evidence_half(evidence, row);
+    const int half = ss_folder_evidence_half(evidence, row);
     return row - evidence->first[half] < evidence->n_pool[half];
 }
 
@@ -84,7 +84,7 @@ static ss_status find_group(struct grouping *grouping, int32_t *number, ss_err *
 
 static ss_status assign(struct grouping *grouping, ss_err *err)
 {
-    const struct ss_run_evidence *evidence = grouping->evidence;
+    const struct ss_folder_evidence *evidence = grouping->evidence;
     for (size_t row = 0; row < evidence->n_texts; row++) {
         grouping->group_of[row] = NO_GROUP;
         if (is_in_pool(evidence, row) && read_value(grouping, evidence->kept[row])) {
@@ -182,10 +182,10 @@ ss_status ss_run_diff_groups(const char *run_dir, const char *column, struct ss_
 {
     ss_status status = SS_OK;
     struct ss_run *run = NULL;
-    struct ss_run_evidence evidence = {0};
+    struct ss_folder_evidence evidence = {0};
     struct grouping grouping = {.evidence = &evidence, .column = column, .diff = diff};
     SS_TRY(ss_run_open(run_dir, NULL, &run, err));
-    SS_TRY(ss_run_evidence_open(run_dir, run->info.n_features, &evidence, err));
+    SS_TRY(ss_folder_evidence_open(run_dir, run->info.n_features, &evidence, err));
     SS_ALLOC(grouping.group_of, evidence.n_texts);
     SS_ALLOC(grouping.fires, evidence.n_features);
     SS_TRY(assign(&grouping, err));
@@ -206,7 +206,7 @@ ss_status ss_run_diff_groups(const char *run_dir, const char *column, struct ss_
     diff->is_same_sae = true;
 out:
     release(&grouping);
-    ss_run_evidence_release(&evidence);
+    ss_folder_evidence_release(&evidence);
     ss_run_free(run);
     return status;
 }

@@ -8,8 +8,8 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "folder/results.h"
 #include "graph/points.h"
-#include "run/results.h"
 #include "sae/sae.h"
 
 /* Whether the files of the SAE are those that the run was made with, as far as their hashes were
@@ -72,7 +72,7 @@ ss_status ss_run_directions_read(const char *dir, size_t n_features,
     struct ss__json *root = NULL;
     float *decoder = NULL;
     size_t n = 0, width = 0;
-    char *file = ss__path_join(dir, SS_RUN_FILE_MANIFEST);
+    char *file = ss__path_join(dir, SS_FOLDER_FILE_MANIFEST);
     if (file == NULL) {
         return ss__fail_nomem(err, "a path");
     }

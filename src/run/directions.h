@@ -3,7 +3,7 @@
 #define SS_RUN_DIRECTIONS_H
 
 #include "base/error.h"
-#include "run/families_file.h"
+#include "folder/families_file.h"
 
 /* A zeroed struct is valid to release. */
 struct ss_run_directions {
@@ -24,7 +24,7 @@ double ss_run_neighbours_chance(size_t n, size_t width);
 
 /* Nearest decoder directions of each feature. Where the run's SAE is gone or another one, the log
  * says so, and there is no file. */
-SS_MUST_USE ss_status ss_run_neighbours_write(const struct ss_run_families *families,
+SS_MUST_USE ss_status ss_run_neighbours_write(const struct ss_folder_families *families,
                                               const char *path, ss_err *err);
 
 #endif

@@ -3,29 +3,29 @@
 
 #include "base/sized.h"
 #include "dataset/dataset.h"
-#include "run/embeddings_file.h"
-#include "run/pipeline.h"
+#include "pass/embeddings_file.h"
+#include "pass/pipeline.h"
 #include "tensor/tensor.h"
 
-static ss_status write_batch(void *user, const struct ss_run_batch *batch, float *embeddings,
+static ss_status write_batch(void *user, const struct ss_pass_batch *batch, float *embeddings,
                              ss_err *err)
 {
-    return ss_run_embeddings_file_add(user, batch, embeddings, err);
+    return ss_pass_embeddings_file_add(user, batch, embeddings, err);
 }
 
-static ss_status embed_rows(const struct ss_run_pipeline *base, ss_null_rule rule,
-                            struct ss_run_embeddings_file *file,
-                            struct ss_run_pipeline_done *done, ss_err *err)
+static ss_status embed_rows(const struct ss_pass_pipeline *base, ss_null_rule rule,
+                            struct ss_pass_embeddings_file *file,
+                            struct ss_pass_pipeline_done *done, ss_err *err)
 {
-    struct ss_run_pipeline pipeline = *base;
+    struct ss_pass_pipeline pipeline = *base;
     const bool keeps_place = rule == SS_NULL_ZERO || rule == SS_NULL_NAN;
     file->walk.fills_gaps = keeps_place && !ss_dataset_passed(base->dataset).is_selective;
-    pipeline.use[SS_ROW_NULL] = keeps_place            ? SS_RUN_ROW_UNEMBEDDED
-                                : rule == SS_NULL_SKIP ? SS_RUN_ROW_SKIP
-                                                       : SS_RUN_ROW_REFUSE;
-    pipeline.use[SS_ROW_BAD] = keeps_place ? SS_RUN_ROW_UNEMBEDDED : SS_RUN_ROW_SKIP;
-    SS_RETURN_IF_ERROR(ss_run_pipeline_run(&pipeline, done, err));
-    return ss_run_embeddings_file_commit(file, done->counts.n_read, err);
+    pipeline.use[SS_ROW_NULL] = keeps_place            ? SS_PASS_ROW_UNEMBEDDED
+                                : rule == SS_NULL_SKIP ? SS_PASS_ROW_SKIP
+                                                       : SS_PASS_ROW_REFUSE;
+    pipeline.use[SS_ROW_BAD] = keeps_place ? SS_PASS_ROW_UNEMBEDDED : SS_PASS_ROW_SKIP;
+    SS_RETURN_IF_ERROR(ss_pass_pipeline_run(&pipeline, done, err));
+    return ss_pass_embeddings_file_commit(file, done->counts.n_read, err);
 }
 
 ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const char *out_path,
@@ -34,8 +34,8 @@ ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const ch
 {
     ss_status status = SS_OK;
     struct ss_embed_options read = {.struct_size = sizeof read};
-    struct ss_run_embeddings_file file = SS_RUN_EMBEDDINGS_FILE_CLOSED;
-    struct ss_run_pipeline_done totals = {0};
+    struct ss_pass_embeddings_file file = SS_PASS_EMBEDDINGS_FILE_CLOSED;
+    struct ss_pass_pipeline_done totals = {0};
     struct ss_encoder_info info = {.struct_size = sizeof info};
     ss_work *work = NULL;
     bool keeps_place = false; /* of rows without a text */
@@ -46,11 +46,11 @@ ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const ch
     keeps_place = rule == SS_NULL_ZERO || rule == SS_NULL_NAN;
     const uint64_t n = options->num_examples;
     ss_encoder_describe(encoder, &info);
-    SS_TRY(ss_run_embeddings_file_open(out_path, options->force, info.width,
-                                       rule == SS_NULL_NAN ? NAN : 0, &file, err));
+    SS_TRY(ss_pass_embeddings_file_open(out_path, options->force, info.width,
+                                        rule == SS_NULL_NAN ? NAN : 0, &file, err));
     SS_TRY(ss_work_new(options->n_threads, &work, err));
     ss_tensor_work_warn_threads(work, &options->log);
-    const struct ss_run_pipeline pipeline = {
+    const struct ss_pass_pipeline pipeline = {
         .encoder = encoder,
         .dataset = dataset,
         .work = work,
@@ -65,7 +65,7 @@ ss_status ss_embed_file(const ss_encoder *encoder, ss_dataset *dataset, const ch
     SS_TRY(embed_rows(&pipeline, rule, &file, &totals, err));
 out:
     if (status == SS_E_STOPPED) {
-        status = ss_run_pipeline_stopped(&totals, out_path, err);
+        status = ss_pass_pipeline_stopped(&totals, out_path, err);
     }
     ss_work_free(work);
     if (done != NULL) {
@@ -81,6 +81,6 @@ out:
         };
         (void)ss__result_write(done, &result, sizeof result);
     }
-    ss_run_embeddings_file_abort(&file);
+    ss_pass_embeddings_file_abort(&file);
     return status;
 }

@@ -12,7 +12,7 @@
 #include "base/number.h"
 #include "base/output.h"
 #include "base/sized.h"
-#include "run/encoder_fingerprint.h"
+#include "pass/encoder_fingerprint.h"
 #include "sae/sae_embedded.h"
 #include "saescope_tools.h"
 
@@ -118,7 +118,7 @@ static bool is_for(const struct ss_sae_embedded *sae, const char *fingerprint)
     struct ss__json *config = NULL;
     const bool found = ss__json_parse(sae->name, sae->files[0].data, bytes_of(&sae->files[0]),
                                       &config, NULL) == SS_OK &&
-                       ss_run_fingerprints_agree(fingerprint, ss_run_fingerprint_in(config));
+                       ss_pass_fingerprints_agree(fingerprint, ss_pass_fingerprint_in(config));
     ss__json_free(config);
     return found;
 }
@@ -159,13 +159,13 @@ ss_status ss_sae_open_embedded(const ss_encoder *encoder, const struct ss_sae_op
 {
     ss_status status = SS_OK;
     struct ss_sae_options read = {.struct_size = sizeof read};
-    char fingerprint[SS_RUN_FINGERPRINT_BYTES];
+    char fingerprint[SS_PASS_FINGERPRINT_BYTES];
     ss_work *work = NULL;
     size_t i = 0;
     *out = NULL;
     SS_TRY(SS_READ_OPTIONS(&read, options, ss_sae_options, err));
     SS_TRY(ss_work_new(1, &work, err));
-    SS_TRY(ss_run_encoder_fingerprint(encoder, work, fingerprint, err));
+    SS_TRY(ss_pass_encoder_fingerprint(encoder, work, fingerprint, err));
     while (i < ss_sae_n_embedded && !is_for(&ss_sae_embedded[i], fingerprint)) {
         i++;
     }

@@ -4,19 +4,19 @@
 #include "base/mem.h"
 #include "base/sized.h"
 #include "dataset/dataset.h"
-#include "run/pass.h"
-#include "run/sparse_file.h"
+#include "folder/sparse_file.h"
+#include "pass/pass.h"
 
-static const struct ss_run_sparse_format *const formats[] = {
-    &ss_run_sparse_npz, &ss_run_sparse_arrow, &ss_run_sparse_feather, &ss_run_sparse_jsonl};
+static const struct ss_folder_sparse_format *const formats[] = {
+    &ss_run_sparse_npz, &ss_run_sparse_arrow, &ss_run_sparse_feather, &ss_folder_sparse_jsonl};
 
 struct writing {
-    const struct ss_run_sparse_format *format;
-    struct ss_run_sparse_options options;
+    const struct ss_folder_sparse_format *format;
+    struct ss_folder_sparse_options options;
     struct ss__out out;
     void *state;
-    struct ss_run_batch_walk walk;
-    struct ss_run_pass pass;
+    struct ss_pass_batch_walk walk;
+    struct ss_pass pass;
     struct ss_encode_result *done;
 };
 
@@ -25,7 +25,7 @@ static bool is_selective(const ss_dataset *dataset)
     return dataset != NULL && ss_dataset_passed(dataset).is_selective;
 }
 
-static ss_status find_format(const char *path, const struct ss_run_sparse_format **out,
+static ss_status find_format(const char *path, const struct ss_folder_sparse_format **out,
                              ss_err *err)
 {
     const size_t n = strlen(path);
@@ -41,7 +41,7 @@ static ss_status find_format(const char *path, const struct ss_run_sparse_format
                          ".npz (for scipy.sparse.load_npz), .arrow, .feather or .jsonl");
 }
 
-static ss_status add_row(struct writing *writing, const struct ss_run_sparse_row *row,
+static ss_status add_row(struct writing *writing, const struct ss_folder_sparse_row *row,
                          ss_err *err)
 {
     writing->done->n_rows++;
@@ -49,13 +49,13 @@ static ss_status add_row(struct writing *writing, const struct ss_run_sparse_row
     return writing->format->add(writing->state, row, err);
 }
 
-static ss_status write_rows(void *user, const struct ss_run_pass_rows *rows, ss_err *err)
+static ss_status write_rows(void *user, const struct ss_pass_rows *rows, ss_err *err)
 {
     struct writing *writing = user;
-    struct ss_run_batch_row row;
-    ss_run_batch_walk_start(&writing->walk, rows->batch);
-    while (ss_run_batch_walk_next(&writing->walk, &row)) {
-        struct ss_run_sparse_row made = {
+    struct ss_pass_batch_row row;
+    ss_pass_batch_walk_start(&writing->walk, rows->batch);
+    while (ss_pass_batch_walk_next(&writing->walk, &row)) {
+        struct ss_folder_sparse_row made = {
             .id = row.id, .is_null = row.is_null, .text = row.text, .kept = row.kept};
         if (row.is_used) {
             const size_t *offsets = rows->rows->offsets + row.index;
@@ -73,7 +73,7 @@ static ss_status add_last(struct writing *writing, ss_err *err)
 {
     while (writing->walk.fills_gaps &&
            writing->walk.next_id < writing->pass.done.counts.n_read) {
-        const struct ss_run_sparse_row row = {
+        const struct ss_folder_sparse_row row = {
             .id = writing->walk.next_id++, .is_null = true, .text = {"", 0}, .kept = {"", 0}};
         SS_RETURN_IF_ERROR(add_row(writing, &row, err));
     }
@@ -82,7 +82,7 @@ static ss_status add_last(struct writing *writing, ss_err *err)
 
 static ss_status check_columns(const struct writing *writing, ss_err *err)
 {
-    const struct ss_run_sparse_options *options = &writing->options;
+    const struct ss_folder_sparse_options *options = &writing->options;
     if (!writing->format->holds_columns && (options->n_kept > 0 || options->has_text)) {
         return ss__fail_file(err, options->path, SS_E_USAGE,
                              "a matrix cannot hold texts or kept columns; write .arrow or "
@@ -122,10 +122,10 @@ static ss_status open_file(struct writing *writing, ss_dataset *dataset,
 static void set_rule(struct writing *writing, const struct ss_encode_options *options)
 {
     const bool skips = options->null_rule == SS_NULL_SKIP;
-    struct ss_run_pass *pass = &writing->pass;
-    const ss_run_row_use use = skips ? SS_RUN_ROW_SKIP : SS_RUN_ROW_UNEMBEDDED;
+    struct ss_pass *pass = &writing->pass;
+    const ss_pass_row_use use = skips ? SS_PASS_ROW_SKIP : SS_PASS_ROW_UNEMBEDDED;
     pass->use[SS_ROW_EMPTY] = pass->use[SS_ROW_BLANK] = pass->use[SS_ROW_BAD] = use;
-    pass->use[SS_ROW_NULL] = options->null_rule == SS_NULL_STOP ? SS_RUN_ROW_REFUSE : use;
+    pass->use[SS_ROW_NULL] = options->null_rule == SS_NULL_STOP ? SS_PASS_ROW_REFUSE : use;
     pass->max_used = skips ? options->num_examples : 0;
     pass->max_read = skips ? 0 : options->num_examples;
     writing->walk.fills_gaps = !skips && !is_selective(pass->dataset);
@@ -133,7 +133,7 @@ static void set_rule(struct writing *writing, const struct ss_encode_options *op
 
 static void sum_up(struct writing *writing)
 {
-    const struct ss_run_pipeline_done *done = &writing->pass.done;
+    const struct ss_pass_pipeline_done *done = &writing->pass.done;
     for (size_t kind = 0; kind < SS_N_ROW_KINDS; kind++) {
         writing->done->n_rows_empty += done->counts.n_skipped[kind];
     }
@@ -154,7 +154,7 @@ ss_status ss_encode_file(const ss_encoder *encoder, const ss_sae *sae, ss_datase
     SS_TRY(ss__result_check(done, "ss_encode_result", err));
     SS_TRY(SS_READ_OPTIONS(&read, options, ss_encode_options, err));
     options = &read;
-    writing.pass = (struct ss_run_pass){
+    writing.pass = (struct ss_pass){
         .encoder = encoder,
         .sae = sae,
         .dataset = dataset,
@@ -173,21 +173,21 @@ ss_status ss_encode_file(const ss_encoder *encoder, const ss_sae *sae, ss_datase
     }
     set_rule(&writing, options);
     SS_TRY(open_file(&writing, dataset, options, err));
-    SS_TRY(ss_run_pass_init(&writing.pass, err));
-    SS_TRY(ss_run_pass_run(&writing.pass, err));
+    SS_TRY(ss_pass_init(&writing.pass, err));
+    SS_TRY(ss_pass_run(&writing.pass, err));
     SS_TRY(add_last(&writing, err));
-    SS_TRY(ss_run_pass_save(&writing.pass, err));
+    SS_TRY(ss_pass_save(&writing.pass, err));
     SS_TRY(writing.format->commit(writing.state, err));
 out:
     if (status == SS_E_STOPPED) {
-        status = ss_run_pipeline_stopped(&writing.pass.done, out_path, err);
+        status = ss_pass_pipeline_stopped(&writing.pass.done, out_path, err);
     }
     sum_up(&writing);
     if (writing.state != NULL) {
         writing.format->close(writing.state);
     }
     ss__out_abort(&writing.out);
-    ss_run_pass_release(&writing.pass);
+    ss_pass_release(&writing.pass);
     if (done != NULL) {
         (void)ss__result_write(done, &sums, sizeof sums);
     }

@@ -10,8 +10,8 @@
 #include "base/output.h"
 #include "base/sized.h"
 #include "base/utf8.h"
+#include "folder/manifest_read.h"
 #include "run/export.h"
-#include "run/manifest_read.h"
 
 enum { UPLOAD_FEATURES = 128, IMPORT_FEATURES = 1024, MAX_ID_BYTES = 200 };
 
@@ -240,20 +240,21 @@ static ss_status make_folders(const struct ss_run_exporting *exporting, ss_err *
 
 /* What there is beside the run; labels are there or not, unless they are needed. */
 static ss_status open_parts(const char *run_dir, bool needs_labels, const ss_run *run,
-                            ss_descriptions **descriptions, struct ss_run_evidence *evidence,
+                            ss_descriptions **descriptions, struct ss_folder_evidence *evidence,
                             ss_err *err)
 {
-    if (needs_labels || ss__path_look_in(run_dir, SS_RUN_FILE_DESCRIPTIONS) != SS__PATH_NONE) {
+    if (needs_labels ||
+        ss__path_look_in(run_dir, SS_FOLDER_FILE_DESCRIPTIONS) != SS__PATH_NONE) {
         SS_RETURN_IF_ERROR(ss_descriptions_open(run_dir, descriptions, err));
         if ((*descriptions)->n_features != run->info.n_features) {
             return ss__fail_file(err, run_dir, SS_E_DATA, "%s has %zu features, the run %zu",
-                                 SS_RUN_FILE_DESCRIPTIONS, (*descriptions)->n_features,
+                                 SS_FOLDER_FILE_DESCRIPTIONS, (*descriptions)->n_features,
                                  run->info.n_features);
         }
     }
     return !needs_labels &&
-                   ss__path_look_in(run_dir, SS_RUN_FILE_EVIDENCE_TEXTS) != SS__PATH_NONE
-               ? ss_run_evidence_open(run_dir, run->info.n_features, evidence, err)
+                   ss__path_look_in(run_dir, SS_FOLDER_FILE_EVIDENCE_TEXTS) != SS__PATH_NONE
+               ? ss_folder_evidence_open(run_dir, run->info.n_features, evidence, err)
                : SS_OK;
 }
 
@@ -264,7 +265,7 @@ ss_status ss_descriptions_export(const char *run_dir, const char *dir,
     ss_status status = SS_OK;
     struct ss_export_options read = {.struct_size = sizeof read};
     struct ss_run_exporting exporting = {.options = &read, .run_dir = run_dir, .dir = dir};
-    struct ss_run_evidence evidence = {0};
+    struct ss_folder_evidence evidence = {0};
     ss_descriptions *descriptions = NULL;
     ss_run *run = NULL;
     if (n_files != NULL) {
@@ -285,7 +286,7 @@ ss_status ss_descriptions_export(const char *run_dir, const char *dir,
     }
 out:
     ss__buf_release(&exporting.writer.buf);
-    ss_run_evidence_release(&evidence);
+    ss_folder_evidence_release(&evidence);
     ss_descriptions_free(descriptions);
     ss_run_free(run);
     return status;

@@ -3,15 +3,15 @@
 #define SS_RUN_EXPORT_H
 
 #include "base/json_write.h"
-#include "run/descriptions.h"
-#include "run/evidence_read.h"
-#include "run/results.h"
+#include "folder/descriptions.h"
+#include "folder/evidence_read.h"
+#include "folder/results.h"
 
 struct ss_run_exporting {
     const struct ss_export_options *options;
     const ss_descriptions *descriptions; /* NULL: there are none, and none are needed */
     const ss_run *run;
-    const struct ss_run_evidence *evidence; /* NULL: there is none */
+    const struct ss_folder_evidence *evidence; /* NULL: there is none */
     const char *run_dir, *dir;
     struct ss__json_writer writer; /* of the batch that is being filled */
     size_t n, n_files;             /* features in it; files written */

@@ -15,8 +15,8 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/output.h"
+#include "folder/manifest_read.h"
 #include "run/export.h"
-#include "run/manifest_read.h"
 
 enum { BATCH_FEATURES = 256, STEER_STRENGTH = 10, ID_CHARS = 25, NAME_BYTES = 512 };
 
@@ -274,7 +274,7 @@ static ss_status set_made(struct bulk *bulk, ss_err *err)
 {
     struct stat facts;
     struct tm parts;
-    char *path = ss__path_join(bulk->exporting->run_dir, SS_RUN_FILE_MANIFEST);
+    char *path = ss__path_join(bulk->exporting->run_dir, SS_FOLDER_FILE_MANIFEST);
     if (path == NULL) {
         return ss__fail_nomem(err, "a path");
     }

@@ -20,7 +20,7 @@ static double bin_start(uint32_t bin)
 }
 
 /* Activations of at most x, of a feature whose largest is `most`; linear within a bin. */
-static double count_up_to(const struct ss_run_bins *bins, double most, double x)
+static double count_up_to(const struct ss_folder_bins *bins, double most, double x)
 {
     double n = 0;
     for (size_t i = 0; i < bins->n; i++) {
@@ -32,7 +32,7 @@ static double count_up_to(const struct ss_run_bins *bins, double most, double x)
     return n;
 }
 
-static void set_bars(const struct ss_run_bins *bins, double most,
+static void set_bars(const struct ss_folder_bins *bins, double most,
                      struct ss_run_export_feature *out)
 {
     double before = 0;
@@ -76,8 +76,8 @@ static void add_tops(const ss_run *run, size_t feature, struct ss_run_export_fea
 }
 
 /* Texts of one list that lie in an interval, until it has its samples. */
-static void add_from(const struct ss_run_evidence *evidence,
-                     const struct ss_run_samples *samples,
+static void add_from(const struct ss_folder_evidence *evidence,
+                     const struct ss_folder_samples *samples,
                      const struct ss_run_export_text *interval, size_t *n_added,
                      struct ss_run_export_feature *out)
 {
@@ -94,7 +94,7 @@ static void add_from(const struct ss_run_evidence *evidence,
 }
 
 static void add_intervals(const struct ss_run_exporting *exporting, size_t feature,
-                          const struct ss_run_bins *bins, struct ss_run_export_feature *out)
+                          const struct ss_folder_bins *bins, struct ss_run_export_feature *out)
 {
     static const ss_stats_sample_kind lists[] = {SS_STATS_SAMPLE_FIRING_DESCRIBE,
                                                  SS_STATS_SAMPLE_FIRING_SCORE,
@@ -111,8 +111,8 @@ static void add_intervals(const struct ss_run_exporting *exporting, size_t featu
             .bin_min = low, .bin_max = high, .bin_contains = n / n_rows};
         size_t n_added = 0;
         for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-            const struct ss_run_samples samples =
-                ss_run_evidence_samples(exporting->evidence, feature, lists[i]);
+            const struct ss_folder_samples samples =
+                ss_folder_evidence_samples(exporting->evidence, feature, lists[i]);
             add_from(exporting->evidence, &samples, &interval, &n_added, out);
         }
     }
@@ -124,7 +124,8 @@ void ss_run_export_gather(const struct ss_run_exporting *exporting, size_t featu
     out->n = out->n_bars = 0;
     add_tops(exporting->run, feature, out);
     if (exporting->evidence != NULL && exporting->run->features[feature].n_fires > 0) {
-        const struct ss_run_bins bins = ss_run_evidence_bins(exporting->evidence, feature);
+        const struct ss_folder_bins bins =
+            ss_folder_evidence_bins(exporting->evidence, feature);
         set_bars(&bins, (double)exporting->run->features[feature].max_activation, out);
         if (exporting->evidence->has_texts) {
             add_intervals(exporting, feature, &bins, out);

@@ -8,8 +8,8 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "folder/centroids_file.h"
 #include "graph/clusters.h"
-#include "run/centroids_file.h"
 #include "view/draw_families.h"
 
 enum {
@@ -28,7 +28,7 @@ struct order {
 };
 
 struct picture {
-    const struct ss_run_families *families;
+    const struct ss_folder_families *families;
     const struct ss_graph_parent **parent_of; /* [F] NULL: none */
     struct order order;
     struct ss__arena arena;
@@ -42,8 +42,8 @@ static void close_picture(struct picture *picture)
     ss__arena_release(&picture->arena);
 }
 
-static ss_status open_picture(struct picture *picture, const struct ss_run_families *families,
-                              ss_err *err)
+static ss_status open_picture(struct picture *picture,
+                              const struct ss_folder_families *families, ss_err *err)
 {
     const struct ss_graph_families *found = &families->found;
     const size_t n = families->table->n_features;
@@ -163,7 +163,7 @@ static ss_status order_members(struct picture *picture, size_t n_most, ss_err *e
 
 static const char *caption_of(struct picture *picture, const char *what)
 {
-    const struct ss_run_families *families = picture->families;
+    const struct ss_folder_families *families = picture->families;
     char rows[SS__COUNTED_TEXT_BYTES], features[SS__COUNTED_TEXT_BYTES];
     size_t n_whole = 0;
     for (size_t i = 0; i < families->found.n; i++) {
@@ -178,7 +178,7 @@ static const char *caption_of(struct picture *picture, const char *what)
 }
 
 /* The phrases of the tree that has this root; NULL: none. */
-static const char *phrases_of(const struct ss_run_families *families, uint32_t root)
+static const char *phrases_of(const struct ss_folder_families *families, uint32_t root)
 {
     for (size_t i = 0; families->names != NULL && i < families->found.n; i++) {
         if (families->found.families[i].root == root && families->names[i].is_named &&
@@ -228,7 +228,7 @@ static ss_status fill_line(struct picture *picture, size_t i, struct ss_view_tre
     return line->name == NULL || line->note == NULL ? ss__fail_nomem(err, "a picture") : SS_OK;
 }
 
-ss_status ss_run_family_trees_draw(const struct ss_run_families *families, const char *path,
+ss_status ss_run_family_trees_draw(const struct ss_folder_families *families, const char *path,
                                    ss_err *err)
 {
     ss_status status = SS_OK;
@@ -331,7 +331,7 @@ static ss_status choose_families(const struct ss_graph_families *found,
     return SS_OK;
 }
 
-ss_status ss_run_family_maps_draw(const struct ss_run_families *families, const char *path,
+ss_status ss_run_family_maps_draw(const struct ss_folder_families *families, const char *path,
                                   ss_err *err)
 {
     ss_status status = SS_OK;
@@ -374,7 +374,7 @@ out:
 /* Put the features that are shown into the order of the leaves of Ward's tree of their
  * centroids. */
 static ss_status order_by_ward(struct picture *picture,
-                               const struct ss_run_centroids *centroids, ss_err *err)
+                               const struct ss_folder_centroids *centroids, ss_err *err)
 {
     ss_status status = SS_OK;
     struct order *order = &picture->order;
@@ -406,8 +406,8 @@ out:
 }
 
 /* centroids NULL: in the order of families. */
-static ss_status draw_coactivation(const struct ss_run_families *families, const char *path,
-                                   const struct ss_run_centroids *centroids, ss_err *err)
+static ss_status draw_coactivation(const struct ss_folder_families *families, const char *path,
+                                   const struct ss_folder_centroids *centroids, ss_err *err)
 {
     ss_status status = SS_OK;
     struct picture picture;
@@ -453,19 +453,19 @@ out:
     return status;
 }
 
-ss_status ss_run_coactivation_map_draw(const struct ss_run_families *families, const char *path,
-                                       ss_err *err)
+ss_status ss_run_coactivation_map_draw(const struct ss_folder_families *families,
+                                       const char *path, ss_err *err)
 {
     return draw_coactivation(families, path, NULL, err);
 }
 
-ss_status ss_run_ward_map_draw(const struct ss_run_families *families, const char *path,
+ss_status ss_run_ward_map_draw(const struct ss_folder_families *families, const char *path,
                                ss_err *err)
 {
-    struct ss_run_centroids centroids = {.width = 0};
+    struct ss_folder_centroids centroids = {.width = 0};
     ss_err why = {0};
     ss_status status =
-        ss_run_centroids_open(families->dir, families->table->n_features, &centroids, &why);
+        ss_folder_centroids_open(families->dir, families->table->n_features, &centroids, &why);
     if (status == SS_E_NOINPUT) {
         return SS_OK;
     }
@@ -475,6 +475,6 @@ ss_status ss_run_ward_map_draw(const struct ss_run_families *families, const cha
     if (status == SS_OK) {
         status = draw_coactivation(families, path, &centroids, err);
     }
-    ss_run_centroids_release(&centroids);
+    ss_folder_centroids_release(&centroids);
     return status;
 }

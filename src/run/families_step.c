@@ -12,14 +12,14 @@
 #include "base/sized.h"
 #include "base/stop.h"
 #include "describe/meaning.h"
-#include "run/coactivation_file.h"
+#include "folder/coactivation_file.h"
+#include "folder/families_file.h"
+#include "folder/manifest_read.h"
+#include "folder/results.h"
 #include "run/describe_inputs.h"
 #include "run/directions.h"
-#include "run/families_file.h"
 #include "run/families_pictures.h"
 #include "run/families_words.h"
-#include "run/manifest_read.h"
-#include "run/results.h"
 #include "run/steps.h"
 #include "saescope.h"
 #include "tensor/tensor.h"
@@ -33,11 +33,11 @@ struct step {
     ss_run *run;
     ss_descriptions *descriptions;
     ss_work *work;
-    struct ss_run_coactivation coactivation;
-    struct ss_run_evidence evidence; /* while texts are looked at */
-    struct ss__arena arena;          /* of phrases */
+    struct ss_folder_coactivation coactivation;
+    struct ss_folder_evidence evidence; /* while texts are looked at */
+    struct ss__arena arena;             /* of phrases */
     double *keyword_scores;
-    struct ss_run_families families;
+    struct ss_folder_families families;
 };
 
 /* ---- what it works from ---- */
@@ -53,7 +53,7 @@ static ss_status open_labels(struct step *step, ss_err *err)
         return ss__fail_file(
             err, step->dir, SS_E_DATA,
             "%s is of %zu features, the run of %zu: run saescope describe again",
-            SS_RUN_FILE_DESCRIPTIONS, step->descriptions->n_features,
+            SS_FOLDER_FILE_DESCRIPTIONS, step->descriptions->n_features,
             step->run->info.n_features);
     }
     return status;
@@ -83,7 +83,7 @@ static ss_status read_keyword_scores(struct step *step, ss_err *err)
     ss_status status = SS_OK;
     struct ss__json *root = NULL;
     const size_t n = step->run->info.n_features;
-    char *path = ss__path_join(step->dir, SS_RUN_FILE_KEYWORDS);
+    char *path = ss__path_join(step->dir, SS_FOLDER_FILE_KEYWORDS);
     if (path == NULL) {
         return ss__fail_nomem(err, "a path");
     }
@@ -149,9 +149,9 @@ static void set_options(struct step *step)
 static ss_status open_step(struct step *step, ss_err *err)
 {
     SS_RETURN_IF_ERROR(check_options(step->options, err));
-    SS_RETURN_IF_ERROR(ss_run_open_features(step->dir, &step->run, err));
-    SS_RETURN_IF_ERROR(ss_run_coactivation_open(step->dir, step->run->info.n_features,
-                                                &step->coactivation, err));
+    SS_RETURN_IF_ERROR(ss_folder_run_open_features(step->dir, &step->run, err));
+    SS_RETURN_IF_ERROR(ss_folder_coactivation_open(step->dir, step->run->info.n_features,
+                                                   &step->coactivation, err));
     SS_RETURN_IF_ERROR(open_labels(step, err));
     if (step->options->rule == SS_FAMILIES_SEED_KEYWORDS) {
         SS_RETURN_IF_ERROR(read_keyword_scores(step, err));
@@ -169,9 +169,9 @@ static void close_step(struct step *step)
     ss__free(step->families.held_out.families);
     ss__free(step->families.names);
     ss__arena_release(&step->arena);
-    ss_run_evidence_release(&step->evidence);
+    ss_folder_evidence_release(&step->evidence);
     ss__free(step->keyword_scores);
-    ss_run_coactivation_release(&step->coactivation);
+    ss_folder_coactivation_release(&step->coactivation);
     ss_descriptions_free(step->descriptions);
     ss_work_free(step->work);
     ss_run_free(step->run);
@@ -184,7 +184,7 @@ static ss_status open_evidence(struct step *step, ss_err *err)
 {
     ss_err why = {0};
     const ss_status status =
-        ss_run_evidence_open(step->dir, step->run->info.n_features, &step->evidence, &why);
+        ss_folder_evidence_open(step->dir, step->run->info.n_features, &step->evidence, &why);
     if (status == SS_E_NOINPUT) {
         return SS_OK;
     }
@@ -202,7 +202,7 @@ static double meaning_of(const void *context, uint32_t parent, uint32_t child)
 static ss_status hold_out(struct step *step, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_run_families *families = &step->families;
+    struct ss_folder_families *families = &step->families;
     struct ss_describe_meaning *words = NULL;
     SS_TRY(ss_run_families_meaning(&step->evidence, &words, err));
     const struct ss_graph_meaning meaning = {meaning_of, words};
@@ -253,7 +253,7 @@ out:
 
 static ss_status find_families(struct step *step, ss_err *err)
 {
-    struct ss_run_families *families = &step->families;
+    struct ss_folder_families *families = &step->families;
     SS_RETURN_IF_ERROR(open_evidence(step, err));
     SS_RETURN_IF_ERROR(
         ss_graph_make_families(families->table, &families->options, &families->found, err));
@@ -261,7 +261,7 @@ static ss_status find_families(struct step *step, ss_err *err)
         SS_RETURN_IF_ERROR(hold_out(step, err));
     }
     SS_RETURN_IF_ERROR(name_families(step, err));
-    ss_run_evidence_release(&step->evidence);
+    ss_folder_evidence_release(&step->evidence);
     SS_RETURN_IF_ERROR(ss_graph_find_significant(families->table, SS_GRAPH_ALL, PAIRS_Q,
                                                  families->options.pool, &families->significant,
                                                  err));
@@ -271,13 +271,14 @@ static ss_status find_families(struct step *step, ss_err *err)
 /* The matrix only when it is asked for. */
 static const struct {
     const char *name;
-    ss_status (*write)(const struct ss_run_families *families, const char *path, ss_err *err);
+    ss_status (*write)(const struct ss_folder_families *families, const char *path,
+                       ss_err *err);
 } outputs[] = {
-    {SS_RUN_FILE_MATRIX, ss_run_matrix_write},
-    {SS_RUN_FILE_FAMILIES, ss_run_families_write},
-    {SS_RUN_FILE_FAMILY_LISTS, ss_run_family_lists_write},
-    {SS_RUN_FILE_PAIRS, ss_run_pairs_write},
-    {SS_RUN_FILE_NEIGHBOURS, ss_run_neighbours_write},
+    {SS_FOLDER_FILE_MATRIX, ss_folder_matrix_write},
+    {SS_FOLDER_FILE_FAMILIES, ss_folder_families_write},
+    {SS_FOLDER_FILE_FAMILY_LISTS, ss_folder_family_lists_write},
+    {SS_FOLDER_FILE_PAIRS, ss_folder_pairs_write},
+    {SS_FOLDER_FILE_NEIGHBOURS, ss_run_neighbours_write},
     {"families.svg", ss_run_family_trees_draw},
     {"families.png", ss_run_family_trees_draw},
     {"family_maps.svg", ss_run_family_maps_draw},

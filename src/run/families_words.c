@@ -8,8 +8,8 @@
 
 #include "base/mem.h"
 #include "describe/meaning.h"
+#include "folder/results.h"
 #include "run/group_labels.h"
-#include "run/results.h"
 
 enum {
     STRONGEST = 10,    /* texts of a feature that its words are taken from */
@@ -48,7 +48,7 @@ static void insert(struct strong *strongest, struct strong text)
 }
 
 /* Of equally strong ones the first by key. Texts are counted from the half's first. */
-static ss_status find_strongest(const struct ss_run_evidence *evidence, struct lists *lists,
+static ss_status find_strongest(const struct ss_folder_evidence *evidence, struct lists *lists,
                                 ss_err *err)
 {
     const struct ss_sparse *codes = &evidence->codes;
@@ -77,7 +77,7 @@ static ss_status find_strongest(const struct ss_run_evidence *evidence, struct l
     return SS_OK;
 }
 
-ss_status ss_run_families_meaning(const struct ss_run_evidence *evidence,
+ss_status ss_run_families_meaning(const struct ss_folder_evidence *evidence,
                                   struct ss_describe_meaning **out, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -220,7 +220,7 @@ static int by_belonging(const void *a, const void *b)
 /* Of each family its strongest texts; what comes next nearly belongs to it. */
 static void cut(struct gathering *gathering)
 {
-    const struct ss_run_evidence *evidence = gathering->naming->evidence;
+    const struct ss_folder_evidence *evidence = gathering->naming->evidence;
     const size_t n_most = (evidence->n_pool[0] + evidence->n_pool[1]) / MOST_SHARE;
     struct ss_run_groups *found = &gathering->found;
     size_t n = 0, rank = 0;
@@ -241,7 +241,7 @@ static void cut(struct gathering *gathering)
 
 static ss_status gather(struct gathering *gathering, ss_err *err)
 {
-    const struct ss_run_evidence *evidence = gathering->naming->evidence;
+    const struct ss_folder_evidence *evidence = gathering->naming->evidence;
     SS_RETURN_IF_ERROR(invert(gathering, err));
     SS_ALLOC_OR_RETURN(gathering->strengths, gathering->n_chosen);
     SS_ALLOC_OR_RETURN(gathering->n_fires, gathering->n_chosen);
@@ -255,7 +255,7 @@ static ss_status gather(struct gathering *gathering, ss_err *err)
     return SS_OK;
 }
 
-static ss_status name_chosen(struct gathering *gathering, struct ss_run_family_name *names,
+static ss_status name_chosen(struct gathering *gathering, struct ss_folder_family_name *names,
                              ss_err *err)
 {
     ss_status status = SS_OK;
@@ -266,7 +266,7 @@ static ss_status name_chosen(struct gathering *gathering, struct ss_run_family_n
     SS_ALLOC(scores, gathering->n_chosen);
     SS_TRY(ss_run_groups_label(&gathering->found, labels, scores, err));
     for (size_t g = 0; g < gathering->n_chosen; g++) {
-        names[gathering->chosen[g]] = (struct ss_run_family_name){
+        names[gathering->chosen[g]] = (struct ss_folder_family_name){
             .phrases = labels[g], .score = scores[g], .is_named = true};
     }
     for (size_t i = 0; i < found->n_texts; i++) {
@@ -279,7 +279,7 @@ out:
 }
 
 ss_status ss_run_families_name(const struct ss_run_families_naming *naming,
-                               struct ss_run_family_name *names, ss_err *err)
+                               struct ss_folder_family_name *names, ss_err *err)
 {
     ss_status status = SS_OK;
     struct gathering gathering = {.naming = naming};

@@ -4,17 +4,17 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "folder/plot.h"
+#include "pass/manifest.h"
 #include "run/finish.h"
-#include "run/manifest.h"
-#include "run/plot.h"
 #include "run/steps.h"
 
 /* No row was of use: where they were looked for, and what they were. */
-static ss_status fail_without_rows(const struct ss_run_analysis *analysis, ss_err *err)
+static ss_status fail_without_rows(const struct ss_pass_analysis *analysis, ss_err *err)
 {
     char rows[SS__COUNTED_TEXT_BYTES];
-    const struct ss_run_facts *facts = &analysis->state.facts;
-    const struct ss_run_row_counts *counts = &facts->counts;
+    const struct ss_pass_facts *facts = &analysis->state.facts;
+    const struct ss_pass_row_counts *counts = &facts->counts;
     struct ss_dataset_info dataset = {.struct_size = sizeof dataset, .text_column = ""};
     if (analysis->dataset != NULL) {
         ss_dataset_describe(analysis->dataset, &dataset);
@@ -36,28 +36,28 @@ static ss_status fail_without_rows(const struct ss_run_analysis *analysis, ss_er
                         : "");
 }
 
-static ss_status set_names(struct ss_run_analysis *analysis, struct ss_run *run, ss_err *err)
+static ss_status set_names(struct ss_pass_analysis *analysis, struct ss_run *run, ss_err *err)
 {
     struct ss_encoder_info encoder = {.struct_size = sizeof encoder,
-                                      .name = SS_RUN_NAME_EMBEDDINGS};
+                                      .name = SS_FOLDER_NAME_EMBEDDINGS};
     struct ss_sae_info sae = {.struct_size = sizeof sae};
-    const struct ss_run_facts *facts = &analysis->state.facts;
+    const struct ss_pass_facts *facts = &analysis->state.facts;
     struct ss_run_info *info = &run->info;
     if (analysis->encoder != NULL) {
         ss_encoder_describe(analysis->encoder, &encoder);
     }
     ss_sae_describe(analysis->sae, &sae);
-    info->model_name = ss_run_strdup(run, encoder.name);
-    info->sae_path = ss_run_strdup(run, sae.path);
-    run->sae_rule = ss_run_strdup(
+    info->model_name = ss_folder_run_strdup(run, encoder.name);
+    info->sae_path = ss_folder_run_strdup(run, sae.path);
+    run->sae_rule = ss_folder_run_strdup(
         run, ss_sae_activation_text(analysis->sae, analysis->pass.reembed.calibrated));
     run->sae_threshold =
         ss_sae_activation_threshold(analysis->sae, analysis->pass.reembed.calibrated);
-    info->dataset_name = ss_run_strdup(run, facts->dataset_name);
+    info->dataset_name = ss_folder_run_strdup(run, facts->dataset_name);
     if (info->dataset_name != NULL) {
         info->title = facts->title == NULL
-                          ? ss_run_density_title(&run->arena, info->dataset_name)
-                          : ss_run_strdup(run, facts->title);
+                          ? ss_folder_density_title(&run->arena, info->dataset_name)
+                          : ss_folder_run_strdup(run, facts->title);
     }
     if (info->model_name == NULL || info->sae_path == NULL || run->sae_rule == NULL ||
         info->title == NULL) {
@@ -67,20 +67,20 @@ static ss_status set_names(struct ss_run_analysis *analysis, struct ss_run *run,
 }
 
 /* Lists have the file of a row and its place in one number; people see its number over all. */
-static void number_tops(struct ss_run *run, const struct ss_run_facts *facts)
+static void number_tops(struct ss_run *run, const struct ss_pass_facts *facts)
 {
     for (size_t i = 0; i < run->top_offsets[run->info.n_features]; i++) {
         const uint64_t place = run->tops[i].row;
-        run->tops[i].row = ss_run_facts_row(facts, (uint32_t)(place >> SS_RUN_ROW_BITS),
-                                            place % SS_RUN_MAX_FILE_ROWS);
+        run->tops[i].row = ss_pass_facts_row(facts, (uint32_t)(place >> SS_PASS_ROW_BITS),
+                                             place % SS_PASS_MAX_FILE_ROWS);
     }
 }
 
-static ss_status make_run(struct ss_run_analysis *analysis, struct ss_run **out, ss_err *err)
+static ss_status make_run(struct ss_pass_analysis *analysis, struct ss_run **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_run *run = NULL;
-    const struct ss_run_facts *facts = &analysis->state.facts;
+    const struct ss_pass_facts *facts = &analysis->state.facts;
     SS_ALLOC(run, 1);
     run->info = (struct ss_run_info){
         .struct_size = sizeof(struct ss_run_info),
@@ -95,8 +95,8 @@ static ss_status make_run(struct ss_run_analysis *analysis, struct ss_run **out,
     };
     memcpy(run->info.n_rows_skipped, facts->counts.n_skipped, sizeof facts->counts.n_skipped);
     SS_TRY(set_names(analysis, run, err));
-    SS_TRY(
-        ss_run_fill(run, &analysis->state.gathered.fires, &analysis->state.gathered.top, err));
+    SS_TRY(ss_folder_run_fill(run, &analysis->state.gathered.fires,
+                              &analysis->state.gathered.top, err));
     number_tops(run, facts);
     *out = run;
     run = NULL;
@@ -117,10 +117,10 @@ static const struct {
     ss_status (*write)(const struct ss_run *run, const char *path, ss_err *err);
     bool (*is_wanted)(const struct ss_run *run); /* NULL: always */
 } outputs[] = {
-    {SS_RUN_FILE_RATES, ss_run_rates_write, NULL},
-    {SS_RUN_FILE_TOP, ss_run_top_json_write, NULL},
-    {SS_RUN_FILE_FEATURES, ss_run_features_csv_write, NULL},
-    {SS_RUN_FILE_TEXTS, ss_run_top_texts_write, ss_run_has_kept},
+    {SS_FOLDER_FILE_RATES, ss_folder_rates_write, NULL},
+    {SS_FOLDER_FILE_TOP, ss_folder_top_json_write, NULL},
+    {SS_FOLDER_FILE_FEATURES, ss_folder_features_csv_write, NULL},
+    {SS_FOLDER_FILE_TEXTS, ss_folder_top_texts_write, ss_folder_run_has_kept},
     {"density.svg", draw, NULL},
     {"density.png", draw, NULL},
 };
@@ -128,13 +128,13 @@ static const struct {
 /* Those of the evidence, if it is kept. */
 static const struct {
     const char *name;
-    ss_status (*write)(const struct ss_run_evidence_files *files, const char *path,
+    ss_status (*write)(const struct ss_pass_evidence_files *files, const char *path,
                        ss_err *err);
 } evidence_outputs[] = {
-    {SS_RUN_FILE_HISTOGRAMS, ss_run_histograms_write},
-    {SS_RUN_FILE_EVIDENCE_TEXTS, ss_run_evidence_texts_write},
-    {SS_RUN_FILE_EMBEDDINGS, ss_run_evidence_embeddings_write},
-    {SS_RUN_FILE_SAMPLES, ss_run_evidence_samples_write},
+    {SS_FOLDER_FILE_HISTOGRAMS, ss_pass_histograms_write},
+    {SS_FOLDER_FILE_EVIDENCE_TEXTS, ss_pass_evidence_texts_write},
+    {SS_FOLDER_FILE_EMBEDDINGS, ss_pass_evidence_embeddings_write},
+    {SS_FOLDER_FILE_SAMPLES, ss_pass_evidence_samples_write},
 };
 
 enum {
@@ -143,7 +143,7 @@ enum {
 };
 
 /* All names of the folder, the one that makes it complete last. */
-const char *const *ss_run_analysis_files(const char *names[SS_RUN_MAX_FILES_WRITTEN])
+const char *const *ss_run_analysis_files(const char *names[SS_PASS_MAX_FILES_WRITTEN])
 {
     for (size_t i = 0; i < N_OUTPUTS; i++) {
         names[i] = outputs[i].name;
@@ -152,24 +152,24 @@ const char *const *ss_run_analysis_files(const char *names[SS_RUN_MAX_FILES_WRIT
         names[N_OUTPUTS + i] = evidence_outputs[i].name;
     }
     const char **rest = names + N_OUTPUTS + N_EVIDENCE_OUTPUTS;
-    *rest++ = SS_RUN_FILE_COACTIVATION;
-    *rest++ = SS_RUN_FILE_CENTROIDS;
-    *rest++ = SS_RUN_FILE_SKIPPED;
+    *rest++ = SS_FOLDER_FILE_COACTIVATION;
+    *rest++ = SS_FOLDER_FILE_CENTROIDS;
+    *rest++ = SS_FOLDER_FILE_SKIPPED;
     for (size_t i = 0; i < SS_RUN_N_STEPS; i++) { /* of an earlier run: these go */
         for (const char *const *file = ss_run_step_files(i); *file != NULL; file++) {
             *rest++ = *file;
         }
     }
-    *rest++ = SS_RUN_FILE_MANIFEST;
+    *rest++ = SS_FOLDER_FILE_MANIFEST;
     *rest = NULL;
     return names;
 }
 
-static ss_status write_manifest(struct ss_run_analysis *analysis, const struct ss_run *run,
-                                const struct ss_run_folder *folder, ss_err *err)
+static ss_status write_manifest(struct ss_pass_analysis *analysis, const struct ss_run *run,
+                                const struct ss_folder *folder, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_run_manifest manifest = {
+    const struct ss_pass_manifest manifest = {
         .encoder = analysis->encoder,
         .sae = analysis->sae,
         .options = analysis->options,
@@ -184,26 +184,26 @@ static ss_status write_manifest(struct ss_run_analysis *analysis, const struct s
         .asking = &analysis->pass.asking,
         .folder = folder->staging,
     };
-    char *path = ss_run_folder_file(folder, SS_RUN_FILE_MANIFEST);
+    char *path = ss_folder_file(folder, SS_FOLDER_FILE_MANIFEST);
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
-    SS_TRY(ss_run_manifest_write(&manifest, path, err));
+    SS_TRY(ss_pass_manifest_write(&manifest, path, err));
 out:
     ss__free(path);
     return status;
 }
 
-static ss_status write_evidence(struct ss_run_analysis *analysis,
-                                const struct ss_run_folder *folder, ss_err *err)
+static ss_status write_evidence(struct ss_pass_analysis *analysis,
+                                const struct ss_folder *folder, ss_err *err)
 {
     ss_status status = SS_OK;
     char *path = NULL;
-    const struct ss_run_evidence_files files = {&analysis->state.gathered.evidence,
-                                                &analysis->state.facts, &analysis->pass.asking};
+    const struct ss_pass_evidence_files files = {
+        &analysis->state.gathered.evidence, &analysis->state.facts, &analysis->pass.asking};
     const bool has_evidence = analysis->state.gathered.evidence.kind != SS_EVIDENCE_NONE;
     for (size_t i = 0; has_evidence && i < N_EVIDENCE_OUTPUTS; i++) {
-        path = ss_run_folder_file(folder, evidence_outputs[i].name);
+        path = ss_folder_file(folder, evidence_outputs[i].name);
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));
         }
@@ -216,7 +216,7 @@ out:
     return status;
 }
 
-static struct ss_run_steps steps_of(const struct ss_run_analysis *analysis,
+static struct ss_run_steps steps_of(const struct ss_pass_analysis *analysis,
                                     const struct ss_run *run)
 {
     return (struct ss_run_steps){
@@ -234,8 +234,8 @@ static struct ss_run_steps steps_of(const struct ss_run_analysis *analysis,
     };
 }
 
-static ss_status write_files(struct ss_run_analysis *analysis, const struct ss_run *run,
-                             struct ss_run_folder *folder, ss_err *err)
+static ss_status write_files(struct ss_pass_analysis *analysis, const struct ss_run *run,
+                             struct ss_folder *folder, ss_err *err)
 {
     ss_status status = SS_OK;
     const struct ss_run_steps steps = steps_of(analysis, run);
@@ -244,7 +244,7 @@ static ss_status write_files(struct ss_run_analysis *analysis, const struct ss_r
         if (outputs[i].is_wanted != NULL && !outputs[i].is_wanted(run)) {
             continue;
         }
-        path = ss_run_folder_file(folder, outputs[i].name);
+        path = ss_folder_file(folder, outputs[i].name);
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));
         }
@@ -253,20 +253,20 @@ static ss_status write_files(struct ss_run_analysis *analysis, const struct ss_r
         path = NULL;
     }
     if (analysis->state.facts.n_bad > 0) {
-        path = ss_run_folder_file(folder, SS_RUN_FILE_SKIPPED);
+        path = ss_folder_file(folder, SS_FOLDER_FILE_SKIPPED);
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));
         }
-        SS_TRY(ss_run_skipped_csv_write(&analysis->state.facts, path, err));
+        SS_TRY(ss_pass_skipped_csv_write(&analysis->state.facts, path, err));
     }
     SS_TRY(write_evidence(analysis, folder, err));
-    SS_TRY(ss_run_graph_write(&analysis->state.gathered.graph, folder, err));
+    SS_TRY(ss_pass_graph_write(&analysis->state.gathered.graph, folder, err));
     SS_TRY(write_manifest(analysis, run, folder, err));
     SS_TRY(ss_run_steps_skip(&steps, folder->staging, &analysis->steps, err));
-    SS_TRY(ss_run_folder_commit(folder, err));
+    SS_TRY(ss_folder_commit(folder, err));
 out:
     if (status != SS_OK) {
-        ss_run_folder_fix_error_path(folder, err);
+        ss_folder_fix_error_path(folder, err);
     }
     ss__free(path);
     return status;
@@ -274,33 +274,33 @@ out:
 
 /* ---- the whole ---- */
 
-static ss_status write_folder(struct ss_run_analysis *analysis, ss_run *run, ss_err *err)
+static ss_status write_folder(struct ss_pass_analysis *analysis, ss_run *run, ss_err *err)
 {
     run->asking = &analysis->pass.asking;
     SS_RETURN_IF_ERROR(write_files(analysis, run, &analysis->folder, err));
     run->asking = NULL;
     analysis->is_written = true;
-    ss_run_checkpoint_drop(analysis);
+    ss_pass_checkpoint_drop(analysis);
     const struct ss_run_steps steps = steps_of(analysis, run);
-    ss_run_evidence_abort(
+    ss_pass_evidence_abort(
         &analysis->state.gathered.evidence); /* they are read from the folder */
-    ss_run_graph_abort(&analysis->state.gathered.graph);
+    ss_pass_graph_abort(&analysis->state.gathered.graph);
     return ss_run_steps_do(&steps, analysis->steps, err);
 }
 
-ss_status ss_run_analysis_finish(struct ss_run_analysis *analysis, ss_run **out, ss_err *err)
+ss_status ss_run_analysis_finish(struct ss_pass_analysis *analysis, ss_run **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_run_gathered *gathered = &analysis->state.gathered;
+    struct ss_pass_gathered *gathered = &analysis->state.gathered;
     ss_run *run = NULL;
     if (analysis->state.facts.counts.n_used == 0) {
         SS_TRY(fail_without_rows(analysis, err));
     }
-    SS_TRY(ss_run_facts_number(&analysis->state.facts, err));
-    SS_TRY(ss_run_evidence_find_misses(&gathered->evidence, &analysis->pass, err));
+    SS_TRY(ss_pass_facts_number(&analysis->state.facts, err));
+    SS_TRY(ss_pass_evidence_find_misses(&gathered->evidence, &analysis->pass, err));
     SS_TRY(make_run(analysis, &run, err));
-    SS_TRY(ss_run_pass_save(&analysis->pass, err));
-    ss_run_pass_release(&analysis->pass); /* drawing needs memory of its own */
+    SS_TRY(ss_pass_save(&analysis->pass, err));
+    ss_pass_release(&analysis->pass); /* drawing needs memory of its own */
     if (analysis->options->out_dir != NULL) {
         SS_TRY(write_folder(analysis, run, err));
     }
@@ -311,10 +311,10 @@ out:
     return status;
 }
 
-void ss_run_analysis_release(struct ss_run_analysis *analysis)
+void ss_run_analysis_release(struct ss_pass_analysis *analysis)
 {
-    ss_run_checkpoint_release(&analysis->checkpoint);
-    ss_run_folder_abort(&analysis->folder);
-    ss_run_pass_release(&analysis->pass);
-    ss_run_state_release(&analysis->state);
+    ss_pass_checkpoint_release(&analysis->checkpoint);
+    ss_folder_abort(&analysis->folder);
+    ss_pass_release(&analysis->pass);
+    ss_pass_state_release(&analysis->state);
 }

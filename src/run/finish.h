@@ -2,16 +2,16 @@
 #ifndef SS_RUN_FINISH_H
 #define SS_RUN_FINISH_H
 
-#include "run/analysis.h"
+#include "pass/analysis.h"
 
 /* Names of all files that a run's folder may have, the one that makes it complete last. */
-const char *const *ss_run_analysis_files(const char *names[SS_RUN_MAX_FILES_WRITTEN]);
+const char *const *ss_run_analysis_files(const char *names[SS_PASS_MAX_FILES_WRITTEN]);
 
 /* The run in memory and, where a folder was opened, its files and steps. The reducers are in
  * order; threads of the pass are given up. Gives *out. Errors: SS_E_DATA (no row was of use),
  * those of writing and of the steps. */
-SS_MUST_USE ss_status ss_run_analysis_finish(struct ss_run_analysis *analysis, ss_run **out,
+SS_MUST_USE ss_status ss_run_analysis_finish(struct ss_pass_analysis *analysis, ss_run **out,
                                              ss_err *err);
-void ss_run_analysis_release(struct ss_run_analysis *analysis);
+void ss_run_analysis_release(struct ss_pass_analysis *analysis);
 
 #endif

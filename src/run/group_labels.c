@@ -98,7 +98,7 @@ static void sample(struct naming *naming, const struct ss_run_group_text *by_key
     };
     const struct ss_run_group_text *texts = kinds[kind].is_by_strength ? naming->texts : by_key;
     for (size_t i = 0, n_taken = 0; i < n && n_taken < kinds[kind].most; i++) {
-        const int half = ss_run_evidence_half(naming->groups->evidence, texts[i].row);
+        const int half = ss_folder_evidence_half(naming->groups->evidence, texts[i].row);
         if (texts[i].is_miss == kinds[kind].is_miss &&
             (kinds[kind].half < 0 || kinds[kind].half == half)) {
             naming->sample_texts[naming->n_samples] = texts[i].row;
@@ -154,10 +154,10 @@ static ss_status embed(void *user, const struct ss_text *texts, size_t n, float 
  * out. */
 static ss_status show_texts(struct naming *naming, ss_err *err)
 {
-    const struct ss_run_evidence *evidence = naming->groups->evidence;
+    const struct ss_folder_evidence *evidence = naming->groups->evidence;
     SS_ALLOC_OR_RETURN(naming->words, evidence->n_texts);
     for (size_t row = 0; row < evidence->n_texts; row++) {
-        const int half = ss_run_evidence_half(evidence, row);
+        const int half = ss_folder_evidence_half(evidence, row);
         naming->words[row] = row < evidence->first[half] + evidence->n_pool[half]
                                  ? evidence->texts[row]
                                  : (struct ss_text){"", 0};
@@ -167,7 +167,7 @@ static ss_status show_texts(struct naming *naming, ss_err *err)
 
 static ss_status open_view(struct naming *naming, ss_err *err)
 {
-    const struct ss_run_evidence *evidence = naming->groups->evidence;
+    const struct ss_folder_evidence *evidence = naming->groups->evidence;
     const size_t n_texts = evidence->first[SS_STATS_SCORE] + evidence->n_pool[SS_STATS_SCORE];
     SS_RETURN_IF_ERROR(show_texts(naming, err));
     SS_RETURN_IF_ERROR(fill_codes(naming, err));

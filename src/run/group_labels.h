@@ -5,7 +5,7 @@
 #define SS_RUN_GROUP_LABELS_H
 
 #include "describe/describe.h"
-#include "run/evidence_read.h"
+#include "folder/evidence_read.h"
 
 /* A text of the pools that belongs to a group, or nearly does. */
 struct ss_run_group_text {
@@ -16,7 +16,7 @@ struct ss_run_group_text {
 };
 
 struct ss_run_groups {
-    const struct ss_run_evidence *evidence;
+    const struct ss_folder_evidence *evidence;
     const ss_encoder *encoder;
     ss_work *work;
     struct ss_progress_callback stop;

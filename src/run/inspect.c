@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/sized.h"
 #include "encoder/encoder.h"
-#include "run/results.h"
+#include "folder/results.h"
 #include "sae/sae.h"
 #include "weights/weights.h"
 
@@ -30,7 +30,7 @@ static bool has_extension(const struct ss_run_probe *probe, const char *const *e
 static bool is_run(const struct ss_run_probe *probe)
 {
     return probe->kind == SS__PATH_FOLDER &&
-           ss__path_look_in(probe->path, SS_RUN_FILE_MANIFEST) == SS__PATH_FILE;
+           ss__path_look_in(probe->path, SS_FOLDER_FILE_MANIFEST) == SS__PATH_FILE;
 }
 
 static bool is_sae(const struct ss_run_probe *probe)

@@ -5,8 +5,8 @@
 
 #include "base/mem.h"
 #include "base/stop.h"
+#include "pass/pipeline.h"
 #include "run/inspect.h"
-#include "run/pipeline.h"
 #include "sae/sae.h"
 #include "source/source.h"
 #include "weights/weights.h"

@@ -6,9 +6,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/number.h"
-#include "run/evidence_read.h"
+#include "folder/evidence_read.h"
+#include "folder/manifest_read.h"
 #include "run/inspect.h"
-#include "run/manifest_read.h"
 #include "sae/sae.h"
 
 ss_status ss_run_inspect_encoder(struct ss_run_inspection *inspection, ss_err *err)
@@ -169,10 +169,10 @@ static void add_top_features(struct ss_report *report, const struct ss_run *run)
 static ss_status add_evidence(struct ss_run_inspection *inspection, const struct ss_run *run,
                               ss_err *err)
 {
-    struct ss_run_evidence evidence = {0};
+    struct ss_folder_evidence evidence = {0};
     ss_err missing = {0};
     const ss_status status =
-        ss_run_evidence_open(inspection->path, run->info.n_features, &evidence, &missing);
+        ss_folder_evidence_open(inspection->path, run->info.n_features, &evidence, &missing);
     if (status == SS_OK) {
         ss_run_report_count(inspection->report, "evidence texts", evidence.n_texts);
         ss_run_report_count(inspection->report, "of them in the pool",
@@ -183,7 +183,7 @@ static ss_status add_evidence(struct ss_run_inspection *inspection, const struct
         }
         return status;
     }
-    ss_run_evidence_release(&evidence);
+    ss_folder_evidence_release(&evidence);
     return SS_OK;
 }
 
@@ -207,8 +207,8 @@ ss_status ss_run_inspect_run(struct ss_run_inspection *inspection, ss_err *err)
     ss_status status = SS_OK;
     struct ss_report *report = inspection->report;
     ss_run *run = NULL;
-    SS_TRY(ss_run_open_checked(inspection->path, inspection->options->check,
-                               &inspection->asking, &run, err));
+    SS_TRY(ss_folder_run_open_checked(inspection->path, inspection->options->check,
+                                      &inspection->asking, &run, err));
     const struct ss_run_info *info = &run->info;
     ss_run_report_text(report, "dataset", info->dataset_name);
     ss_run_report_text(report, "model", info->model_name);

@@ -55,7 +55,7 @@ ss_status ss_run_llm_check(const struct ss_llm_options *given, ss_err *err)
 
 /* ---- what leaves the machine ---- */
 
-static void say_what_leaves(const struct ss_run_llm *llm,
+static void say_what_leaves(const struct ss_folder_llm *llm,
                             const struct ss_run_llm_access *access,
                             const struct ss_describe_llm_options *options)
 {
@@ -129,7 +129,7 @@ static void use_results(ss_descriptions *descriptions)
 static ss_status list_failures(ss_descriptions *descriptions, ss_err *err)
 {
     struct ss__buf text = {0};
-    struct ss_run_llm *llm = descriptions->llm;
+    struct ss_folder_llm *llm = descriptions->llm;
     for (int i = SS_DESCRIBE_LLM_ANSWERED + 1; i < SS_DESCRIBE_LLM_N_FAILURES; i++) {
         const uint64_t n = llm->results.n_failed[i];
         if (n > 0) {
@@ -148,7 +148,7 @@ static ss_status list_failures(ss_descriptions *descriptions, ss_err *err)
 static ss_status note_service(ss_descriptions *descriptions, const struct work *work,
                               ss_err *err)
 {
-    struct ss_run_llm *llm = descriptions->llm;
+    struct ss_folder_llm *llm = descriptions->llm;
     memcpy(llm->host, work->access.host, sizeof llm->host);
     llm->model = ss__arena_strndup(&descriptions->arena, work->options.model,
                                    strlen(work->options.model));
@@ -229,7 +229,7 @@ static bool is_much(uint64_t n, uint64_t of)
 
 ss_status ss_run_llm_outcome(const ss_descriptions *descriptions, ss_err *err)
 {
-    const struct ss_run_llm *llm = descriptions->llm;
+    const struct ss_folder_llm *llm = descriptions->llm;
     const struct ss_describe_llm_results *results = &llm->results;
     if (results->stopped != SS_OK) {
         if (err != NULL) {

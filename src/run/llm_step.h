@@ -3,8 +3,8 @@
 #ifndef SS_RUN_LLM_STEP_H
 #define SS_RUN_LLM_STEP_H
 
+#include "folder/descriptions.h"
 #include "run/describe_inputs.h"
-#include "run/descriptions.h"
 
 /* What is wrong with the options, before any work. Errors: SS_E_USAGE. */
 SS_MUST_USE ss_status ss_run_llm_check(const struct ss_llm_options *options, ss_err *err);

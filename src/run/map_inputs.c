@@ -5,8 +5,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "encoder/encoder.h"
+#include "folder/manifest_read.h"
 #include "run/directions.h"
-#include "run/manifest_read.h"
 #include "run/map_step.h"
 
 /* Texts that are placed together, of each half at most; the first of a pool are a fair sample of
@@ -142,7 +142,7 @@ out:
 /* Landmarks first: the first of either pool; then the rest of the pools. */
 static void order_texts(struct ss_run_map *map)
 {
-    const struct ss_run_evidence *evidence = &map->evidence;
+    const struct ss_folder_evidence *evidence = &map->evidence;
     size_t n = 0;
     for (int is_rest = 0; is_rest < 2; is_rest++) {
         for (int half = 0; half < 2; half++) {
@@ -161,7 +161,7 @@ static void order_texts(struct ss_run_map *map)
 
 static ss_status take_texts(struct ss_run_map *map, ss_err *err)
 {
-    const struct ss_run_evidence *evidence = &map->evidence;
+    const struct ss_folder_evidence *evidence = &map->evidence;
     const size_t n = evidence->n_pool[0] + evidence->n_pool[1];
     SS_ALLOC_OR_RETURN(map->text_rows, n);
     order_texts(map);
@@ -215,8 +215,8 @@ static ss_status open_encoder(struct ss_run_map *map, const ss_encoder *given, s
 static ss_status open_width(struct ss_run_map *map, ss_err *err)
 {
     if (map->options->vectors == SS_MAP_CENTROIDS) {
-        SS_RETURN_IF_ERROR(
-            ss_run_centroids_open(map->dir, map->run->info.n_features, &map->centroids, err));
+        SS_RETURN_IF_ERROR(ss_folder_centroids_open(map->dir, map->run->info.n_features,
+                                                    &map->centroids, err));
         map->width = map->centroids.width;
     } else {
         map->width = map->evidence.width;
@@ -235,7 +235,7 @@ static ss_status open_evidence(struct ss_run_map *map, ss_err *err)
 {
     ss_err why = {0};
     const ss_status status =
-        ss_run_evidence_open(map->dir, map->run->info.n_features, &map->evidence, &why);
+        ss_folder_evidence_open(map->dir, map->run->info.n_features, &map->evidence, &why);
     map->has_evidence = status == SS_OK;
     if (allow_missing(status) != SS_OK) {
         if (err != NULL) {
@@ -261,7 +261,7 @@ static ss_status take_features(struct ss_run_map *map, ss_err *err)
 ss_status ss_run_map_open(struct ss_run_map *map, const ss_encoder *encoder, ss_err *err)
 {
     const struct ss_map_options *options = map->options;
-    SS_RETURN_IF_ERROR(ss_run_open_features(map->dir, &map->run, err));
+    SS_RETURN_IF_ERROR(ss_folder_run_open_features(map->dir, &map->run, err));
     SS_RETURN_IF_ERROR(ss_work_new(options->n_threads, &map->work, err));
     ss_work_set_progress(map->work, options->progress);
     SS_RETURN_IF_ERROR(open_evidence(map, err));
@@ -385,8 +385,8 @@ void ss_run_map_close(struct ss_run_map *map)
     ss__free(map->centres);
     ss__arena_release(&map->arena);
     ss_encoder_free(map->own_encoder);
-    ss_run_centroids_release(&map->centroids);
-    ss_run_evidence_release(&map->evidence);
+    ss_folder_centroids_release(&map->centroids);
+    ss_folder_evidence_release(&map->evidence);
     ss_descriptions_free(map->descriptions);
     ss_work_free(map->work);
     ss_run_free(map->run);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "run/descriptions.h"
+#include "folder/descriptions.h"
 #include "run/group_labels.h"
 #include "run/map_step.h"
 

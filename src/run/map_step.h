@@ -5,8 +5,8 @@
 #define SS_RUN_MAP_STEP_H
 
 #include "describe/describe.h"
+#include "folder/centroids_file.h"
 #include "graph/graph.h"
-#include "run/centroids_file.h"
 #include "run/describe_inputs.h"
 
 #define SS_RUN_FILE_CLUSTERS "clusters.csv"
@@ -46,9 +46,9 @@ struct ss_run_map {
     const struct ss_map_options *options;
     ss_run *run;
     ss_work *work;
-    struct ss_run_centroids centroids;
+    struct ss_folder_centroids centroids;
     bool has_evidence;
-    struct ss_run_evidence evidence;
+    struct ss_folder_evidence evidence;
     const ss_encoder *encoder;     /* NULL: there is none */
     ss_encoder *own_encoder;       /* opened from where the run had it; else NULL */
     ss_descriptions *descriptions; /* NULL: the run has none */

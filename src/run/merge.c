@@ -14,7 +14,7 @@ struct merging {
     const char *const *paths;
     size_t n_paths;
     const struct ss_merge_options *options;
-    struct ss_run_state state;
+    struct ss_pass_state state;
     struct ss_log log;
     struct ss__asking asking;
 };
@@ -24,19 +24,19 @@ struct merging {
 static ss_status merge_one(struct merging *merging, size_t i, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss_run_state part = {.gathered = {.evidence = {.kind = SS_EVIDENCE_NONE}}};
+    struct ss_pass_state part = {.gathered = {.evidence = {.kind = SS_EVIDENCE_NONE}}};
     const char *const names[] = {i == 1 ? merging->paths[0] : "the states before it",
                                  merging->paths[i]};
     bool is_known = false;
-    SS_TRY(ss_run_state_read(merging->paths[i], merging->options->pairs_bytes, &part, err));
-    SS_TRY(ss_run_state_merge(&merging->state, &part, names, &is_known, err));
+    SS_TRY(ss_pass_state_read(merging->paths[i], merging->options->pairs_bytes, &part, err));
+    SS_TRY(ss_pass_state_merge(&merging->state, &part, names, &is_known, err));
     if (is_known) {
         ss__log(&merging->log, SS_LEVEL_NOTICE,
                 "%s: its parts are there already, with the same content; it is left out",
                 merging->paths[i]);
     }
 out:
-    ss_run_state_release(&part);
+    ss_pass_state_release(&part);
     return status;
 }
 
@@ -45,8 +45,8 @@ static ss_status merge_all(struct merging *merging, ss_err *err)
     if (merging->n_paths == 0) {
         return ss__fail(err, SS_E_USAGE, "no states were given to merge");
     }
-    SS_RETURN_IF_ERROR(ss_run_state_read(merging->paths[0], merging->options->pairs_bytes,
-                                         &merging->state, err));
+    SS_RETURN_IF_ERROR(ss_pass_state_read(merging->paths[0], merging->options->pairs_bytes,
+                                          &merging->state, err));
     if (merging->state.facts.n_parts == 0 || merging->state.facts.n_done == 0) {
         return ss__fail_file(err, merging->paths[0], SS_E_DATA,
                              "this is no part of an analysis that was made in parts");
@@ -61,7 +61,7 @@ static ss_status merge_all(struct merging *merging, ss_err *err)
 /* ---- what is missing ---- */
 
 /* Such as "3, 7-9"; at most a few hundred characters. */
-static void list_missing(const struct ss_run_facts *facts, struct ss__buf *list)
+static void list_missing(const struct ss_pass_facts *facts, struct ss__buf *list)
 {
     enum { MOST_BYTES = 300 };
     size_t at = 0;
@@ -90,7 +90,7 @@ static void list_missing(const struct ss_run_facts *facts, struct ss__buf *list)
 static ss_status check_complete(struct merging *merging, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_run_facts *facts = &merging->state.facts;
+    const struct ss_pass_facts *facts = &merging->state.facts;
     struct ss__buf list = {0};
     if (facts->n_done == facts->n_parts) {
         return SS_OK;
@@ -115,7 +115,7 @@ static ss_status check_complete(struct merging *merging, ss_err *err)
 /* What a dataset says of its rows at the end: of parts, when all are there. */
 static void say_rows(struct merging *merging, const struct ss_log *log)
 {
-    const struct ss_run_facts *facts = &merging->state.facts;
+    const struct ss_pass_facts *facts = &merging->state.facts;
     struct ss_format_bad_row first = {.problem =
                                           facts->n_bad == 0 ? "" : facts->bad[0].problem};
     struct ss_format_bad_rows bad = {.items = &first, .n_listed = facts->n_bad > 0};
@@ -130,7 +130,7 @@ static void say_rows(struct merging *merging, const struct ss_log *log)
                                            .n_absent = facts->n_absent,
                                            .text_column = column == NULL ? "" : column,
                                            .first_absent =
-                                               ss_run_facts_file(facts, facts->first_absent)};
+                                               ss_pass_facts_file(facts, facts->first_absent)};
     ss_dataset_tally_say(&tally, log);
 }
 
@@ -159,28 +159,28 @@ static ss_status make_run(struct merging *merging, const struct ss_run_models *m
 {
     ss_status status = SS_OK;
     const struct ss_analyze_options options = options_of(merging);
-    struct ss_run_analysis analysis = {.encoder = models->encoder,
-                                       .sae = models->sae,
-                                       .options = &options,
-                                       .state = merging->state,
-                                       .top_k = options.top_k};
+    struct ss_pass_analysis analysis = {.encoder = models->encoder,
+                                        .sae = models->sae,
+                                        .options = &options,
+                                        .state = merging->state,
+                                        .top_k = options.top_k};
     merging->state =
-        (struct ss_run_state){.gathered = {.evidence = {.kind = SS_EVIDENCE_NONE}}};
-    analysis.recorder = (struct ss_run_recorder){options.log, &analysis.state.facts};
+        (struct ss_pass_state){.gathered = {.evidence = {.kind = SS_EVIDENCE_NONE}}};
+    analysis.recorder = (struct ss_pass_recorder){options.log, &analysis.state.facts};
     analysis.pass =
-        (struct ss_run_pass){.encoder = models->encoder,
-                             .sae = models->sae,
-                             .n_threads = options.n_threads,
-                             .log = {.fn = ss_run_recorder_note, .user = &analysis.recorder},
-                             .progress = options.progress};
+        (struct ss_pass){.encoder = models->encoder,
+                         .sae = models->sae,
+                         .n_threads = options.n_threads,
+                         .log = {.fn = ss_pass_recorder_note, .user = &analysis.recorder},
+                         .progress = options.progress};
     if (options.title != NULL) {
         analysis.state.facts.title = options.title;
     }
     SS_TRY(ss_run_steps_choose(options.steps, &analysis.steps, err));
-    SS_TRY(ss_run_pass_init(&analysis.pass, err));
+    SS_TRY(ss_pass_init(&analysis.pass, err));
     if (options.out_dir != NULL) {
-        SS_TRY(ss_run_folder_open(options.out_dir, ss_run_analysis_files(analysis.files),
-                                  options.force, &analysis.folder, err));
+        SS_TRY(ss_folder_open(options.out_dir, ss_run_analysis_files(analysis.files),
+                              options.force, &analysis.folder, err));
     }
     SS_TRY(ss_run_analysis_finish(&analysis, out, err));
 out:
@@ -192,8 +192,8 @@ static ss_status finish(struct merging *merging, ss_run **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_run_models models = {0};
-    struct ss_run_recorder recorder = {merging->options->log, &merging->state.facts};
-    const struct ss_log log = {.fn = ss_run_recorder_note, .user = &recorder};
+    struct ss_pass_recorder recorder = {merging->options->log, &merging->state.facts};
+    const struct ss_log log = {.fn = ss_pass_recorder_note, .user = &recorder};
     const struct ss_run_models_options options = {.n_threads = merging->options->n_threads,
                                                   .stop = merging->options->progress,
                                                   .model_path = merging->options->model_path,
@@ -228,11 +228,11 @@ ss_status ss_merge(const char *const *states, size_t n_states,
             SS_FAIL_FILE(read.state_path, SS_E_EXISTS,
                          "this file exists; name another one, or replace it with `force`");
         }
-        SS_TRY(ss_run_state_write(&merging.state, read.state_path, err));
+        SS_TRY(ss_pass_state_write(&merging.state, read.state_path, err));
     } else {
         SS_TRY(finish(&merging, out, err));
     }
 out:
-    ss_run_state_release(&merging.state);
+    ss_pass_state_release(&merging.state);
     return status;
 }

@@ -7,10 +7,10 @@
 #include "arrow/arrow.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "folder/families_file.h"
+#include "folder/results.h"
 #include "graph/nearest.h"
 #include "run/directions.h"
-#include "run/families_file.h"
-#include "run/results.h"
 
 #define DUPLICATE_COSINE 0.9
 #define DUPLICATE_PHI 0.9
@@ -65,12 +65,12 @@ static ss_status write_row(struct writing *writing, size_t i, uint32_t rank, ss_
     const double cosine = 1 - writing->nearest.distances2[at] / 2;
     const double phi = ss_graph_phi(counts), lift = ss_graph_lift(counts);
     const char *kind = kind_of(writing, cosine, phi);
-    const void *values[SS_RUN_N_NEIGHBOUR_COLUMNS] = {&feature, &neighbour, &rank, &cosine,
-                                                      &rows,    &phi,       &lift, kind};
-    for (size_t column = 0; column < SS_RUN_N_NEIGHBOUR_COLUMNS; column++) {
+    const void *values[SS_FOLDER_N_NEIGHBOUR_COLUMNS] = {&feature, &neighbour, &rank, &cosine,
+                                                         &rows,    &phi,       &lift, kind};
+    for (size_t column = 0; column < SS_FOLDER_N_NEIGHBOUR_COLUMNS; column++) {
         SS_RETURN_IF_ERROR(
             ss_arrow_output_add(writing->output, column, values[column],
-                                column == SS_RUN_NEIGHBOUR_KIND ? strlen(kind) : 1, err));
+                                column == SS_FOLDER_NEIGHBOUR_KIND ? strlen(kind) : 1, err));
     }
     return ss_arrow_output_end_row(writing->output, err);
 }
@@ -87,7 +87,7 @@ static ss_status write_rows(struct writing *writing, ss_err *err)
     return ss_arrow_output_finish(writing->output, err);
 }
 
-static ss_status write_file(const struct ss_run_families *families,
+static ss_status write_file(const struct ss_folder_families *families,
                             const struct ss_run_directions *directions, const char *path,
                             ss_err *err)
 {
@@ -101,8 +101,8 @@ static ss_status write_file(const struct ss_run_families *families,
         ss_run_neighbours_chance(directions->n - (directions->n > 0), directions->width);
     chance[ss__format_double(writing.chance, chance)] = '\0';
     const struct ss_arrow_note notes[] = {{"chance_cosine", chance}};
-    const struct ss_arrow_output_options options = {.columns = ss_run_neighbour_columns,
-                                                    .n_columns = SS_RUN_N_NEIGHBOUR_COLUMNS,
+    const struct ss_arrow_output_options options = {.columns = ss_folder_neighbour_columns,
+                                                    .n_columns = SS_FOLDER_N_NEIGHBOUR_COLUMNS,
                                                     .notes = notes,
                                                     .n_notes = 1};
     SS_TRY(ss_graph_nearest(families->work, &points, N_NEIGHBOURS, &writing.nearest, err));
@@ -117,7 +117,7 @@ out:
     return status;
 }
 
-ss_status ss_run_neighbours_write(const struct ss_run_families *families, const char *path,
+ss_status ss_run_neighbours_write(const struct ss_folder_families *families, const char *path,
                                   ss_err *err)
 {
     ss_status status = SS_OK;

@@ -9,7 +9,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "run/results.h"
+#include "folder/results.h"
 #include "sae/sae.h"
 
 struct opening {
@@ -122,7 +122,7 @@ ss_status ss_run_open_recorded_encoder(const char *path, const struct ss__json *
 static ss_status open_encoder(struct opening *opening, ss_err *err)
 {
     const char *name = text_of(ss__json_get(opening->root, "model"), "name"), *path = NULL;
-    if (name != NULL && strcmp(name, SS_RUN_NAME_EMBEDDINGS) == 0) {
+    if (name != NULL && strcmp(name, SS_FOLDER_NAME_EMBEDDINGS) == 0) {
         return ss__fail_file(err, opening->file, SS_E_NOINPUT,
                              "the run was made from embeddings and names no encoder");
     }
@@ -215,7 +215,7 @@ ss_status ss_run_models_open(const char *folder, const struct ss_run_models_opti
 {
     ss_status status = SS_OK;
     struct ss__json *root = NULL;
-    char *file = ss__path_join(folder, SS_RUN_FILE_MANIFEST);
+    char *file = ss__path_join(folder, SS_FOLDER_FILE_MANIFEST);
     if (file == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }

@@ -30,7 +30,7 @@ struct ss_search {
     /* What ss_search_run opened for it: */
     struct ss_run *run;
     ss_descriptions *descriptions;
-    struct ss_run_evidence evidence;
+    struct ss_folder_evidence evidence;
     struct ss_run_cosines cosines;
 };
 
@@ -55,7 +55,7 @@ static ss_status find_words(struct ss_search *search, const char *query, ss_err 
 {
     ss_status status = SS_OK;
     struct ss_run_words words = {0};
-    const struct ss_run_evidence *evidence = search->in.evidence;
+    const struct ss_folder_evidence *evidence = search->in.evidence;
     SS_TRY(ss_run_words_split(query, &words, err));
     for (size_t i = 0; i < evidence->n_texts; i++) {
         SS_TRY(ss__check_stop(search->in.asking, err));
@@ -72,7 +72,7 @@ out:
 /* The nearest that are to be listed, without putting all in order. */
 static ss_status keep_nearest(struct ss_search *search, const double *scores, ss_err *err)
 {
-    const struct ss_run_evidence *evidence = search->in.evidence;
+    const struct ss_folder_evidence *evidence = search->in.evidence;
     uint32_t *texts = NULL;
     SS_ALLOC_OR_RETURN(texts, search->limit);
     const size_t n = ss_run_cosines_largest(evidence, scores, search->limit, texts);
@@ -86,7 +86,7 @@ static ss_status keep_nearest(struct ss_search *search, const double *scores, ss
 static ss_status find_meaning(struct ss_search *search, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_run_evidence *evidence = search->in.evidence;
+    const struct ss_folder_evidence *evidence = search->in.evidence;
     double *scores = NULL;
     SS_ALLOC(scores, evidence->n_texts);
     ss_run_cosines_with(search->in.cosines, search->in.embedding, scores);
@@ -185,7 +185,7 @@ out:
 static ss_status open_texts(struct ss_search *search, const char *run_dir, ss_err *err)
 {
     SS_RETURN_IF_ERROR(
-        ss_run_evidence_open(run_dir, search->run->info.n_features, &search->evidence, err));
+        ss_folder_evidence_open(run_dir, search->run->info.n_features, &search->evidence, err));
     search->in.evidence = &search->evidence;
     return search->evidence.has_texts
                ? SS_OK
@@ -269,7 +269,7 @@ void ss_search_free(ss_search *search)
         return;
     }
     ss_run_cosines_release(&search->cosines);
-    ss_run_evidence_release(&search->evidence);
+    ss_folder_evidence_release(&search->evidence);
     ss_descriptions_free(search->descriptions);
     ss_run_free(search->run);
     ss__free(search->found);
@@ -297,7 +297,7 @@ ss_status ss_search_get(const ss_search *search, size_t rank, struct ss_search_h
         hit.feature = found->item;
         hit.text = (struct ss_text){description.label, strlen(description.label)};
     } else {
-        const struct ss_run_evidence *evidence = search->in.evidence;
+        const struct ss_folder_evidence *evidence = search->in.evidence;
         const size_t first = evidence->codes.offsets[found->item];
         hit.feature = SS_NO_FEATURE;
         hit.row = found->row;

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "base/sized.h"
-#include "run/results.h"
+#include "folder/results.h"
 #include "run/text_words.h"
 
 struct searching {

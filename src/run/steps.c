@@ -6,8 +6,8 @@
 #include "base/json_write.h"
 #include "base/mem.h"
 #include "base/number.h"
-#include "run/descriptions.h"
-#include "run/families_file.h"
+#include "folder/descriptions.h"
+#include "folder/families_file.h"
 #include "run/map_step.h"
 
 /* ---- labels ---- */
@@ -83,8 +83,8 @@ static const struct {
     const char *(*lacks)(const struct ss_run_steps *steps);
     ss_status (*run)(const struct ss_run_steps *steps, ss_err *err);
 } table[SS_RUN_N_STEPS] = {
-    {"labels", {SS_RUN_DESCRIPTION_FILES}, labels_lack, make_labels},
-    {"families", {SS_RUN_FAMILY_FILES}, families_lack, find_families},
+    {"labels", {SS_FOLDER_DESCRIPTION_FILES}, labels_lack, make_labels},
+    {"families", {SS_FOLDER_FAMILY_FILES}, families_lack, find_families},
     {"map", {SS_RUN_MAP_FILES, SS_RUN_FILE_PLACED}, map_lacks, make_map},
 };
 

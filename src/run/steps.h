@@ -3,7 +3,7 @@
 #ifndef SS_RUN_STEPS_H
 #define SS_RUN_STEPS_H
 
-#include "run/results.h"
+#include "folder/results.h"
 
 /* What steps work from. All borrowed. */
 struct ss_run_steps {

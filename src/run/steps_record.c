@@ -76,7 +76,7 @@ ss_status ss_run_steps_record(const char *folder, const char *name, const char *
     struct ss__buf text = {0};
     struct ss__buf out = {0};
     struct ss__json *root = NULL;
-    char *path = ss__path_join(folder, SS_RUN_FILE_MANIFEST);
+    char *path = ss__path_join(folder, SS_FOLDER_FILE_MANIFEST);
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }

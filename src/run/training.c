@@ -16,9 +16,9 @@
 #include "base/sized.h"
 #include "base/stop.h"
 #include "encoder/encoder.h"
+#include "folder/folder.h"
+#include "pass/pipeline.h"
 #include "run/evaluation.h"
-#include "run/folder.h"
-#include "run/pipeline.h"
 #include "tensor/tensor.h"
 
 enum { CENTER_ROWS = 8192, CHECKPOINT_STEPS = 500, LEAST_CALIBRATION_ROWS = 64 };
@@ -34,7 +34,7 @@ struct session {
     struct ss_run_training training;
     struct ss_train_options options;
     struct ss_trainer *trainer;
-    struct ss_run_folder folder;
+    struct ss_folder folder;
     ss_work *work;
     struct ss__asking asking;
     char *aside, *state_path, *embeddings_path, *key_path; /* OUT.training and in it */
@@ -396,7 +396,7 @@ static ss_status finish(struct session *self, struct ss_train_result *result, ss
     SS_RETURN_IF_ERROR(ss_run_evaluate(self->work, &evaluation, &result->evaluation, err));
     SS_RETURN_IF_ERROR(ss_run_evaluation_write(&result->evaluation, folder, err));
     SS_RETURN_IF_ERROR(ss_run_training_write_sae(training, &result->evaluation, folder, err));
-    SS_RETURN_IF_ERROR(ss_run_folder_commit(&self->folder, err));
+    SS_RETURN_IF_ERROR(ss_folder_commit(&self->folder, err));
     remove_aside(self);
     return SS_OK;
 }
@@ -424,7 +424,7 @@ static ss_status describe_encoder(struct session *self, const ss_encoder *encode
         return SS_OK;
     }
     ss_encoder_describe(encoder, &training->encoder);
-    return ss_run_encoder_fingerprint(encoder, self->work, training->fingerprint, err);
+    return ss_pass_encoder_fingerprint(encoder, self->work, training->fingerprint, err);
 }
 
 static ss_status run_session(struct session *self, const struct ss_run_training_call *call,
@@ -432,7 +432,7 @@ static ss_status run_session(struct session *self, const struct ss_run_training_
 {
     struct ss_run_training *training = &self->training;
     SS_RETURN_IF_ERROR(
-        ss_run_folder_open(out, file_names, self->options.force, &self->folder, err));
+        ss_folder_open(out, file_names, self->options.force, &self->folder, err));
     SS_RETURN_IF_ERROR(name_places(self, out, err));
     SS_RETURN_IF_ERROR(ss_work_new(self->options.n_threads, &self->work, err));
     ss_tensor_work_warn_threads(self->work, &self->options.log);
@@ -484,9 +484,9 @@ ss_status ss_run_training_do(const struct ss_run_training_call *call, const char
     session.asking.stop = session.options.progress;
     const ss_status status = run_session(&session, call, out, done, err);
     if (status != SS_OK) {
-        ss_run_folder_fix_error_path(&session.folder, err);
+        ss_folder_fix_error_path(&session.folder, err);
     }
-    ss_run_folder_abort(&session.folder);
+    ss_folder_abort(&session.folder);
     end_session(&session);
     return status;
 }

@@ -3,7 +3,7 @@
 #define SS_RUN_TRAINING_H
 
 #include "base/buf.h"
-#include "run/encoder_fingerprint.h"
+#include "pass/encoder_fingerprint.h"
 #include "run/training_rows.h"
 #include "saescope_tools.h"
 #include "train/train.h"
@@ -19,7 +19,7 @@ struct ss_run_training {
     struct ss_run_training_rows rows;
     const char *dataset;            /* to be recorded, "" if not known */
     struct ss_encoder_info encoder; /* the same; its width is 0 */
-    char fingerprint[SS_RUN_FINGERPRINT_BYTES];
+    char fingerprint[SS_PASS_FINGERPRINT_BYTES];
     bool is_half;       /* weights are saved as float16 */
     uint64_t log_every; /* steps between lines of the metrics */
     struct ss__buf identity, metrics;

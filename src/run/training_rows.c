@@ -78,13 +78,13 @@ struct reading {
 static ss_status read_some(struct reading *reading, size_t *n_read, ss_err *err)
 {
     struct ss_run_training_rows *rows = reading->rows;
-    struct ss_run_embeddings_part part = {
+    struct ss_pass_embeddings_part part = {
         .out = reading->x, .is_missing = reading->is_missing, .n = ROWS_AT_ONCE};
     if (reading->most > 0) {
         part.n = (size_t)ss__min_u64(part.n, reading->most - reading->n_read);
     }
     SS_RETURN_IF_ERROR(
-        ss_run_embeddings_next(reading->embeddings, reading->n_read, &part, err));
+        ss_pass_embeddings_next(reading->embeddings, reading->n_read, &part, err));
     for (size_t i = 0; i < part.n_read; i++) {
         const float *row = reading->x + i * rows->width;
         if (part.is_missing[i] || is_zero(row, rows->width)) {

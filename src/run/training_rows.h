@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
-#include "run/embeddings.h"
+#include "pass/embeddings.h"
 
 /* A zeroed one can be added to and released. */
 struct ss_run_training_rows {
@@ -23,7 +23,7 @@ struct ss_run_training_rows {
     struct ss__hash *hash;
 };
 
-/* Read embeddings to their end. `most`: rows, 0 all. Errors: those of ss_run_embeddings_next,
+/* Read embeddings to their end. `most`: rows, 0 all. Errors: those of ss_pass_embeddings_next,
  * SS_E_STOPPED, SS_E_IO, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_run_training_rows_read(struct ss_run_training_rows *rows,
                                                 ss_embeddings *embeddings, uint64_t most,

@@ -9,7 +9,7 @@
 #include "base/number.h"
 #include "base/output.h"
 #include "base/sized.h"
-#include "run/folder.h"
+#include "folder/folder.h"
 #include "run/training.h"
 #include "saescope_tools.h"
 #include "view/view.h"

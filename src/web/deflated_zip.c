@@ -11,7 +11,7 @@
 #include <zlib.h>
 
 #include "base/mem.h"
-#include "run/npy.h"
+#include "folder/npy.h"
 
 enum {
     LEVEL = 6, /* higher ones take several times as long for 1 % */
@@ -144,7 +144,7 @@ ss_status ss_web_zip_add_array(struct ss_web_zip *zip, const char *name, const c
     ss_status status = SS_OK;
     struct ss__buf header = {0}, file = {0};
     const size_t size = (size_t)(descr[2] - '0');
-    ss_run_npy_add_header_of(&header, descr, 1, &(uint64_t){n});
+    ss_folder_npy_add_header_of(&header, descr, 1, &(uint64_t){n});
     SS_TRY(ss__buf_check(&header, err));
     ss__buf_printf(&file, "%s.npy", name);
     if (ss__buf_text(&file) == NULL) {

@@ -3,9 +3,9 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "run/descriptions.h"
-#include "run/manifest_read.h"
-#include "run/snapshot.h"
+#include "folder/descriptions.h"
+#include "folder/manifest_read.h"
+#include "folder/snapshot.h"
 #include "web/pages_priv.h"
 
 /* English deflates to a third and no text that people write to a tenth: below that an archive
@@ -15,23 +15,23 @@ enum { MOST_DEFLATED = 10 };
 static ss_status open_parts(const char *folder, struct ss_web_source *source, ss_err *err)
 {
     ss_status status = SS_OK;
-    char *path = ss__path_join(folder, SS_RUN_FILE_MANIFEST);
+    char *path = ss__path_join(folder, SS_FOLDER_FILE_MANIFEST);
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
     SS_TRY(ss__json_load(path, &source->manifest, err));
-    if (ss__path_look_in(folder, SS_RUN_FILE_DESCRIPTIONS) != SS__PATH_NONE) {
+    if (ss__path_look_in(folder, SS_FOLDER_FILE_DESCRIPTIONS) != SS__PATH_NONE) {
         SS_TRY(ss_descriptions_open(folder, &source->descriptions, err));
         if (ss_descriptions_n_features(source->descriptions) != source->run->info.n_features) {
             SS_FAIL_FILE(folder, SS_E_DATA, "%s is of %zu features and the run of %zu",
-                         SS_RUN_FILE_DESCRIPTIONS,
+                         SS_FOLDER_FILE_DESCRIPTIONS,
                          ss_descriptions_n_features(source->descriptions),
                          source->run->info.n_features);
         }
     }
-    if (ss__path_look_in(folder, SS_RUN_FILE_EVIDENCE_TEXTS) != SS__PATH_NONE) {
-        SS_TRY(
-            ss_run_evidence_open(folder, source->run->info.n_features, &source->evidence, err));
+    if (ss__path_look_in(folder, SS_FOLDER_FILE_EVIDENCE_TEXTS) != SS__PATH_NONE) {
+        SS_TRY(ss_folder_evidence_open(folder, source->run->info.n_features, &source->evidence,
+                                       err));
         source->has_evidence = true;
     }
 out:
@@ -43,7 +43,7 @@ ss_status ss_web_source_open(const char *folder, struct ss__asking *asking,
                              struct ss_web_source *source, ss_err *err)
 {
     *source = (struct ss_web_source){.folder = folder, .asking = asking};
-    ss_status status = ss_run_open_checked(folder, false, asking, &source->run, err);
+    ss_status status = ss_folder_run_open_checked(folder, false, asking, &source->run, err);
     status = status == SS_OK ? open_parts(folder, source, err) : status;
     if (status != SS_OK) {
         ss_web_source_release(source);
@@ -56,13 +56,13 @@ ss_status ss_web_source_open_snapshot(const char *path, const char *folder,
                                       ss_err *err)
 {
     *source = (struct ss_web_source){.folder = folder, .asking = asking, .is_partial = true};
-    return ss_run_snapshot_read(path, &source->run, &source->manifest, err);
+    return ss_folder_snapshot_read(path, &source->run, &source->manifest, err);
 }
 
 void ss_web_source_release(struct ss_web_source *source)
 {
     if (source->has_evidence) {
-        ss_run_evidence_release(&source->evidence);
+        ss_folder_evidence_release(&source->evidence);
     }
     ss_descriptions_free(source->descriptions);
     ss_descriptions_free(source->other_descriptions);

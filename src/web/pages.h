@@ -5,8 +5,8 @@
 
 #include "base/json.h"
 #include "base/stop.h"
-#include "run/evidence_read.h"
-#include "run/results.h"
+#include "folder/evidence_read.h"
+#include "folder/results.h"
 #include "web/deflated_zip.h"
 
 /* What is known of a run: read once. A zeroed struct is valid to release. */
@@ -17,7 +17,7 @@ struct ss_web_source {
     struct ss__json *manifest;
     ss_descriptions *descriptions; /* NULL: it has none */
     bool has_evidence;
-    struct ss_run_evidence evidence;
+    struct ss_folder_evidence evidence;
     struct ss__asking *asking; /* nullable */
     /* What it is compared with (pages_compare.c); NULL: nothing. */
     struct ss_run *other;
@@ -29,7 +29,7 @@ struct ss_web_source {
 SS_MUST_USE ss_status ss_web_source_open(const char *folder, struct ss__asking *asking,
                                          struct ss_web_source *source, ss_err *err);
 /* The numbers of a pass under way, by its snapshot; `folder` has nothing else. Errors: those of
- * ss_run_snapshot_read. */
+ * ss_folder_snapshot_read. */
 SS_MUST_USE ss_status ss_web_source_open_snapshot(const char *path, const char *folder,
                                                   struct ss__asking *asking,
                                                   struct ss_web_source *source, ss_err *err);

@@ -47,7 +47,7 @@ static size_t count_bins(const struct ss_web_source *source)
 {
     size_t n = 0;
     for (size_t f = 0; f < source->run->info.n_features; f++) {
-        n += ss_run_evidence_bins(&source->evidence, f).n;
+        n += ss_folder_evidence_bins(&source->evidence, f).n;
     }
     return n;
 }
@@ -67,7 +67,7 @@ ss_status ss_web_histograms_put(const struct ss_web_source *source, struct ss_we
     SS_ALLOC(counts, n_bins);
     SS_ALLOC(bins, n_bins);
     for (size_t f = 0; f < n_features; f++) {
-        const struct ss_run_bins of_feature = ss_run_evidence_bins(&source->evidence, f);
+        const struct ss_folder_bins of_feature = ss_folder_evidence_bins(&source->evidence, f);
         for (size_t i = 0; i < of_feature.n; i++, n++) {
             bins[n] = (uint16_t)of_feature.bins[i];
             counts[n] =

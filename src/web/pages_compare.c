@@ -10,7 +10,7 @@
  *   compare_labels: UTF-8, a line a feature of the other run, where it has labels and another SAE */
 #include "base/json_write.h"
 #include "base/mem.h"
-#include "run/manifest_read.h"
+#include "folder/manifest_read.h"
 #include "web/pages_priv.h"
 
 ss_status ss_web_source_compare(struct ss_web_source *source, const char *folder, ss_err *err)
@@ -23,7 +23,8 @@ ss_status ss_web_source_compare(struct ss_web_source *source, const char *folder
     if (folder == NULL) {
         return SS_OK;
     }
-    SS_RETURN_IF_ERROR(ss_run_open_checked(folder, false, source->asking, &source->other, err));
+    SS_RETURN_IF_ERROR(
+        ss_folder_run_open_checked(folder, false, source->asking, &source->other, err));
     SS_RETURN_IF_ERROR(ss_diff_run(source->folder, folder, &options, &source->diff, err));
     ss_diff_describe(source->diff, &info);
     if (!info.is_same_sae &&

@@ -61,10 +61,10 @@ static ss_status add_tops(const struct building *building, size_t feature, size_
     const struct ss_web_source *source = building->source;
     const struct ss_run *run = source->run;
     const size_t n = run->top_offsets[feature + 1] - run->top_offsets[feature];
-    const struct ss_run_samples samples =
+    const struct ss_folder_samples samples =
         source->has_evidence
-            ? ss_run_evidence_samples(&source->evidence, feature, SS_STATS_SAMPLE_TOP)
-            : (struct ss_run_samples){0};
+            ? ss_folder_evidence_samples(&source->evidence, feature, SS_STATS_SAMPLE_TOP)
+            : (struct ss_folder_samples){0};
     for (size_t i = 0; i < n && i < n_most; i++) {
         const struct ss_top_text *top = &run->tops[run->top_offsets[feature] + i];
         struct ss_web_text text = {.row = top->row};
@@ -85,9 +85,9 @@ static ss_status add_tops(const struct building *building, size_t feature, size_
 static ss_status add_samples(const struct building *building, size_t feature, int kind,
                              size_t n_most, ss_err *err)
 {
-    const struct ss_run_evidence *evidence = &building->source->evidence;
-    const struct ss_run_samples samples =
-        ss_run_evidence_samples(evidence, feature, sample_kinds[kind]);
+    const struct ss_folder_evidence *evidence = &building->source->evidence;
+    const struct ss_folder_samples samples =
+        ss_folder_evidence_samples(evidence, feature, sample_kinds[kind]);
     for (size_t i = 0; i < samples.n && i < n_most; i++) {
         struct ss_web_text text = ss_web_text_of_evidence(evidence, samples.texts[i]);
         if (!evidence->has_texts) {

@@ -78,7 +78,7 @@ static void put_rows(struct ss__json_writer *writer, const struct ss_run_info *i
 
 static void put_evidence(struct ss__json_writer *writer, const struct ss_web_source *source)
 {
-    const struct ss_run_evidence *evidence = &source->evidence;
+    const struct ss_folder_evidence *evidence = &source->evidence;
     if (!source->has_evidence) {
         ss__put_null(writer, "evidence");
         return;

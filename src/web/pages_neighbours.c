@@ -6,7 +6,8 @@
  *   neighbour_chance (f8) [1]: what the nearest of as many random directions seldom exceeds */
 #include "base/file.h"
 #include "base/mem.h"
-#include "run/families_file.h"
+#include "folder/families_file.h"
+#include "run/directions.h"
 #include "web/pages_priv.h"
 
 struct neighbours {
@@ -21,9 +22,9 @@ struct neighbours {
 static ss_status take_rows(struct neighbours *all, const struct ss_arrow_table_values *values,
                            size_t n, ss_err *err)
 {
-    const uint32_t *features = values[SS_RUN_NEIGHBOUR_FEATURE].data;
-    const uint32_t *ids = values[SS_RUN_NEIGHBOUR_NEIGHBOUR].data;
-    const int32_t *kinds = values[SS_RUN_NEIGHBOUR_KIND].offsets;
+    const uint32_t *features = values[SS_FOLDER_NEIGHBOUR_FEATURE].data;
+    const uint32_t *ids = values[SS_FOLDER_NEIGHBOUR_NEIGHBOUR].data;
+    const int32_t *kinds = values[SS_FOLDER_NEIGHBOUR_KIND].offsets;
     for (size_t i = 0; i < n; i++) {
         if (features[i] >= all->n_features || ids[i] >= all->n_features ||
             features[i] < all->last) {
@@ -34,12 +35,13 @@ static ss_status take_rows(struct neighbours *all, const struct ss_arrow_table_v
         all->last = features[i];
         all->n_with += all->offsets[features[i] + 1]++ == 0;
         all->ids[all->n] = ids[i];
-        all->rows[all->n] = ((const uint32_t *)values[SS_RUN_NEIGHBOUR_ROWS].data)[i];
-        all->cosines[all->n] = (float)((const double *)values[SS_RUN_NEIGHBOUR_COSINE].data)[i];
-        all->phis[all->n] = (float)((const double *)values[SS_RUN_NEIGHBOUR_PHI].data)[i];
+        all->rows[all->n] = ((const uint32_t *)values[SS_FOLDER_NEIGHBOUR_ROWS].data)[i];
+        all->cosines[all->n] =
+            (float)((const double *)values[SS_FOLDER_NEIGHBOUR_COSINE].data)[i];
+        all->phis[all->n] = (float)((const double *)values[SS_FOLDER_NEIGHBOUR_PHI].data)[i];
         all->kinds[all->n++] =
             kinds[i + 1] > kinds[i]
-                ? ((const char *)values[SS_RUN_NEIGHBOUR_KIND].data)[kinds[i]]
+                ? ((const char *)values[SS_FOLDER_NEIGHBOUR_KIND].data)[kinds[i]]
                 : '\0';
     }
     return SS_OK;
@@ -61,10 +63,10 @@ static ss_status read_neighbours(struct neighbours *all, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_arrow_table *table = NULL;
-    struct ss_arrow_table_values values[SS_RUN_N_NEIGHBOUR_COLUMNS];
+    struct ss_arrow_table_values values[SS_FOLDER_N_NEIGHBOUR_COLUMNS];
     size_t n = 0;
-    SS_TRY(ss_arrow_table_open(all->path, ss_run_neighbour_columns, SS_RUN_N_NEIGHBOUR_COLUMNS,
-                               &table, err));
+    SS_TRY(ss_arrow_table_open(all->path, ss_folder_neighbour_columns,
+                               SS_FOLDER_N_NEIGHBOUR_COLUMNS, &table, err));
     SS_TRY(allocate(all, ss_arrow_table_n_rows(table), err));
     do {
         SS_TRY(ss_arrow_table_next(table, values, &n, err));
@@ -106,10 +108,10 @@ ss_status ss_web_neighbours_put(const struct ss_web_source *source, struct ss_we
 {
     ss_status status = SS_OK;
     struct neighbours all = {.n_features = source->run->info.n_features};
-    if (ss__path_look_in(source->folder, SS_RUN_FILE_NEIGHBOURS) == SS__PATH_NONE) {
+    if (ss__path_look_in(source->folder, SS_FOLDER_FILE_NEIGHBOURS) == SS__PATH_NONE) {
         return SS_OK;
     }
-    char *path = ss__path_join(source->folder, SS_RUN_FILE_NEIGHBOURS);
+    char *path = ss__path_join(source->folder, SS_FOLDER_FILE_NEIGHBOURS);
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }

@@ -5,7 +5,7 @@
  *   parents (i4): of each feature, -1 for none */
 #include "base/file.h"
 #include "base/mem.h"
-#include "run/families_file.h"
+#include "folder/families_file.h"
 #include "web/pages_priv.h"
 
 enum { MOST_PARTNERS = 10, N_MEASURES = 4, NO_PARENT = -1 };
@@ -13,10 +13,10 @@ enum { MOST_PARTNERS = 10, N_MEASURES = 4, NO_PARENT = -1 };
 static const struct {
     const char *name;
     int column;
-} measures[N_MEASURES] = {{"pair_phi", SS_RUN_PAIR_PHI},
-                          {"pair_lift", SS_RUN_PAIR_LIFT},
-                          {"pair_jaccard", SS_RUN_PAIR_JACCARD},
-                          {"pair_npmi", SS_RUN_PAIR_NPMI}};
+} measures[N_MEASURES] = {{"pair_phi", SS_FOLDER_PAIR_PHI},
+                          {"pair_lift", SS_FOLDER_PAIR_LIFT},
+                          {"pair_jaccard", SS_FOLDER_PAIR_JACCARD},
+                          {"pair_npmi", SS_FOLDER_PAIR_NPMI}};
 
 struct pairs {
     const char *path;
@@ -30,8 +30,8 @@ struct pairs {
 static ss_status take_rows(struct pairs *pairs, const struct ss_arrow_table_values *values,
                            size_t n, ss_err *err)
 {
-    const uint32_t *features = values[SS_RUN_PAIR_FEATURE].data;
-    const uint32_t *partners = values[SS_RUN_PAIR_PARTNER].data;
+    const uint32_t *features = values[SS_FOLDER_PAIR_FEATURE].data;
+    const uint32_t *partners = values[SS_FOLDER_PAIR_PARTNER].data;
     for (size_t i = 0; i < n; i++) {
         if (features[i] >= pairs->n_features || partners[i] >= pairs->n_features ||
             features[i] < pairs->last) {
@@ -44,7 +44,7 @@ static ss_status take_rows(struct pairs *pairs, const struct ss_arrow_table_valu
         }
         pairs->offsets[features[i] + 1]++;
         pairs->partners[pairs->n] = partners[i];
-        pairs->rows[pairs->n] = ((const uint32_t *)values[SS_RUN_PAIR_ROWS].data)[i];
+        pairs->rows[pairs->n] = ((const uint32_t *)values[SS_FOLDER_PAIR_ROWS].data)[i];
         for (size_t k = 0; k < N_MEASURES; k++) {
             pairs->values[k][pairs->n] =
                 (float)((const double *)values[measures[k].column].data)[i];
@@ -71,10 +71,10 @@ static ss_status read_pairs(struct pairs *pairs, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_arrow_table *table = NULL;
-    struct ss_arrow_table_values values[SS_RUN_N_PAIR_COLUMNS];
+    struct ss_arrow_table_values values[SS_FOLDER_N_PAIR_COLUMNS];
     size_t n = 0;
-    SS_TRY(ss_arrow_table_open(pairs->path, ss_run_pair_columns, SS_RUN_N_PAIR_COLUMNS, &table,
-                               err));
+    SS_TRY(ss_arrow_table_open(pairs->path, ss_folder_pair_columns, SS_FOLDER_N_PAIR_COLUMNS,
+                               &table, err));
     SS_TRY(allocate(pairs, ss_arrow_table_n_rows(table), err));
     do {
         SS_TRY(ss_arrow_table_next(table, values, &n, err));
@@ -139,14 +139,14 @@ ss_status ss_web_pairs_put(const struct ss_web_source *source, struct ss_web_zip
     ss_status status = SS_OK;
     const size_t n_features = source->run->info.n_features;
     char *path = NULL;
-    if (ss__path_look_in(source->folder, SS_RUN_FILE_PAIRS) != SS__PATH_NONE) {
-        path = ss__path_join(source->folder, SS_RUN_FILE_PAIRS);
+    if (ss__path_look_in(source->folder, SS_FOLDER_FILE_PAIRS) != SS__PATH_NONE) {
+        path = ss__path_join(source->folder, SS_FOLDER_FILE_PAIRS);
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));
         }
         SS_TRY(put_pairs(path, n_features, zip, err));
     }
-    if (ss__path_look_in(source->folder, SS_RUN_FILE_FAMILIES) != SS__PATH_NONE) {
+    if (ss__path_look_in(source->folder, SS_FOLDER_FILE_FAMILIES) != SS__PATH_NONE) {
         SS_TRY(put_parents(source->folder, n_features, zip, err));
     }
 out:

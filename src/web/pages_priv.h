@@ -31,7 +31,8 @@ bool ss_web_texts_find(const struct ss_web_texts *texts, struct ss_text text, ui
 void ss_web_texts_release(struct ss_web_texts *texts);
 
 /* What the evidence knows of one of its texts. */
-struct ss_web_text ss_web_text_of_evidence(const struct ss_run_evidence *evidence, size_t row);
+struct ss_web_text ss_web_text_of_evidence(const struct ss_folder_evidence *evidence,
+                                           size_t row);
 
 /* Bytes of the first n_chars code points of valid UTF-8; 0: of all. */
 size_t ss_web_excerpt_bytes(struct ss_text text, size_t n_chars);

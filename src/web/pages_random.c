@@ -19,7 +19,7 @@ ss_status ss_web_random_new(const struct ss_web_source *source,
                             struct ss_web_random **out, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_run_evidence *evidence = &source->evidence;
+    const struct ss_folder_evidence *evidence = &source->evidence;
     struct ss_web_random *random = NULL;
     *out = NULL;
     SS_ALLOC(random, 1);

@@ -50,7 +50,8 @@ static void learn(struct ss_web_text *known, const struct ss_web_text *text)
     }
 }
 
-struct ss_web_text ss_web_text_of_evidence(const struct ss_run_evidence *evidence, size_t row)
+struct ss_web_text ss_web_text_of_evidence(const struct ss_folder_evidence *evidence,
+                                           size_t row)
 {
     return (struct ss_web_text){.text = evidence->texts[row],
                                 .row = evidence->positions[row],

@@ -52,7 +52,7 @@ static void put_description(struct ss__json_writer *writer, const struct ss_web_
 static void put_histogram(struct ss__json_writer *writer, const struct ss_web_source *source,
                           size_t f)
 {
-    const struct ss_run_bins bins = ss_run_evidence_bins(&source->evidence, f);
+    const struct ss_folder_bins bins = ss_folder_evidence_bins(&source->evidence, f);
     ss__put_open(writer, "histogram", '{');
     ss__put_open(writer, "bins", '[');
     for (size_t i = 0; i < bins.n; i++) {
@@ -89,8 +89,8 @@ static void put_tops(struct ss__json_writer *writer, const struct ss_run *run, s
 static void put_samples(struct ss__json_writer *writer, const struct ss_web_source *source,
                         const char *key, size_t f, ss_stats_sample_kind kind)
 {
-    const struct ss_run_evidence *evidence = &source->evidence;
-    const struct ss_run_samples samples = ss_run_evidence_samples(evidence, f, kind);
+    const struct ss_folder_evidence *evidence = &source->evidence;
+    const struct ss_folder_samples samples = ss_folder_evidence_samples(evidence, f, kind);
     ss__put_open(writer, key, '[');
     for (size_t i = 0; i < samples.n; i++) {
         const uint32_t row = samples.texts[i];

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/stop.h"
-#include "run/pipeline.h"
+#include "pass/pipeline.h"
 
 enum { SCHEMA = 1, N_SAMPLES = 20 };
 static const double look_seconds = 1;
@@ -74,9 +74,9 @@ static ss_status look(struct ss_web_live *live, ss_err *err)
 {
     ss_status status = SS_OK;
     char *snapshot = NULL, *manifest = NULL;
-    SS_TRY(ss_run_folder_look(live->folder, &live->state, &snapshot, err));
-    const bool is_run = live->state == SS_RUN_FOLDER_COMPLETE;
-    manifest = ss__path_join(live->folder, SS_RUN_FILE_MANIFEST);
+    SS_TRY(ss_folder_look(live->folder, &live->state, &snapshot, err));
+    const bool is_run = live->state == SS_FOLDER_COMPLETE;
+    manifest = ss__path_join(live->folder, SS_FOLDER_FILE_MANIFEST);
     if (manifest == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
@@ -104,10 +104,10 @@ ss_status ss_web_live_open(struct ss_web_live *live, const char *folder,
     *live = (struct ss_web_live){
         .folder = folder, .asking = asking, .options = options, .looked = ss__seconds_now()};
     ss_status status = look(live, err);
-    if (live->state == SS_RUN_FOLDER_WRITTEN && status != SS_OK) {
+    if (live->state == SS_FOLDER_WRITTEN && status != SS_OK) {
         return SS_OK; /* it was replaced while it was read: there is a next time */
     }
-    if (status == SS_OK && !live->has_run && live->state != SS_RUN_FOLDER_WRITTEN) {
+    if (status == SS_OK && !live->has_run && live->state != SS_FOLDER_WRITTEN) {
         status = take(live, &place, err); /* says what is missing */
     }
     if (status != SS_OK) {
@@ -139,12 +139,12 @@ void ss_web_live_close(struct ss_web_live *live)
 static const char *state_name(const struct ss_web_live *live)
 {
     switch (live->state) {
-    case SS_RUN_FOLDER_COMPLETE:
+    case SS_FOLDER_COMPLETE:
         return "done";
-    case SS_RUN_FOLDER_WRITTEN:
+    case SS_FOLDER_WRITTEN:
         return "running";
-    case SS_RUN_FOLDER_NONE: /* it was stopped, and took with it what it had made */
-    case SS_RUN_FOLDER_INTERRUPTED:
+    case SS_FOLDER_NONE: /* it was stopped, and took with it what it had made */
+    case SS_FOLDER_INTERRUPTED:
         break;
     }
     return "interrupted";

@@ -2,7 +2,7 @@
 #ifndef SS_WEB_VIEWER_LIVE_H
 #define SS_WEB_VIEWER_LIVE_H
 
-#include "run/snapshot.h"
+#include "folder/snapshot.h"
 #include "web/viewer_api.h"
 
 enum { SS_WEB_ETAG_BYTES = 20 };
@@ -17,7 +17,7 @@ struct ss_web_live {
     const char *folder; /* borrowed, as the next two */
     struct ss__asking *asking;
     const struct ss_view_options *options;
-    ss_run_folder_state state;
+    ss_folder_state state;
     bool has_run; /* `api` and `pages` are there */
     struct ss_web_api api;
     struct ss_web_zip pages;

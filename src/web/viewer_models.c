@@ -105,7 +105,8 @@ double ss_web_cosine(const float *a, const float *b, size_t n)
     return square_a > 0 && square_b > 0 ? dot / (sqrt(square_a) * sqrt(square_b)) : 0;
 }
 
-struct ss_sparse ss_web_codes_of(const struct ss_run_evidence *evidence, size_t first, size_t n)
+struct ss_sparse ss_web_codes_of(const struct ss_folder_evidence *evidence, size_t first,
+                                 size_t n)
 {
     return (struct ss_sparse){.n_rows = n,
                               .offsets = evidence->codes.offsets + first,

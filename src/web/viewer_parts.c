@@ -75,7 +75,7 @@ ss_status ss_web_put_active(struct ss__json_writer *writer, const struct ss_spar
     return SS_OK;
 }
 
-void ss_web_put_where(struct ss__json_writer *writer, const struct ss_run_evidence *evidence,
+void ss_web_put_where(struct ss__json_writer *writer, const struct ss_folder_evidence *evidence,
                       size_t text)
 {
     ss__put_count(writer, "row", evidence->positions[text]);

@@ -86,13 +86,13 @@ SS_MUST_USE ss_status ss_web_decode(const struct ss_web_api *api, const float *x
 double ss_web_cosine(const float *a, const float *b, size_t n);
 
 /* The codes of rows of the evidence, as a view. */
-struct ss_sparse ss_web_codes_of(const struct ss_run_evidence *evidence, size_t first,
+struct ss_sparse ss_web_codes_of(const struct ss_folder_evidence *evidence, size_t first,
                                  size_t n);
 
 /* ---- texts of the run (viewer_rows.c) ---- */
 
 /* The text of the evidence that has a row of the dataset first; n_texts: none. */
-size_t ss_web_find_row(const struct ss_run_evidence *evidence, uint64_t row);
+size_t ss_web_find_row(const struct ss_folder_evidence *evidence, uint64_t row);
 /* nearest: the n texts nearest to x [width]; none where the run kept no texts. Errors: SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_web_put_near(struct ss_web_api *api, const float *x, size_t n,
                                       struct ss__json_writer *writer, ss_err *err);
@@ -114,7 +114,7 @@ SS_MUST_USE ss_status ss_web_put_active(struct ss__json_writer *writer,
                                         const struct ss_sparse *codes, size_t row, size_t most,
                                         ss_err *err);
 /* row, file and text of a text of the evidence, into an open object. */
-void ss_web_put_where(struct ss__json_writer *writer, const struct ss_run_evidence *evidence,
+void ss_web_put_where(struct ss__json_writer *writer, const struct ss_folder_evidence *evidence,
                       size_t text);
 
 #endif

@@ -25,7 +25,7 @@ static ss_status put_nearest(struct ss_web_api *api, const float *x, size_t n, s
                              struct ss__json_writer *writer, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_run_evidence *evidence = &api->source.evidence;
+    const struct ss_folder_evidence *evidence = &api->source.evidence;
     double *cosines = NULL;
     uint32_t *texts = NULL;
     SS_TRY(ss_web_need_cosines(api, err));
@@ -65,7 +65,7 @@ ss_status ss_web_put_near(struct ss_web_api *api, const float *x, size_t n,
     return status;
 }
 
-size_t ss_web_find_row(const struct ss_run_evidence *evidence, uint64_t row)
+size_t ss_web_find_row(const struct ss_folder_evidence *evidence, uint64_t row)
 {
     for (size_t i = 0; i < evidence->n_texts; i++) {
         if (evidence->positions[i] == row) {
@@ -76,7 +76,7 @@ size_t ss_web_find_row(const struct ss_run_evidence *evidence, uint64_t row)
 }
 
 /* The rows before and behind it that were kept, too; null at the ends. */
-static void put_neighbours(const struct ss_run_evidence *evidence, uint64_t row,
+static void put_neighbours(const struct ss_folder_evidence *evidence, uint64_t row,
                            struct ss__json_writer *writer)
 {
     const uint64_t *before = NULL, *after = NULL;
@@ -111,7 +111,7 @@ static void put_kept(struct ss__json_writer *writer, struct ss_text kept)
 static ss_status put_row(struct ss_web_call *call, size_t text, size_t n_near, ss_err *err)
 {
     struct ss_web_api *api = call->api;
-    const struct ss_run_evidence *evidence = &api->source.evidence;
+    const struct ss_folder_evidence *evidence = &api->source.evidence;
     struct ss__json_writer *writer = &call->writer;
     ss_web_put_where(writer, evidence, text);
     ss__put_count(writer, "n_rows", evidence->counts[text]);
@@ -127,7 +127,7 @@ static ss_status put_row(struct ss_web_call *call, size_t text, size_t n_near, s
 
 void ss_web_answer_row(struct ss_web_call *call)
 {
-    const struct ss_run_evidence *evidence = &call->api->source.evidence;
+    const struct ss_folder_evidence *evidence = &call->api->source.evidence;
     size_t n_near = 0;
     ss_err err = {0};
     if (!ss_web_read_count(call->values[NEAR], DEFAULT_NEAR, MAX_NEAR, &n_near)) {

@@ -147,7 +147,7 @@ static void release_vectors(struct vectors *vectors)
 static ss_status find_vectors(struct ss_web_api *api, const struct question *question,
                               size_t text, struct vectors *vectors, ss_err *err)
 {
-    const struct ss_run_evidence *evidence = &api->source.evidence;
+    const struct ss_folder_evidence *evidence = &api->source.evidence;
     vectors->width = evidence->width;
     SS_ALLOC_ALIGNED_OR_RETURN(vectors->x, vectors->width);
     SS_ALLOC_ALIGNED_OR_RETURN(vectors->y, vectors->width);
@@ -216,7 +216,7 @@ static void put_changes(struct ss__json_writer *writer, const struct question *q
 
 /* Cosines of all texts of the run before and after. */
 struct scores {
-    const struct ss_run_evidence *evidence;
+    const struct ss_folder_evidence *evidence;
     double *values[2];
     uint32_t *texts;
 };
@@ -285,7 +285,7 @@ out:
 
 void ss_web_answer_steer(struct ss_web_call *call)
 {
-    const struct ss_run_evidence *evidence = &call->api->source.evidence;
+    const struct ss_folder_evidence *evidence = &call->api->source.evidence;
     struct question question;
     ss_err err = {0};
     const char *why = read_question(call, &question);

@@ -38,7 +38,7 @@ static ss_status measure(const struct ss_web_api *api, size_t first, size_t n, d
                          double *active, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_run_evidence *evidence = &api->source.evidence;
+    const struct ss_folder_evidence *evidence = &api->source.evidence;
     const struct ss_sparse codes = ss_web_codes_of(evidence, first, n);
     const float *x = evidence->embeddings + first * evidence->width;
     float *y = NULL;
@@ -62,7 +62,7 @@ out:
 ss_status ss_web_need_usual(struct ss_web_api *api, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_run_evidence *evidence = &api->source.evidence;
+    const struct ss_folder_evidence *evidence = &api->source.evidence;
     const size_t n = evidence->n_pool[0] + evidence->n_pool[1];
     double *fits = NULL, *active = NULL;
     if (api->has_usual || !api->source.has_evidence) {

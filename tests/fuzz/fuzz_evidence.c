@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "folder/evidence_files.h"
 #include "fuzz_folder.h"
-#include "run/evidence_files.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 
@@ -24,22 +24,22 @@ static void load_state(const uint8_t *data, size_t n_bytes)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
-    static ss_status (*const readers[])(struct ss_run_evidence *, const char *, ss_err *) = {
-        ss_run_evidence_read_texts, ss_run_evidence_read_samples,
-        ss_run_evidence_read_embeddings, ss_run_evidence_read_histograms};
+    static ss_status (*const readers[])(struct ss_folder_evidence *, const char *, ss_err *) = {
+        ss_folder_evidence_read_texts, ss_folder_evidence_read_samples,
+        ss_folder_evidence_read_embeddings, ss_folder_evidence_read_histograms};
     char path[FUZZ_PATH_BYTES];
     ss_err err;
     if (n_bytes == 0 || data[0] % 5 == 4) {
         load_state(data + (n_bytes > 0), n_bytes - (n_bytes > 0));
         return 0;
     }
-    struct ss_run_evidence evidence = {.n_features = N_FEATURES};
+    struct ss_folder_evidence evidence = {.n_features = N_FEATURES};
     if (data[0] % 5 > 0) {
         evidence.n_texts = evidence.first[2] = N_TEXTS;
         evidence.first[1] = N_TEXTS / 2;
     }
     fuzz_put("part", data + 1, n_bytes - 1);
     (void)!readers[data[0] % 5](&evidence, fuzz_path("part", path), &err);
-    ss_run_evidence_release(&evidence);
+    ss_folder_evidence_release(&evidence);
     return 0;
 }

@@ -4,13 +4,13 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "folder/manifest_read.h"
 #include "fuzz_folder.h"
-#include "run/manifest_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 
-static const char *const names[] = {SS_RUN_FILE_MANIFEST, SS_RUN_FILE_FEATURES,
-                                    SS_RUN_FILE_TOP};
+static const char *const names[] = {SS_FOLDER_FILE_MANIFEST, SS_FOLDER_FILE_FEATURES,
+                                    SS_FOLDER_FILE_TOP};
 
 static void put_parts(const uint8_t *data, size_t n_bytes)
 {
@@ -29,12 +29,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
     ss_err err;
     put_parts(data, n_bytes);
     ss_run *run = ss__alloc(1, sizeof *run);
-    if (ss_run_manifest_read(run, fuzz_folder(), false, NULL, &err) != SS_OK) {
+    if (ss_folder_manifest_read(run, fuzz_folder(), false, NULL, &err) != SS_OK) {
         run->info.n_features = n_bytes % 3 + 1;
         run->info.n_rows_used = 100;
         run->info.top_k = 10;
     }
-    if (ss_run_features_csv_read(run, fuzz_path(SS_RUN_FILE_FEATURES, path), &err) != SS_OK) {
+    if (ss_folder_features_csv_read(run, fuzz_path(SS_FOLDER_FILE_FEATURES, path), &err) !=
+        SS_OK) {
         run->info.n_features = n_bytes % 3 + 1;
         ss__free(run->features);
         run->features = ss__alloc(run->info.n_features, sizeof *run->features);
@@ -43,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
                 .struct_size = sizeof(struct ss_feature), .n_fires = 10, .max_activation = 1};
         }
     }
-    (void)!ss_run_top_json_read(run, fuzz_path(SS_RUN_FILE_TOP, path), &err);
+    (void)!ss_folder_top_json_read(run, fuzz_path(SS_FOLDER_FILE_TOP, path), &err);
     ss_run_free(run);
     return 0;
 }

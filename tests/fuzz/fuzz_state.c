@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "fuzz_folder.h"
-#include "run/state.h"
+#include "pass/state.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 
@@ -27,7 +27,7 @@ static void put_hash(uint8_t *bytes, size_t n_bytes)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
     char path[FUZZ_PATH_BYTES];
-    struct ss_run_state state;
+    struct ss_pass_state state;
     ss_err err;
     uint8_t *copy = ss__alloc(n_bytes + 1, 1);
     if (copy == NULL) {
@@ -40,8 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
         put_hash(copy, n_bytes);
     }
     fuzz_put("state", copy, n_bytes);
-    (void)!ss_run_state_read(fuzz_path("state", path), MEMORY_BYTES, &state, &err);
-    ss_run_state_release(&state);
+    (void)!ss_pass_state_read(fuzz_path("state", path), MEMORY_BYTES, &state, &err);
+    ss_pass_state_release(&state);
     ss__free(copy);
     return 0;
 }

@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/output.h"
-#include "run/manifest_read.h"
+#include "folder/manifest_read.h"
 #include "saescope_tools.h"
 #include "unit/sized.h"
 
@@ -199,7 +199,7 @@ static void run_is_read_back(void **state)
                                                .records = &record,
                                                .n_records = 1};
     assert_int_equal(analyze(sae, DATA "rows.jsonl", &options, &run, &err), SS_OK);
-    if (ss_run_open_checked(out, true, NULL, &again, &err) != SS_OK) {
+    if (ss_folder_run_open_checked(out, true, NULL, &again, &err) != SS_OK) {
         fail_msg("%s", err.message);
     }
     ss_run_describe(run, &a);
@@ -317,7 +317,7 @@ static void full_disk_leaves_nothing(void **state)
     signal(SIGXFSZ, SIG_DFL);
     /* What was there before is whole. */
     assert_int_equal(n_names(kept), N_NAMES);
-    assert_int_equal(ss_run_open_checked(kept, true, NULL, &run, &err), SS_OK);
+    assert_int_equal(ss_folder_run_open_checked(kept, true, NULL, &run, &err), SS_OK);
     ss_run_free(run);
     remove_run(kept);
     free(kept);

@@ -17,7 +17,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/output.h"
-#include "run/embeddings.h"
+#include "pass/embeddings.h"
 #include "saescope_tools.h"
 #include "weights/weights.h"
 
@@ -249,9 +249,9 @@ static ss_status read_array(ss_embeddings *embeddings, uint64_t end, uint64_t *n
     static float values[PART * WIDTH];
     static bool is_missing[PART];
     while (*n < end) {
-        struct ss_run_embeddings_part part = {
+        struct ss_pass_embeddings_part part = {
             .out = values, .is_missing = is_missing, .n = PART};
-        const ss_status status = ss_run_embeddings_next(embeddings, *n, &part, err);
+        const ss_status status = ss_pass_embeddings_next(embeddings, *n, &part, err);
         if (status != SS_OK || part.n_read == 0) {
             return status;
         }

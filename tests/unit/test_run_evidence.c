@@ -14,19 +14,19 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/output.h"
-#include "run/evidence_read.h"
-#include "run/results.h"
+#include "folder/evidence_read.h"
+#include "folder/results.h"
 #include "weights/weights.h"
 
 #define DATA SS_TEST_DATA "/evidence/"
 enum { N_FEATURES = 12, WIDTH = 8 };
 
 static char folder[] = "/tmp/saescope-evidence-XXXXXX";
-static const char *const files[] = {SS_RUN_FILE_HISTOGRAMS, SS_RUN_FILE_EVIDENCE_TEXTS,
-                                    SS_RUN_FILE_EMBEDDINGS, SS_RUN_FILE_SAMPLES};
-static const char *const others[] = {SS_RUN_FILE_RATES, SS_RUN_FILE_TOP, SS_RUN_FILE_FEATURES,
-                                     "density.svg",     "density.png",   SS_RUN_FILE_MANIFEST,
-                                     SS_RUN_FILE_TEXTS};
+static const char *const files[] = {SS_FOLDER_FILE_HISTOGRAMS, SS_FOLDER_FILE_EVIDENCE_TEXTS,
+                                    SS_FOLDER_FILE_EMBEDDINGS, SS_FOLDER_FILE_SAMPLES};
+static const char *const others[] = {
+    SS_FOLDER_FILE_RATES, SS_FOLDER_FILE_TOP,      SS_FOLDER_FILE_FEATURES, "density.svg",
+    "density.png",        SS_FOLDER_FILE_MANIFEST, SS_FOLDER_FILE_TEXTS};
 
 static const char *in_run(const char *name)
 {
@@ -86,11 +86,11 @@ static int tear_down(void **state)
     return rmdir(folder);
 }
 
-static struct ss_run_evidence opened(void)
+static struct ss_folder_evidence opened(void)
 {
-    struct ss_run_evidence evidence;
+    struct ss_folder_evidence evidence;
     ss_err err = {0};
-    if (ss_run_evidence_open(in_run(""), N_FEATURES, &evidence, &err) != SS_OK) {
+    if (ss_folder_evidence_open(in_run(""), N_FEATURES, &evidence, &err) != SS_OK) {
         fail_msg("%s", err.message);
     }
     return evidence;
@@ -107,7 +107,7 @@ static const void *expected(const struct ss_weights *weights, const char *name, 
     return tensor->data;
 }
 
-static void check_texts(const struct ss_run_evidence *evidence,
+static void check_texts(const struct ss_folder_evidence *evidence,
                         const struct ss_weights *weights)
 {
     const size_t n = evidence->n_texts;
@@ -121,7 +121,7 @@ static void check_texts(const struct ss_run_evidence *evidence,
     const float *activations = expected(weights, "activations", 4, (uint64_t)offsets[n]);
     for (size_t i = 0; i < n; i++) {
         char kept[32];
-        const int half = ss_run_evidence_half(evidence, i);
+        const int half = ss_folder_evidence_half(evidence, i);
         assert_int_equal(half, halves[i]);
         assert_int_equal(i - evidence->first[half] < evidence->n_pool[half], in_pool[i]);
         assert_true(evidence->keys[i] == keys[i] && evidence->counts[i] == counts[i]);
@@ -137,7 +137,7 @@ static void check_texts(const struct ss_run_evidence *evidence,
     assert_memory_equal(evidence->codes.values, activations, 4 * (size_t)offsets[n]);
 }
 
-static void check_samples(const struct ss_run_evidence *evidence,
+static void check_samples(const struct ss_folder_evidence *evidence,
                           const struct ss_weights *weights)
 {
     const uint64_t n = ss_weights_find(weights, "sample_text")->n_elements;
@@ -148,27 +148,27 @@ static void check_samples(const struct ss_run_evidence *evidence,
     uint64_t at = 0;
     for (size_t f = 0; f < N_FEATURES; f++) {
         for (int kind = 0; kind < SS_STATS_N_SAMPLES; kind++) {
-            const struct ss_run_samples samples =
-                ss_run_evidence_samples(evidence, f, (ss_stats_sample_kind)kind);
+            const struct ss_folder_samples samples =
+                ss_folder_evidence_samples(evidence, f, (ss_stats_sample_kind)kind);
             for (size_t i = 0; i < samples.n; i++, at++) {
                 assert_true(at < n && features[at] == f);
                 assert_int_equal(samples.texts[i], texts[at]);
                 assert_true(samples.activations[i] == activations[at]);
-                assert_int_equal(ss_run_evidence_half(evidence, texts[at]), halves[at]);
+                assert_int_equal(ss_folder_evidence_half(evidence, texts[at]), halves[at]);
             }
         }
     }
     assert_int_equal(at, n);
 }
 
-static void check_histograms(const struct ss_run_evidence *evidence,
+static void check_histograms(const struct ss_folder_evidence *evidence,
                              const struct ss_weights *weights)
 {
     const uint64_t *offsets = expected(weights, "bin_offsets", 8, N_FEATURES + 1);
     const uint32_t *bins = expected(weights, "bins", 4, offsets[N_FEATURES]);
     const uint64_t *counts = expected(weights, "bin_counts", 8, offsets[N_FEATURES]);
     for (size_t f = 0; f < N_FEATURES; f++) {
-        const struct ss_run_bins found = ss_run_evidence_bins(evidence, f);
+        const struct ss_folder_bins found = ss_folder_evidence_bins(evidence, f);
         assert_int_equal(found.n, offsets[f + 1] - offsets[f]);
         assert_memory_equal(found.bins, bins + offsets[f], found.n * sizeof *bins);
         assert_memory_equal(found.counts, counts + offsets[f], found.n * sizeof *counts);
@@ -184,7 +184,7 @@ static void evidence_is_what_is_expected(void **state)
     struct ss_weights *weights = NULL;
     double mean[WIDTH], sum = 0;
     analyze(SS_EVIDENCE_FULL, true);
-    struct ss_run_evidence evidence = opened();
+    struct ss_folder_evidence evidence = opened();
     assert_int_equal(ss_weights_open(DATA "jumprelu.npz", NULL, &weights, NULL), SS_OK);
     assert_true(evidence.has_texts && evidence.width == WIDTH && evidence.n_features == 12);
     assert_int_equal(evidence.sizes.n_pool, 40);
@@ -193,35 +193,35 @@ static void evidence_is_what_is_expected(void **state)
     check_texts(&evidence, weights);
     check_samples(&evidence, weights);
     check_histograms(&evidence, weights);
-    ss_run_evidence_mean(&evidence, mean);
+    ss_folder_evidence_mean(&evidence, mean);
     for (size_t i = 0; i < evidence.n_pool[0]; i++) {
         sum += (double)evidence.embeddings[i * WIDTH + 3];
     }
     assert_true(mean[3] == sum / 40);
     ss_weights_close(weights);
-    ss_run_evidence_release(&evidence);
+    ss_folder_evidence_release(&evidence);
 }
 
 static void rows_without_texts_have_none(void **state)
 {
     (void)state;
     analyze(SS_EVIDENCE_LIGHT, false);
-    struct ss_run_evidence evidence = opened();
+    struct ss_folder_evidence evidence = opened();
     assert_false(evidence.has_texts);
     for (size_t i = 0; i < evidence.n_texts; i++) {
         assert_int_equal(evidence.texts[i].n_bytes, 0);
         assert_int_equal(evidence.counts[i] <= 1, 1);
     }
-    ss_run_evidence_release(&evidence);
+    ss_folder_evidence_release(&evidence);
 }
 
 static void a_run_without_evidence_says_what_to_do(void **state)
 {
     (void)state;
-    struct ss_run_evidence evidence;
+    struct ss_folder_evidence evidence;
     ss_err err = {0};
     analyze(SS_EVIDENCE_NONE, true);
-    assert_int_equal(ss_run_evidence_open(in_run(""), N_FEATURES, &evidence, &err),
+    assert_int_equal(ss_folder_evidence_open(in_run(""), N_FEATURES, &evidence, &err),
                      SS_E_NOINPUT);
     assert_non_null(strstr(err.message, "run saescope analyze again"));
 }
@@ -229,11 +229,11 @@ static void a_run_without_evidence_says_what_to_do(void **state)
 static void another_number_of_features_is_refused(void **state)
 {
     (void)state;
-    struct ss_run_evidence evidence;
+    struct ss_folder_evidence evidence;
     analyze(SS_EVIDENCE_FULL, true);
-    assert_int_equal(ss_run_evidence_open(in_run(""), N_FEATURES - 2, &evidence, NULL),
+    assert_int_equal(ss_folder_evidence_open(in_run(""), N_FEATURES - 2, &evidence, NULL),
                      SS_E_DATA);
-    assert_int_equal(ss_run_evidence_open(in_run(""), N_FEATURES + 1, &evidence, NULL),
+    assert_int_equal(ss_folder_evidence_open(in_run(""), N_FEATURES + 1, &evidence, NULL),
                      SS_E_DATA);
 }
 
@@ -248,7 +248,7 @@ static void damaged_files_are_refused(void **state)
         struct ss__buf good = {0};
         assert_int_equal(ss__file_read(in_run(files[f]), 1 << 26, &good, NULL), SS_OK);
         for (size_t i = 0; i < 120; i++) {
-            struct ss_run_evidence evidence;
+            struct ss_folder_evidence evidence;
             random = random * 6364136223846793005U + 1442695040888963407U;
             const size_t at = (size_t)(random >> 20) % good.n_bytes;
             const char kept = good.data[at];
@@ -256,7 +256,7 @@ static void damaged_files_are_refused(void **state)
             good.data[at] = (char)(kept ^ (1 << (random >> 60) % 8));
             assert_int_equal(ss__file_write(in_run(files[f]), good.data, n, NULL), SS_OK);
             good.data[at] = kept;
-            if (ss_run_evidence_open(in_run(""), N_FEATURES, &evidence, NULL) != SS_OK) {
+            if (ss_folder_evidence_open(in_run(""), N_FEATURES, &evidence, NULL) != SS_OK) {
                 n_refused++;
                 assert_true(n < good.n_bytes || i % 4 != 0);
                 continue;
@@ -265,16 +265,17 @@ static void damaged_files_are_refused(void **state)
             for (size_t j = 0; j < evidence.codes.offsets[evidence.n_texts]; j++) {
                 assert_true(evidence.codes.features[j] < N_FEATURES);
             }
-            ss_run_evidence_release(&evidence);
+            ss_folder_evidence_release(&evidence);
         }
         assert_int_equal(ss__file_write(in_run(files[f]), good.data, good.n_bytes, NULL),
                          SS_OK);
         ss__buf_release(&good);
     }
     assert_true(n_refused > 4 * 30);
-    unlink(in_run(SS_RUN_FILE_SAMPLES));
-    struct ss_run_evidence evidence;
-    assert_int_equal(ss_run_evidence_open(in_run(""), N_FEATURES, &evidence, NULL), SS_E_DATA);
+    unlink(in_run(SS_FOLDER_FILE_SAMPLES));
+    struct ss_folder_evidence evidence;
+    assert_int_equal(ss_folder_evidence_open(in_run(""), N_FEATURES, &evidence, NULL),
+                     SS_E_DATA);
 }
 
 int main(void)

@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "run/npy.h"
+#include "folder/npy.h"
 
 #define DATA SS_TEST_DATA "/run/"
 #define ROWS DATA "rows.jsonl"
@@ -92,7 +92,7 @@ static float *make_embeddings(const char *path)
         x[i] = (float)(seed >> 40) / 8388608.0F - 1.0F;
     }
     const uint64_t shape[2] = {N_ROWS, info.width};
-    check(ss_run_npy_write(path, x, 2, shape, &err), &err);
+    check(ss_folder_npy_write(path, x, 2, shape, &err), &err);
     return x;
 }
 

@@ -16,8 +16,8 @@
 
 #include "base/mem.h"
 #include "base/output.h"
-#include "run/manifest.h"
-#include "run/results.h"
+#include "folder/results.h"
+#include "pass/manifest.h"
 #include "saescope_tools.h"
 #include "support/tile_unit.h"
 #include "tensor/tensor_priv.h"

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "run/results.h"
+#include "folder/results.h"
 
 #define MODEL SS_TEST_DATA "/encoder/mpnet-mean"
 #define ROWS SS_TEST_DATA "/run/rows.jsonl"

@@ -12,8 +12,8 @@
 #include "base/file.h"
 #include "base/json_write.h"
 #include "base/mem.h"
-#include "run/npy.h"
-#include "run/results.h"
+#include "folder/npy.h"
+#include "folder/results.h"
 
 #define DATA SS_TEST_DATA "/run/"
 
@@ -65,7 +65,7 @@ static void headers_are_numpys(void **state)
         *hex++ = '\0';
         const int n_dims = sscanf(line, "%" SCNu64 " %" SCNu64, &shape[0], &shape[1]);
         struct ss__buf header = {0};
-        ss_run_npy_add_header(&header, (size_t)n_dims, shape);
+        ss_folder_npy_add_header(&header, (size_t)n_dims, shape);
         assert_int_equal(2 * header.n_bytes, strcspn(hex, "\n"));
         assert_int_equal(header.n_bytes % 64, 0);
         for (size_t i = 0; i < header.n_bytes; i++) {
@@ -87,7 +87,7 @@ static void arrays_are_numpys(void **state)
     assert_int_equal(ss__file_read(DATA "rates.f32", 1 << 20, &values, NULL), SS_OK);
     const uint64_t n = values.n_bytes / sizeof(float);
     char *path = path_of("rates.npy");
-    assert_int_equal(ss_run_npy_write(path, (const float *)(void *)values.data, 1, &n, NULL),
+    assert_int_equal(ss_folder_npy_write(path, (const float *)(void *)values.data, 1, &n, NULL),
                      SS_OK);
     assert_same_files(path, DATA "rates.npy");
     ss__buf_release(&values);
@@ -99,19 +99,19 @@ static void stream_equals_whole(void **state)
     enum { ROWS = 1000, WIDTH = 5 };
     static float values[ROWS * WIDTH];
     const uint64_t shape[2] = {ROWS, WIDTH};
-    struct ss_run_npy_stream stream = SS_RUN_NPY_CLOSED;
+    struct ss_folder_npy_stream stream = SS_FOLDER_NPY_CLOSED;
     for (size_t i = 0; i < ROWS * WIDTH; i++) {
         values[i] = (float)i / 7;
     }
     char *whole = strdup(path_of("whole.npy"));
     char *path = path_of("stream.npy");
-    assert_int_equal(ss_run_npy_write(whole, values, 2, shape, NULL), SS_OK);
-    assert_int_equal(ss_run_npy_open(path, false, WIDTH, &stream, NULL), SS_OK);
+    assert_int_equal(ss_folder_npy_write(whole, values, 2, shape, NULL), SS_OK);
+    assert_int_equal(ss_folder_npy_open(path, false, WIDTH, &stream, NULL), SS_OK);
     for (size_t at = 0, n = 1; at < ROWS; at += n, n = n % 97 + 1) {
         n = n < ROWS - at ? n : ROWS - at;
-        assert_int_equal(ss_run_npy_add(&stream, values + at * WIDTH, n, NULL), SS_OK);
+        assert_int_equal(ss_folder_npy_add(&stream, values + at * WIDTH, n, NULL), SS_OK);
     }
-    assert_int_equal(ss_run_npy_commit(&stream, NULL), SS_OK);
+    assert_int_equal(ss_folder_npy_commit(&stream, NULL), SS_OK);
     assert_same_files(path, whole);
     unlink(whole);
     free(whole);
@@ -123,7 +123,7 @@ static void full_disk_is_told(void **state)
     const float value = 1;
     const uint64_t n = 1;
     ss_err err;
-    assert_int_equal(ss_run_npy_write("/dev/full", &value, 1, &n, &err), SS_E_IO);
+    assert_int_equal(ss_folder_npy_write("/dev/full", &value, 1, &n, &err), SS_E_IO);
     assert_non_null(strstr(err.message, "/dev/full"));
     assert_int_equal(ss_status_exit_code(err.code), 74);
 }
@@ -180,7 +180,7 @@ static void top_json_is_pythons(void **state)
     struct lists lists = {0};
     read_lists(&lists);
     char *path = path_of("top.json");
-    assert_int_equal(ss_run_top_json_write(&lists.run, path, NULL), SS_OK);
+    assert_int_equal(ss_folder_top_json_write(&lists.run, path, NULL), SS_OK);
     assert_same_files(path, DATA "top.json");
     release_lists(&lists);
 }
@@ -196,7 +196,7 @@ static void top_json_is_read_back(void **state)
     memcpy(again->features, lists.run.features,
            lists.run.info.n_features * sizeof *again->features);
     ss_err err;
-    assert_int_equal(ss_run_top_json_read(again, DATA "top.json", &err), SS_OK);
+    assert_int_equal(ss_folder_top_json_read(again, DATA "top.json", &err), SS_OK);
     for (size_t i = 0; i < lists.run.top_offsets[lists.run.info.n_features]; i++) {
         const struct ss_top_text *a = &lists.run.tops[i], *b = &again->tops[i];
         assert_memory_equal(&a->activation, &b->activation, sizeof a->activation);
@@ -217,7 +217,7 @@ static void a_list_without_texts_is_read_back(void **state)
     run->features = ss__alloc(1, sizeof *run->features);
     run->features[0].dead = true;
     assert_int_equal(ss__file_write(path, "[[]]", 4, NULL), SS_OK);
-    assert_int_equal(ss_run_top_json_read(run, path, NULL), SS_OK);
+    assert_int_equal(ss_folder_top_json_read(run, path, NULL), SS_OK);
     assert_int_equal(run->features[0].n_top, 0);
     ss_run_free(run);
     unlink(path);
@@ -259,7 +259,7 @@ static void damaged_top_json_is_refused(void **state)
         run->features[0] = (struct ss_feature){
             .struct_size = sizeof(struct ss_feature), .n_fires = 3, .max_activation = 1};
         assert_int_equal(ss__file_write(path, texts[i], strlen(texts[i]), NULL), SS_OK);
-        assert_int_equal(ss_run_top_json_read(run, path, &err), SS_E_DATA);
+        assert_int_equal(ss_folder_top_json_read(run, path, &err), SS_E_DATA);
         assert_non_null(strstr(err.message, "top.json: "));
         ss_run_free(run);
     }
@@ -288,11 +288,11 @@ static void features_csv_is_read_back(void **state)
         "1,0,0.0,0.0,56.15,0.0,0.0,true\n";
     struct ss__buf bytes = {0};
     char *path = path_of("features.csv");
-    assert_int_equal(ss_run_features_csv_write(&run, path, NULL), SS_OK);
+    assert_int_equal(ss_folder_features_csv_write(&run, path, NULL), SS_OK);
     assert_int_equal(ss__file_read(path, 1 << 20, &bytes, NULL), SS_OK);
     assert_string_equal(ss__buf_text(&bytes), expected);
     struct ss_run again = {.info = {.n_features = 2, .n_rows_used = 3}};
-    assert_int_equal(ss_run_features_csv_read(&again, path, NULL), SS_OK);
+    assert_int_equal(ss_folder_features_csv_read(&again, path, NULL), SS_OK);
     assert_int_equal(again.features[0].n_fires, 1);
     assert_true(again.features[0].rate_pct == features[0].rate_pct);
     assert_true(again.features[1].dead);
@@ -303,7 +303,7 @@ static void features_csv_is_read_back(void **state)
         bytes.data[i] ^= 0x15;
         assert_int_equal(ss__file_write(path, bytes.data, sizeof expected - 1, NULL), SS_OK);
         struct ss_run damaged = {.info = {.n_features = 2, .n_rows_used = 3}};
-        (void)!ss_run_features_csv_read(&damaged, path, NULL);
+        (void)!ss_folder_features_csv_read(&damaged, path, NULL);
         ss__free(damaged.features);
         bytes.data[i] = kept;
     }

@@ -1,0 +1,24 @@
+/* A run's folder read back, beginning with its run.json. */
+#ifndef SS_FOLDER_MANIFEST_READ_H
+#define SS_FOLDER_MANIFEST_READ_H
+
+#include "folder/results.h"
+
+enum { SS_FOLDER_MANIFEST_SCHEMA = 1 };
+
+/* Read the numbers and names of run->info; with `check`, compare the hashes of the files.
+ * Errors: SS_E_NOINPUT, SS_E_DATA, SS_E_UNSUPPORTED (a later schema). */
+SS_MUST_USE ss_status ss_folder_manifest_read(struct ss_run *run, const char *folder,
+                                              bool check, struct ss__asking *asking,
+                                              ss_err *err);
+
+/* As ss_run_open, with the hashes compared too. */
+SS_MUST_USE ss_status ss_folder_run_open_checked(const char *dir, bool check,
+                                                 struct ss__asking *asking, ss_run **out,
+                                                 ss_err *err);
+
+/* As ss_run_open, but top texts are not read, which take as much memory as their file: every
+ * feature has none. */
+SS_MUST_USE ss_status ss_folder_run_open_features(const char *dir, ss_run **out, ss_err *err);
+
+#endif

@@ -1,0 +1,138 @@
+/* What a dataset says of itself, and the pass of its rows, once they were read. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "dataset/dataset.h"
+#include "folder/plot.h"
+#include "pass/analysis.h"
+#include "pass/embeddings.h"
+#include "pass/inputs_json.h"
+
+static ss_status take_bad_rows(struct ss_pass_analysis *analysis, ss_err *err)
+{
+    struct ss_pass_facts *facts = &analysis->state.facts;
+    struct ss_format_bad_row row;
+    size_t n = 0;
+    while (ss_dataset_bad_row(analysis->dataset, n, &row)) {
+        n++;
+    }
+    SS_ALLOC_OR_RETURN(facts->bad, n);
+    for (; facts->n_bad < n; facts->n_bad++) {
+        (void)ss_dataset_bad_row(analysis->dataset, facts->n_bad, &row);
+        const char *problem =
+            ss__arena_strndup(&facts->arena, row.problem, strlen(row.problem));
+        if (problem == NULL) {
+            return ss__fail_nomem(err, "rows that are left out");
+        }
+        facts->bad[facts->n_bad] = (struct ss_pass_bad_row){(uint32_t)row.file_index,
+                                                            row.file_row, row.fault, problem};
+    }
+    for (int i = SS_FORMAT_FAULT_NONE + 1; i < SS_FORMAT_N_FAULTS; i++) {
+        facts->n_bad_of[i] = ss_dataset_n_bad_rows(analysis->dataset, (ss_format_fault)i);
+    }
+    return SS_OK;
+}
+
+static ss_status take_files(struct ss_pass_analysis *analysis,
+                            const struct ss_dataset_info *dataset, ss_err *err)
+{
+    struct ss_pass_facts *facts = &analysis->state.facts;
+    SS_ALLOC_OR_RETURN(facts->files, dataset->n_files);
+    SS_ALLOC_OR_RETURN(facts->file_rows, dataset->n_files);
+    for (; facts->n_files < dataset->n_files; facts->n_files++) {
+        const char *path = dataset->files[facts->n_files];
+        const bool is_known = ss_dataset_file_rows(analysis->dataset, facts->n_files,
+                                                   &facts->file_rows[facts->n_files]);
+        if (!is_known) {
+            facts->file_rows[facts->n_files] = SS_PASS_ROWS_UNKNOWN;
+        }
+        facts->files[facts->n_files] = ss__arena_strndup(&facts->arena, path, strlen(path));
+        if (facts->files[facts->n_files] == NULL) {
+            return ss__fail_nomem(err, "names of files");
+        }
+    }
+    return SS_OK;
+}
+
+static ss_status take_names(struct ss_pass_analysis *analysis,
+                            const struct ss_dataset_info *dataset, ss_err *err)
+{
+    struct ss_pass_facts *facts = &analysis->state.facts;
+    const char *title = analysis->options->title;
+    facts->dataset_name = ss_folder_dataset_name(dataset, &facts->arena);
+    facts->title =
+        title == NULL ? NULL : ss__arena_strndup(&facts->arena, title, strlen(title));
+    return facts->dataset_name == NULL || (title != NULL && facts->title == NULL)
+               ? ss__fail_nomem(err, "names")
+               : SS_OK;
+}
+
+/* The parts of run.json that are not said again later. */
+static ss_status take_documents(struct ss_pass_analysis *analysis, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_pass_facts *facts = &analysis->state.facts;
+    const struct ss_pass_hashing hashing = {&analysis->pass.asking, analysis->pass.log};
+    struct ss__json_writer dataset = {.style = SS__JSON_COMPACT};
+    struct ss__json_writer options = {.style = SS__JSON_COMPACT};
+    SS_TRY(
+        ss_pass_put_dataset(&dataset, &hashing, analysis->dataset, facts->dataset_name, err));
+    ss_pass_put_options(&options, NULL, analysis->options);
+    SS_TRY(ss__buf_check(&dataset.buf, err));
+    SS_TRY(ss__buf_check(&options.buf, err));
+    SS_TRY(ss__json_parse("run.json", dataset.buf.data, dataset.buf.n_bytes, &facts->dataset,
+                          err));
+    SS_TRY(ss__json_parse("run.json", options.buf.data, options.buf.n_bytes, &facts->options,
+                          err));
+out:
+    ss__buf_release(&dataset.buf);
+    ss__buf_release(&options.buf);
+    return status;
+}
+
+ss_status ss_pass_take_facts(struct ss_pass_analysis *analysis, ss_err *err)
+{
+    struct ss_pass_facts *facts = &analysis->state.facts;
+    const struct ss_pass *pass = &analysis->pass;
+    struct ss_embeddings_info embeddings = {.struct_size = sizeof embeddings};
+    struct ss_dataset_info dataset = {.struct_size = sizeof dataset, .repository = ""};
+    facts->counts = pass->done.counts;
+    facts->n_tokens = pass->done.n_tokens;
+    facts->seconds = pass->done.seconds;
+    facts->seconds_waiting = pass->done.seconds_waiting;
+    facts->n_reembedded = pass->reembed.n_rows;
+    facts->error_margin = pass->reembed.error;
+    facts->largest_error = pass->reembed.largest_error;
+    facts->sae_counts = pass->sae_counts;
+    if (pass->n_passed_over > 0) { /* with those of before */
+        const struct ss_pass_checkpoint *before = &analysis->checkpoint;
+        facts->n_tokens = before->n_tokens;
+        facts->seconds += before->seconds_before;
+        facts->n_reembedded = before->n_reembedded;
+        facts->largest_error = before->largest_error;
+        facts->sae_counts = before->sae_counts;
+    }
+    if (analysis->dataset != NULL) {
+        ss_dataset_describe(analysis->dataset, &dataset);
+        SS_RETURN_IF_ERROR(take_files(analysis, &dataset, err));
+        SS_RETURN_IF_ERROR(take_bad_rows(analysis, err));
+        size_t first_absent = 0;
+        facts->n_absent = ss_dataset_n_absent(analysis->dataset, &first_absent);
+        facts->first_absent = (uint32_t)first_absent;
+    } else { /* named after the embeddings */
+        ss_embeddings_describe(analysis->options->embeddings, &embeddings);
+        dataset.n_files = 1;
+        dataset.files = &embeddings.path;
+    }
+    SS_RETURN_IF_ERROR(take_names(analysis, &dataset, err));
+    return analysis->options->out_dir == NULL ? SS_OK : take_documents(analysis, err);
+}
+
+void ss_pass_recorder_note(void *user, ss_level level, const char *sentence)
+{
+    struct ss_pass_recorder *recorder = user;
+    if (recorder->facts->n_warnings < SS_PASS_MAX_WARNINGS) {
+        (void)!ss_pass_facts_add_warning(recorder->facts, sentence, NULL);
+    }
+    ss__log(&recorder->log, level, "%s", sentence);
+}

@@ -1,0 +1,41 @@
+/* What went into a run, as members of run.json and of states. */
+#ifndef SS_PASS_INPUTS_JSON_H
+#define SS_PASS_INPUTS_JSON_H
+
+#include "base/json_write.h"
+#include "base/stop.h"
+#include "sae/sae.h"
+
+/* How files are hashed. A file that changed since it was opened is not: the log says so. */
+struct ss_pass_hashing {
+    struct ss__asking *asking;
+    struct ss_log log;
+};
+
+/* An SAE and what became of it. */
+struct ss_pass_sae_use {
+    const ss_sae *sae;
+    const char *rule; /* in words, with what was calibrated */
+    double threshold; /* as ss_sae_activation_threshold */
+    struct ss_sae_counts counts;
+};
+
+/* Members "model" and "sae" of an open object. Errors: SS_E_IO, SS_E_NOINPUT, SS_E_STOPPED. */
+SS_MUST_USE ss_status ss_pass_put_model(struct ss__json_writer *writer,
+                                        const struct ss_pass_hashing *hashing,
+                                        const ss_encoder *encoder, ss_err *err);
+SS_MUST_USE ss_status ss_pass_put_embeddings(struct ss__json_writer *writer,
+                                             const struct ss_pass_hashing *hashing,
+                                             const ss_embeddings *embeddings, ss_err *err);
+SS_MUST_USE ss_status ss_pass_put_sae(struct ss__json_writer *writer,
+                                      const struct ss_pass_hashing *hashing,
+                                      const struct ss_pass_sae_use *use, ss_err *err);
+/* An object of its own: the dataset (nullable); and the options of the command under a key. */
+SS_MUST_USE ss_status ss_pass_put_dataset(struct ss__json_writer *writer,
+                                          const struct ss_pass_hashing *hashing,
+                                          const ss_dataset *dataset, const char *name,
+                                          ss_err *err);
+void ss_pass_put_options(struct ss__json_writer *writer, const char *key,
+                         const struct ss_analyze_options *options);
+
+#endif

@@ -1,0 +1,45 @@
+/* The state of a pass: what its reducers hold, and the facts beside them. One form of bytes
+ * (docs/formats.md) is the part of a run, what a run that was stopped goes on from, and what the
+ * files of a run are written from. States of other rows merge to that of all rows, in any order. */
+#ifndef SS_PASS_STATE_H
+#define SS_PASS_STATE_H
+
+#include "pass/facts.h"
+#include "pass/gather.h"
+
+/* A zeroed struct is valid to release. */
+struct ss_pass_state {
+    struct ss_pass_gathered gathered;
+    struct ss_pass_facts facts;
+    struct ss__json *identity; /* what it was made of, and how: equal for all parts of a run */
+};
+
+void ss_pass_state_release(struct ss_pass_state *state);
+
+/* Write a state whose reducers are in order. A part that has no id yet (facts.parts[0].id is "")
+ * gets one. Errors: SS_E_IO, SS_E_EXISTS, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_pass_state_write(struct ss_pass_state *state, const char *path,
+                                          ss_err *err);
+
+/* Read one, which is not trusted; its reducers are in order. `pairs_bytes`: memory for pairs; 0:
+ * the usual. Release after failure too. Errors: SS_E_NOINPUT, SS_E_DATA (damaged, or no state),
+ * SS_E_UNSUPPORTED (of a later version), SS_E_IO, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_pass_state_read(const char *path, uint64_t pairs_bytes,
+                                         struct ss_pass_state *state, ss_err *err);
+
+/* Refuse what was made of other things, or in another way, naming the first that differs. Errors:
+ * SS_E_DATA. */
+SS_MUST_USE ss_status ss_pass_state_check_same(const struct ss__json *a,
+                                               const struct ss__json *b,
+                                               const char *const names[2], ss_err *err);
+
+/* Take over a state of other rows. `names` of both are for messages. A part that is there
+ * already, with the same content, is left out: *is_known (nullable). Errors: SS_E_DATA (another
+ * analysis, with what differs; a part twice that is not the same; parts of both beside others),
+ * those of the reducers. */
+SS_MUST_USE ss_status ss_pass_state_merge(struct ss_pass_state *state,
+                                          const struct ss_pass_state *other,
+                                          const char *const names[2], bool *is_known,
+                                          ss_err *err);
+
+#endif
