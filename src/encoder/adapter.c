@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "encoder/encoder_priv.h"
+#include "encoder/bind_priv.h"
 
 static const char config_name[] = "adapter_config.json";
 static const char *const weight_names[] = {"adapter_model.safetensors", "adapter_model.bin"};

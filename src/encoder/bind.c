@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "encoder/encoder_priv.h"
+#include "encoder/bind_priv.h"
 
 static int compare_entries(const void *a, const void *b)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/json_write.h"
-#include "encoder/encoder_priv.h"
+#include "encoder/config_priv.h"
 
 /* Besides the names in struct ss_encoder_config_keys. */
 static const char *const common_keys[] = {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "encoder/encoder_priv.h"
+#include "encoder/config_priv.h"
 
 enum { GLOBAL, LOCAL };
 

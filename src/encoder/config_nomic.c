@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "encoder/encoder_priv.h"
+#include "encoder/config_priv.h"
 
 enum { MAX_TYPES = 1 << 16 };
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "encoder/encoder_priv.h"
+#include "encoder/config_priv.h"
 
 enum { MAX_WIDTH = 1 << 16, MAX_ROWS = 1 << 24 };
 

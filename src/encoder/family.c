@@ -3,7 +3,7 @@
  * 2, 2.3 and 3; those of ModernBERT and Nomic-BERT after transformers 5.24. */
 #include <string.h>
 
-#include "encoder/encoder_priv.h"
+#include "encoder/transformer_priv.h"
 
 /* ---- config keys ---- */
 

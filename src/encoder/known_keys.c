@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "encoder/encoder_priv.h"
+#include "encoder/config_priv.h"
 
 enum { N_NAMED = 8 };
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "encoder/encoder_priv.h"
+#include "encoder/transformer_priv.h"
 
 enum { NAME_BYTES = 160 };
 

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "encoder/encoder_priv.h"
+#include "encoder/modules_priv.h"
 
 /* One sequence: hidden [n, width], of which the tokens from `start` on count. */
 struct span {

@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "encoder/encoder_priv.h"
+#include "encoder/model_folder_priv.h"
 
 const char *ss_encoder_model_folder_join(struct ss_encoder_model_folder *folder,
                                          const char *base, const char *name)

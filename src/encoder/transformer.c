@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "encoder/encoder_priv.h"
+#include "encoder/transformer_priv.h"
 
 enum { N_BUCKETS = 32, N_DISTANCES = 2 * SS_ENCODER_MAX_DISTANCE + 1, NAME_BYTES = 160 };
 
