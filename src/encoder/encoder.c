@@ -1,13 +1,9 @@
-/* Opening an encoder folder and embedding texts with it (docs/spec/encoders.md, §1).
+/* Opening an encoder folder (docs/spec/encoders.md, §1).
  *
- * Opening goes from what is cheap and often wrong to what is expensive: the folder's configs,
- * the tokenizer, then the weights, which are bound and packed by all threads. What is stated by
+ * It goes from what is cheap and often wrong to what is expensive: the folder's configs, the
+ * tokenizer, then the weights, which are bound and packed by all threads. What is stated by
  * several files (the longest text, the prompt, how many values are kept) is settled here, and
- * said in a notice where the outcome may surprise. Every file that was read is remembered with
- * its size and time, for the manifest of a run.
- *
- * Embedding is two halves, tokenising and the forward pass, which run/ overlaps;
- * ss_encoder_embed does both for one batch after the other. */
+ * said in a notice where the outcome may surprise. */
 #include <string.h>
 
 #include "base/file.h"
@@ -15,115 +11,6 @@
 #include "base/mem.h"
 #include "base/sized.h"
 #include "encoder/encoder_priv.h"
-
-/* ---- files that were read ---- */
-
-ss_status ss_encoder_add_file(ss_encoder *encoder, const char *path,
-                              const struct ss__file_facts *facts, ss_err *err)
-{
-    struct ss__file_facts now = {.n_bytes = 0};
-    if (facts == NULL && ss__file_facts_at(path, &now)) {
-        facts = &now;
-    }
-    SS_GROW_OR_RETURN(encoder->facts, encoder->facts_capacity, encoder->n_files + 1);
-    SS_GROW_OR_RETURN(encoder->files, encoder->files_capacity, encoder->n_files + 1);
-    const char *kept = ss__arena_strndup(&encoder->arena, path, strlen(path));
-    if (kept == NULL) {
-        return ss__fail_nomem(err, "a path");
-    }
-    encoder->facts[encoder->n_files] = facts == NULL ? now : *facts;
-    encoder->files[encoder->n_files++] = kept;
-    return SS_OK;
-}
-
-/* A sharded container has an index besides its shards; of a single file the two paths are
- * one. */
-ss_status ss_encoder_add_weights(ss_encoder *encoder, const struct ss_weights *weights,
-                                 ss_err *err)
-{
-    const char *index = ss_weights_path(weights);
-    if (strcmp(index, ss_weights_file(weights, 0)) != 0) {
-        SS_RETURN_IF_ERROR(ss_encoder_add_file(encoder, index, NULL, err));
-    }
-    for (size_t i = 0; i < ss_weights_n_files(weights); i++) {
-        const struct ss__file_facts facts = ss_weights_file_facts(weights, i);
-        SS_RETURN_IF_ERROR(
-            ss_encoder_add_file(encoder, ss_weights_file(weights, i), &facts, err));
-    }
-    return SS_OK;
-}
-
-size_t ss_encoder_n_files(const ss_encoder *encoder)
-{
-    return encoder->n_files;
-}
-
-const char *ss_encoder_file(const ss_encoder *encoder, size_t index)
-{
-    return encoder->files[index];
-}
-
-struct ss__file_facts ss_encoder_file_facts(const ss_encoder *encoder, size_t index)
-{
-    return encoder->facts[index];
-}
-
-/* Those of `names` that are in a folder. */
-static ss_status add_present(ss_encoder *encoder, const char *folder, const char *const *names,
-                             ss_err *err)
-{
-    ss_status status = SS_OK;
-    for (size_t i = 0; names[i] != NULL; i++) {
-        char *path = ss__path_join(folder, names[i]);
-        if (path == NULL) {
-            return ss__fail_nomem(err, "a path");
-        }
-        if (ss__path_stat(path) == SS__PATH_FILE) {
-            status = ss_encoder_add_file(encoder, path, NULL, err);
-        }
-        ss__free(path);
-        if (status != SS_OK) {
-            return status;
-        }
-    }
-    return status;
-}
-
-/* Files that may have been read: listing one too many is harmless, the manifest only states
- * what was there. */
-static ss_status add_config_files(ss_encoder *encoder,
-                                  const struct ss_encoder_model_folder *folder,
-                                  const char *weights_folder, ss_err *err)
-{
-    static const char *const weights_names[] = {"config.json", NULL};
-    static const char *const root_names[] = {"modules.json",
-                                             "config_sentence_transformers.json", NULL};
-    static const char *const transformer_names[] = {"config.json",
-                                                    "tokenizer.json",
-                                                    "tokenizer_config.json",
-                                                    "special_tokens_map.json",
-                                                    "added_tokens.json",
-                                                    "vocab.txt",
-                                                    "vocab.json",
-                                                    "merges.txt",
-                                                    "sentencepiece.bpe.model",
-                                                    NULL};
-    static const char *const pooling_names[] = {"config.json", NULL};
-    if (!folder->is_plain) {
-        SS_RETURN_IF_ERROR(add_present(encoder, folder->path, root_names, err));
-        SS_RETURN_IF_ERROR(add_present(encoder, folder->steps[0].path, pooling_names, err));
-    }
-    if (folder->sentence != NULL) {
-        SS_RETURN_IF_ERROR(ss_encoder_add_file(encoder, folder->sentence_path, NULL, err));
-    }
-    SS_RETURN_IF_ERROR(add_present(encoder, folder->transformer, transformer_names, err));
-    if (strcmp(weights_folder, folder->transformer) != 0) {
-        SS_RETURN_IF_ERROR(add_present(encoder, weights_folder, weights_names, err));
-    }
-    return SS_OK;
-}
-
-/* ---- opening ---- */
 
 /* All that opening needs and an open encoder does not. */
 struct opening {
@@ -485,7 +372,7 @@ ss_status ss_encoder_open(const char *path, const struct ss_encoder_options *opt
     SS_TRY(set_max_tokens(&o, err));
     SS_TRY(set_pooling(&o, err));
     SS_TRY(set_prompt(&o, err));
-    SS_TRY(add_config_files(o.encoder, &o.folder, o.weights_folder, err));
+    SS_TRY(ss_encoder_add_config_files(o.encoder, &o.folder, o.weights_folder, err));
     SS_TRY(bind_weights(&o, err));
     SS_TRY(read_modules(&o, err));
     SS_TRY(set_truncation(&o, err));
@@ -557,130 +444,4 @@ ss_status ss_encoder_describe(const ss_encoder *encoder, struct ss_encoder_info 
         .normalized = is_normalized(encoder),
         .has_mask_head = encoder->has_head};
     return ss__result_write(out, &info, sizeof info);
-}
-
-/* ---- embedding ---- */
-
-static ss_status fail_without_row(const ss_encoder *encoder,
-                                  const struct ss_tokenizer *tokenizer, int32_t id, ss_err *err)
-{
-    char *name = NULL;
-    const bool named = ss_tokenizer_detokenize(tokenizer, &id, 1, false, &name, NULL) == SS_OK;
-    const ss_status status =
-        ss__fail(err, SS_E_DATA,
-                 "the text has the token '%.80s' (id %d), but %s has only %zu rows of word "
-                 "embeddings; leave the token out, or resize the model's embeddings",
-                 named ? name : "", id, encoder->path, encoder->config.n_vocab);
-    ss__free(name);
-    return status;
-}
-
-/* Ids are compared only where the tokenizer has more of them than the model has rows. */
-ss_status ss_encoder_check_ids(const ss_encoder *encoder, const struct ss_tokenizer *tokenizer,
-                               const int32_t *ids, size_t n_ids, ss_err *err)
-{
-    const size_t n_rows = encoder->config.n_vocab;
-    if (ss_tokenizer_has_types(tokenizer) && encoder->transformer.type != NULL) {
-        return ss__fail(err, SS_E_UNSUPPORTED,
-                        "%s: the tokenizer gives tokens of a single text other types than 0 "
-                        "(token_type_ids), which are not read",
-                        encoder->path);
-    }
-    for (size_t i = 0; ss_tokenizer_n_vocab(tokenizer) > n_rows && i < n_ids; i++) {
-        if ((size_t)ids[i] >= n_rows) {
-            return fail_without_row(encoder, tokenizer, ids[i], err);
-        }
-    }
-    return SS_OK;
-}
-
-/* The ids of a text, of which the model need not have all. */
-static ss_status tokenize(const ss_encoder *encoder, struct ss_tokenizer_token_scratch *scratch,
-                          struct ss_text text, struct ss_tokenizer_tokens *tokens, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__buf whole = {0};
-    if (encoder->prompt[0] != '\0') {
-        ss__buf_add_text(&whole, encoder->prompt);
-        ss__buf_add(&whole, text.data, text.n_bytes);
-        SS_TRY(ss__buf_check(&whole, err));
-        text = (struct ss_text){whole.data, whole.n_bytes};
-    }
-    SS_TRY(ss_tokenizer_tokenize(encoder->tokenizer, scratch, text, encoder->max_tokens, tokens,
-                                 err));
-out:
-    ss__buf_release(&whole);
-    return status;
-}
-
-ss_status ss_encoder_tokenize_text(const ss_encoder *encoder,
-                                   struct ss_tokenizer_token_scratch *scratch,
-                                   struct ss_text text, struct ss_tokenizer_tokens *tokens,
-                                   ss_err *err)
-{
-    const size_t n_before = ss_tokenizer_tokens_n_ids(tokens);
-    SS_RETURN_IF_ERROR(tokenize(encoder, scratch, text, tokens, err));
-    return ss_encoder_check_ids(encoder, encoder->tokenizer, tokens->ids + n_before,
-                                ss_tokenizer_tokens_n_ids(tokens) - n_before, err);
-}
-
-/* A row's result does not depend on its batch, so that cutting texts into batches is free to
- * serve speed and memory alone. An error names the text by its index. */
-ss_status ss_encoder_embed(const ss_encoder *encoder, ss_work *work,
-                           const struct ss_text *texts, size_t n, float *out,
-                           uint64_t *n_tokens, ss_err *err)
-{
-    ss_status status = SS_OK;
-    const size_t budget = ss_encoder_batch_tokens(encoder);
-    struct ss_tokenizer_token_scratch *scratch = NULL;
-    struct ss_tokenizer_tokens tokens = {0};
-    uint64_t total = 0;
-    SS_TRY(ss_encoder_scratch(work, &scratch, err));
-    for (size_t i = 0; i < n;) {
-        const size_t first = i;
-        ss_tokenizer_tokens_reset(&tokens);
-        /* one text more than fits would be a batch of its own: stop short of it */
-        while (i < n && ss_tokenizer_tokens_n_ids(&tokens) + encoder->max_tokens <=
-                            ss__max_size(budget, encoder->max_tokens)) {
-            status = ss_encoder_tokenize_text(encoder, scratch, texts[i], &tokens, err);
-            if (status != SS_OK) {
-                ss__err_at_row(err, i);
-                goto out;
-            }
-            i++;
-        }
-        SS_TRY(ss_encoder_forward(encoder, work, &tokens, out + first * encoder->width, err));
-        total += ss_tokenizer_tokens_n_ids(&tokens);
-    }
-    if (n_tokens != NULL) {
-        *n_tokens = total;
-    }
-out:
-    ss_tokenizer_tokens_release(&tokens);
-    ss_encoder_scratch_end(work, status);
-    return status;
-}
-
-ss_status ss_encoder_tokenize(const ss_encoder *encoder, ss_work *work, struct ss_text text,
-                              int32_t **ids, size_t *n_ids, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss_tokenizer_token_scratch *scratch = NULL;
-    struct ss_tokenizer_tokens tokens = {0};
-    *ids = NULL;
-    *n_ids = 0;
-    SS_TRY(ss_encoder_scratch(work, &scratch, err));
-    SS_TRY(tokenize(encoder, scratch, text, &tokens, err));
-    *n_ids = ss_tokenizer_tokens_n_ids(&tokens);
-    *ids = tokens.ids;
-    tokens.ids = NULL;
-out:
-    ss_tokenizer_tokens_release(&tokens);
-    ss_encoder_scratch_end(work, status);
-    return status;
-}
-
-void ss_ids_free(int32_t *ids)
-{
-    ss__free(ids);
 }

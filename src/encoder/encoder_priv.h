@@ -57,4 +57,10 @@ SS_MUST_USE ss_status ss_encoder_add_file(ss_encoder *encoder, const char *path,
 SS_MUST_USE ss_status ss_encoder_add_weights(ss_encoder *encoder,
                                              const struct ss_weights *weights, ss_err *err);
 
+/* And for the folder's configuration and tokenizer: files that may have been read, since listing
+ * one too many is harmless, the manifest only states what was there. */
+SS_MUST_USE ss_status ss_encoder_add_config_files(ss_encoder *encoder,
+                                                  const struct ss_encoder_model_folder *folder,
+                                                  const char *weights_folder, ss_err *err);
+
 #endif

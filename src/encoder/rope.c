@@ -9,7 +9,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "encoder/config_priv.h"
+#include "encoder/transformer_priv.h"
 
 enum { MAX_ROPE_ENTRIES = 1 << 24 }; /* 8192 positions of 64 pairs are 2^19 */
 

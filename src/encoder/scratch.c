@@ -1,7 +1,7 @@
 /* The scratch of a tokenizer, which a workspace keeps from one call into an encoder to the
  * next: it takes longer to make than a text to tokenize. Words that it remembers are told apart
  * by the tokenizer they were met with, so that encoders may share a workspace. */
-#include "encoder/transformer_priv.h"
+#include "encoder/encoder_priv.h"
 #include "tensor/tensor.h"
 
 /* A scratch that an unusually long text made large is not cached. */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "encoder/config_priv.h"
+#include "encoder/bind_priv.h"
 
 static const char *skip_prefix(const char *name, const char *prefix)
 {
