@@ -1,7 +1,7 @@
 """Folders of tests/data/encoder with one thing changed, for the tool that asks the reference and for the test that asks saescope.
 
 A variant is {"base": folder, "set": {file: {key: value}}, "drop": {file: [key, …]}, "remove": [file, …], "tensors": {name: shape},
-"adapter": {…}, "copy": {file: file of another folder}, "rename": {…}}; `set` on a file that is not there makes it, and "a/b" sets the key b of the object a; a number
+"adapter": {…}, "copy": {file: file of another folder}, "rename": {…}, "write": {file: text}}; `set` on a file that is not there makes it, and "a/b" sets the key b of the object a; a number
 is an element of a list. Numbers of new tensors come from their name and shape alone.
 """
 import json
@@ -64,6 +64,9 @@ def make(variant, data, out):
         (out / name).unlink()
     for name, new in variant.get("rename", {}).items():
         (out / name).rename(out / new)
+    for name, text in variant.get("write", {}).items():
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text(text, "utf8")
     files = {*variant.get("set", {}), *variant.get("drop", {})}
     for name in sorted(files):
         edit(out / name, variant.get("set", {}).get(name, {}), variant.get("drop", {}).get(name, []))

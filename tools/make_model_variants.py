@@ -212,7 +212,31 @@ def adapters():
     yield one("modernbert", {"target_modules": ["Wqkv"]}, low_rank([f"layers.{i}.attn.Wqkv" for i in range(4)], sizes=(72, 24)), "modernbert-old")
 
 
-GROUPS = [defaults, values, arguments, modules, tensors, adapters]
+CHAT = "{% for message in messages %}{{ message['content'] }} stars{% endfor %}"
+
+
+def plain():
+    """Folders without modules.json: which of the files and keys around the weights count there."""
+    written = {"chat_template.jinja": CHAT, "chat_template.json": json.dumps({"chat_template": CHAT}), "processor_config.json": json.dumps({"chat_template": CHAT}),
+               "additional_chat_templates/rag.jinja": CHAT, SENTENCE: json.dumps({"max_seq_length": 5, "do_lower_case": False}),
+               PROMPTS: json.dumps({"prompts": {"q": "The stars: "}, "default_prompt_name": "q", "truncate_dim": 3}), "generation_config.json": '{"max_length": 3}',
+               POOLING: json.dumps({"word_embedding_dimension": 16, "pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}),
+               "preprocessor_config.json": json.dumps({"image_processor_type": "ViTImageProcessor", "size": 224})}
+    bases = {"distilbert": {"base": "distilbert-plain"}, "mpnet": {"base": "mpnet-mean", "remove": ["modules.json", SENTENCE]}}
+    for family, base in bases.items():
+        yield {"about": f"plain, {family}", "key": "as it is", **base}
+        for name, text in written.items():
+            yield {"about": f"plain, {family}", "key": name, **base, "write": {name: text}}
+        for key, value in {"text": CHAT, "none": None, "of names": [{"name": "default", "template": CHAT}], "of another name": [{"name": "rag", "template": CHAT}],
+                           "no names": [], "an object": {"default": CHAT}}.items():
+            yield {"about": f"plain, {family}", "key": f"chat_template/{key}", **base, "set": {"tokenizer_config.json": {"chat_template": value}}}
+    for key, value in {"chat_template": CHAT, "modality_config": {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}}.items():
+        yield {"about": "plain, not so", "key": key, "base": "mpnet-mean",
+               "set": {"tokenizer_config.json": {key: value}} if key == "chat_template" else {SENTENCE: {key: value, "module_output_name": "token_embeddings"}}}
+    yield {"about": "plain, not so", "key": "chat_template.jinja", "base": "mpnet-mean", "write": {"chat_template.jinja": CHAT}}
+
+
+GROUPS = [defaults, values, arguments, modules, tensors, adapters, plain]
 
 
 # ---- what the reference says ----

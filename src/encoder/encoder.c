@@ -88,6 +88,9 @@ static ss_status read_config(struct opening *o, ss_err *err)
             "'architectures' names a model that generates text, of which the last token "
             "would be the embedding; add modules.json and a pooling config that say so");
     }
+    if (!o->options->with_mask_head) {
+        SS_TRY(ss_encoder_model_folder_refuse_chat(&o->folder, err));
+    }
 out:
     ss__free(file);
     return status;

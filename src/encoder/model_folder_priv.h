@@ -44,6 +44,10 @@ const char *ss_encoder_model_folder_join(struct ss_encoder_model_folder *folder,
  * at all is no error. */
 SS_MUST_USE ss_status ss_encoder_sentence_config_read(struct ss_encoder_model_folder *folder,
                                                       const struct ss_log *log, ss_err *err);
+/* SS_E_UNSUPPORTED where texts would go through a chat template, which is not read: a tokenizer
+ * that has one in a folder without modules.json. */
+SS_MUST_USE ss_status
+ss_encoder_model_folder_refuse_chat(struct ss_encoder_model_folder *folder, ss_err *err);
 void ss_encoder_model_folder_release(struct ss_encoder_model_folder *folder);
 
 /* The limit that the sentence config states in tokens, 0 if it states none, SIZE_MAX if it

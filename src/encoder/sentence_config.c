@@ -232,6 +232,80 @@ ss_status ss_encoder_sentence_config_read(struct ss_encoder_model_folder *folder
                                  err);
 }
 
+/* ---- chat templates ---- */
+
+/* Of the folder of more templates each counts, whatever its name. */
+static ss_status has_templates(const char *folder, bool *found, ss_err *err)
+{
+    static const char ending[] = ".jinja";
+    const size_t n_ending = sizeof ending - 1;
+    char **names = NULL;
+    size_t n = 0;
+    *found = false;
+    if (ss__path_stat(folder) != SS__PATH_FOLDER) {
+        return SS_OK;
+    }
+    SS_RETURN_IF_ERROR(ss__list_folder(folder, &names, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        const size_t n_name = strlen(names[i]);
+        *found =
+            *found || (n_name > n_ending && strcmp(names[i] + n_name - n_ending, ending) == 0);
+    }
+    ss__list_release(names, n);
+    return SS_OK;
+}
+
+/* Where tokenizer_config.json or a file beside it has one; *where NULL: there is none. */
+static ss_status find_chat_template(struct ss_encoder_model_folder *folder, const char **where,
+                                    ss_err *err)
+{
+    ss_status status = SS_OK;
+    bool has_more = false;
+    struct ss__json *json = NULL;
+    const char *config =
+        ss_encoder_model_folder_join(folder, folder->path, "tokenizer_config.json");
+    const char *file =
+        ss_encoder_model_folder_join(folder, folder->path, "chat_template.jinja");
+    const char *more =
+        ss_encoder_model_folder_join(folder, folder->path, "additional_chat_templates");
+    *where = NULL;
+    if (config == NULL || file == NULL || more == NULL) {
+        return ss__fail_nomem(err, "a path");
+    }
+    SS_TRY(ss__json_load_optional(config, &json, err));
+    SS_TRY(has_templates(more, &has_more, err));
+    const struct ss__json *stated = ss__json_get(json, "chat_template");
+    if (stated != NULL && !ss__json_is_null(stated)) {
+        *where = config;
+    } else if (ss__path_stat(file) != SS__PATH_NONE) {
+        *where = file;
+    } else if (has_more) {
+        *where = more;
+    }
+out:
+    ss__json_free(json);
+    return status;
+}
+
+/* Without modules.json the library puts each text through the tokenizer's chat template, if it
+ * has one; a model that was saved with modules.json goes on as before there were any. */
+ss_status ss_encoder_model_folder_refuse_chat(struct ss_encoder_model_folder *folder,
+                                              ss_err *err)
+{
+    const char *where = NULL;
+    if (!folder->is_plain) {
+        return SS_OK;
+    }
+    SS_RETURN_IF_ERROR(find_chat_template(folder, &where, err));
+    return where == NULL
+               ? SS_OK
+               : ss__fail_file(err, where, SS_E_UNSUPPORTED,
+                               "the tokenizer has a chat template ('chat_template'), and no "
+                               "modules.json says that texts do without it: every text would "
+                               "go through it, which is not read; add modules.json, or take "
+                               "the template away");
+}
+
 /* ---- limits ---- */
 
 /* Later statements count over earlier ones: the key of its own, the tokenizer's argument, the

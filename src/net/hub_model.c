@@ -303,13 +303,15 @@ out:
     return status;
 }
 
-/* Without modules.json a model is a transformer and nothing else. */
+/* Without modules.json a model is a transformer and nothing else; a chat template then matters.
+ */
 static ss_status get_model_files(struct fetching *f, const char *modules, ss_err *err)
 {
     bool is_there = false;
     if (modules == NULL) {
         SS_RETURN_IF_ERROR(get_transformer(f, "", err));
-        return SS_OK;
+        return get_quietly(f, "", "chat_template.jinja", SS_NET_HUB_OPTIONAL_OR_UNKNOWN,
+                           &is_there, err);
     }
     SS_RETURN_IF_ERROR(get_quietly(f, "", "config_sentence_transformers.json",
                                    SS_NET_HUB_OPTIONAL, &is_there, err));

@@ -221,3 +221,17 @@ def test_a_bare_name_is_found_in_the_cache(world, model_hub, go):
         done = go(servers, {"SENTENCE_TRANSFORMERS_HOME": "st"}, name="hf:mini")
         assert done.code == 0
         assert go(servers, {"SENTENCE_TRANSFORMERS_HOME": "st"}, "--offline", name="hf:mini").out == done.out
+
+
+def test_a_chat_template_comes_along_where_it_counts(world, tmp_path, call):
+    """Without modules.json texts would go through it: it must be here to be refused. With modules.json nobody asks for it."""
+    for name, counts in (("roberta-files", True), ("mpnet-mean", False)):
+        root, _ = make(name, tmp_path / name)
+        (root / "models" / ID / "chat_template.jinja").write_text("{{ messages }}")
+        (root / "models" / ID / "adapter_config.json").unlink(missing_ok=True)
+        cache = Cache(tmp_path / name / "cache")
+        with world(root) as servers:
+            assert call(cache, servers).code == 0
+            assert (cache.snapshot / "chat_template.jinja").exists() == counts
+            done = call(cache, servers, "--offline", verb="inspect")
+            assert (done.code, "chat template" in done.err) == ((65, True) if counts else (0, False)), done.err

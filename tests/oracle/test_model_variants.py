@@ -23,6 +23,7 @@ REFUSED = {"value": {"is_decoder", "is_causal", "position_embedding_type", "quan
            "arguments": {"global_rope_theta", "local_attention", "is_decoder", "module_output_name", "transformer_task", "truncation", "add_special_tokens",
                          "return_overflowing_tokens"},
            "modules": {"model_type"},
+           "plain": {"chat_template.jinja", "text", "of names", "an object"},  # no interpreter of templates
            "adapters": {"one layer, all stored", "more stored than named", "rank by expression", "pissa", "lora_bias", "dora", "token indices", "made_up", "ia3"}}
 # and the other way round: what has no effect is not checked, and keys that no one knows are named.
 ACCEPTED = {"value": {"add_cross_attention", "hidden_dropout_prob", "attention_probs_dropout_prob", "pad_token_id"},
@@ -40,7 +41,8 @@ def names_of(variant):
         return ["adapter", *variant["set"]["adapter_config.json"]]
     values = [v for changes in variant.get("set", {}).values() for v in changes.values() if isinstance(v, str)]
     keys = [k for changes in variant.get("set", {}).values() for k in changes] + [k for dropped in variant.get("drop", {}).values() for k in dropped]
-    return [step for key in keys for step in key.split("/") if not step.isdigit()] + list(variant.get("tensors", {})) + values
+    files = [word for name in variant.get("write", {}) for word in name.split("/")]
+    return [step for key in keys for step in key.split("/") if not step.isdigit()] + list(variant.get("tensors", {})) + values + files
 
 
 def judge(variant, done, out):
