@@ -225,7 +225,7 @@ def test_a_bare_name_is_found_in_the_cache(world, model_hub, go):
 
 def test_a_chat_template_comes_along_where_it_counts(world, tmp_path, call):
     """Without modules.json texts would go through it: it must be here to be refused. With modules.json nobody asks for it."""
-    for name, counts in (("roberta-files", True), ("mpnet-mean", False)):
+    for name, counts in (("camembert-plain", True), ("mpnet-mean", False)):
         root, _ = make(name, tmp_path / name)
         (root / "models" / ID / "chat_template.jinja").write_text("{{ messages }}")
         (root / "models" / ID / "adapter_config.json").unlink(missing_ok=True)
