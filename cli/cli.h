@@ -252,7 +252,9 @@ void cli_values_release(struct cli_values *values);
 const char *cli_environment_of(cli_option_id id, char out[96]);
 
 /* Say which options, and which variables that begin with SAESCOPE_, have no effect. */
-void cli_check_effects(const struct cli_values *values);
+void cli_check_effects(const struct cli_command *command, const struct cli_values *values);
+/* The same of options that have one on some kinds of files alone. */
+void cli_check_dataset_effects(const struct cli_values *values, const ss_dataset *dataset);
 
 /* The index-th of an array of names, for cli_suggest. */
 const char *cli_choice_at(const void *names, size_t index);
@@ -264,6 +266,10 @@ static inline bool cli_given(const struct cli_values *values, cli_option_id id)
 {
     return values->text[id] != NULL;
 }
+
+/* Whether an option stands on the command line itself, rather than in the environment or among
+ * the defaults. */
+bool cli_was_typed(const struct cli_values *values, cli_option_id id);
 
 /* Option values as the manifest records them: [*n] of the options that have a value. */
 struct ss_option_record *cli_records(const struct cli_command *command,
@@ -291,6 +297,9 @@ ss_status cli_fetch(const struct cli_values *values, ss_fetch_kind kind, const c
 ss_status cli_open_sae(const struct cli_values *values, const char *reference,
                        struct ss_sae_options options, ss_sae **out, ss_err *err);
 
+/* Open what --dataset names, and say which options have no effect on it. */
+ss_status cli_open_dataset(const struct cli_values *values, ss_dataset **out, ss_err *err);
+
 /* Open the encoder that --model names, fetched first if it is a name of the hub. */
 ss_status cli_open_encoder(const struct cli_values *values, struct ss_encoder_options options,
                            ss_encoder **out, ss_err *err);
@@ -298,7 +307,6 @@ ss_status cli_open_encoder_named(const struct cli_values *values, const char *re
                                  struct ss_encoder_options options, ss_encoder **out,
                                  ss_err *err);
 
-/* The --out of a command that writes a folder: "-" is refused. CLI_OK or CLI_USAGE. */
 /* Which part of a job --part says this process is; of 0 parts where it is not given. Returns
  * CLI_OK, or CLI_USAGE after two lines on stderr. */
 struct cli_part {
@@ -307,6 +315,7 @@ struct cli_part {
 int cli_read_part(const struct cli_command *command, const struct cli_values *values,
                   struct cli_part *part);
 
+/* The --out of a command that writes a folder: "-" is refused. CLI_OK or CLI_USAGE. */
 int cli_check_out_folder(const struct cli_command *command, const struct cli_values *values);
 
 /* The --out of a command that writes a file: "-" is standard output, which --json wants too.

@@ -324,10 +324,10 @@ const struct cli_command cli_analyze = {
         "row-topk keeps the k largest of each row; batch takes batches of --batch-rows rows "
         "in their order, as in training; refuse, the default, stops.",
     .usage =
-        "{--model MODEL --dataset PATH | --embeddings PATH} --sae SAE --out PATH [options]",
+        "{--model MODEL --dataset PATH | --embeddings PATH} [--sae SAE] --out PATH [options]",
     .examples =
         {{"saescope analyze --model MODEL --sae SAE -d texts.jsonl -o run",
-          "all rows of a file"},
+          "all rows of a file; without --sae, the SAE that is built in for MODEL"},
          {"saescope analyze -m MODEL -s SAE -d 'x*.jsonl' --text-column doc -n 9k -o run",
           "9,000 rows of several files, from a named column"},
          {"saescope analyze -m MODEL -s SAE -d texts.jsonl --part 3/8 -o parts",

@@ -146,6 +146,10 @@ static const struct {
 
 static int cache(const struct cli_command *command, const struct cli_values *values)
 {
+    if (cli_was_typed(values, OPT_DRY_RUN) && strcmp(values->arguments[0], "prune") != 0 &&
+        !cli_given(values, OPT_QUIET)) {
+        cli_say(stderr, "note: --dry-run has no effect without prune");
+    }
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
         if (strcmp(values->arguments[0], actions[i].name) == 0) {
             return actions[i].run(values);

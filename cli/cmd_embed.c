@@ -42,7 +42,6 @@ static int embed(const struct cli_command *command, const struct cli_values *val
     }
     cli_progress_start(&progress, values, "embed");
     const struct ss_encoder_options encoder_options = cli_encoder_options(values);
-    const struct ss_dataset_options dataset_options = cli_dataset_options(values);
     const struct ss_embed_options options = {
         .struct_size = sizeof options,
         .num_examples = values->count[OPT_NUM_EXAMPLES],
@@ -53,8 +52,7 @@ static int embed(const struct cli_command *command, const struct cli_values *val
         .log = cli_log(values),
         .progress = cli_show_progress(&progress),
     };
-    ss_status status =
-        ss_dataset_open(values->list, values->n_list, &dataset_options, &dataset, &err);
+    ss_status status = cli_open_dataset(values, &dataset, &err);
     if (status == SS_OK) {
         status = cli_open_encoder(values, encoder_options, &encoder, &err);
     }

@@ -76,7 +76,7 @@ const struct cli_command cli_encode = {
     .summary = "the features of every row, as a sparse matrix or table",
     .about =
         "Embeds every row, encodes the embedding with the SAE and writes the features that "
-        "fire with their activations; they are those that analyze counts. The ending of the "
+        "fire with their activations; they are those that analyze counts. The extension of the "
         "file says the format:\n\n"
         ".npz is a matrix of rows and features for scipy.sparse.load_npz. .arrow and .feather "
         "are tables for pyarrow, pandas, polars and duckdb with the columns row, features "
@@ -90,12 +90,12 @@ const struct cli_command cli_encode = {
         "A batch-top-k SAE needs --batchtopk, as in analyze. With the rule batch, batches are "
         "made of the rows with a text.",
     .usage =
-        "{--model MODEL --dataset PATH | --embeddings PATH} --sae SAE --out FILE [options]",
+        "{--model MODEL --dataset PATH | --embeddings PATH} [--sae SAE] --out FILE [options]",
     .examples =
         {{"saescope encode --model MODEL --sae SAE -d texts.jsonl --out features.npz",
           "scipy.sparse.load_npz reads the result"},
          {"saescope encode -m MODEL -s SAE -d a.parquet --keep id,year -o features.arrow",
-          "pandas.read_feather or pyarrow read the result, with the columns id and year"},
+          "pandas.read_feather or pyarrow read it, with the columns id and year"},
          {"saescope encode --embeddings x.npy -s SAE -o features.npz",
           "from embeddings that were made before"}},
     .uses = {CLI_USES_INPUTS,

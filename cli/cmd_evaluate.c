@@ -40,7 +40,8 @@ void cli_print_evaluations(const char *const *names, const struct ss_evaluation 
         fputs("  ", stdout);
         cli_print_safely(stdout, cli_text_of(names[r]), 0);
     }
-    fprintf(stdout, "\n(%llu rows)\n", (unsigned long long)evaluations[0].n_rows);
+    char rows[64];
+    fprintf(stdout, "\n(%s)\n", cli_plural(evaluations[0].n_rows, "row", rows));
 }
 
 /* What is out of the usual range, and what to change. */
@@ -104,11 +105,9 @@ struct rows {
 
 static ss_status embed_rows(const struct cli_values *values, struct rows *rows, ss_err *err)
 {
-    const struct ss_dataset_options dataset = cli_dataset_options(values);
     struct cli_inputs in = {0};
     struct cli_progress progress;
-    ss_status status =
-        ss_dataset_open(values->list, values->n_list, &dataset, &in.dataset, err);
+    ss_status status = cli_open_dataset(values, &in.dataset, err);
     if (status == SS_OK) {
         status = cli_open_encoder(values, cli_encoder_options(values), &in.encoder, err);
     }
@@ -208,7 +207,7 @@ static int evaluate(const struct cli_command *command, const struct cli_values *
         status = cli_print_evaluations_json(saes.evaluations, saes.n, &err);
     } else if (status == SS_OK) {
         cli_print_evaluations(saes.names, saes.evaluations, saes.n);
-        if (saes.n == 1) {
+        if (saes.n == 1 && !cli_given(values, OPT_QUIET)) {
             cli_print_judgement(&saes.evaluations[0], 0);
         }
     }

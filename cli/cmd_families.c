@@ -141,9 +141,7 @@ static int families(const struct cli_command *command, const struct cli_values *
     ss_encoder *encoder = NULL;
     ss_err err;
     for (size_t i = 0; i < sizeof of_parents / sizeof *of_parents; i++) {
-        const char *origin = values->origin[of_parents[i]];
-        if (options.rule != SS_FAMILIES_PARENTS && origin != NULL &&
-            strcmp(origin, "command line") == 0) {
+        if (options.rule != SS_FAMILIES_PARENTS && cli_was_typed(values, of_parents[i])) {
             return cli_usage_error(command, "--%s is for --method parents",
                                    cli_options[of_parents[i]].name);
         }

@@ -26,6 +26,18 @@ static void say_merged(const ss_run *run, const struct cli_values *values)
     }
 }
 
+/* A state holds what was counted; what is made of it comes with the run. */
+static void check_effects(const struct cli_values *values)
+{
+    static const cli_option_id of_runs[] = {OPT_STEPS, OPT_TITLE};
+    for (size_t i = 0; i < sizeof of_runs / sizeof of_runs[0]; i++) {
+        if (cli_was_typed(values, of_runs[i])) {
+            cli_say(stderr, "note: --%s has no effect where a state is written",
+                    cli_options[of_runs[i]].name);
+        }
+    }
+}
+
 static int merge(const struct cli_command *command, const struct cli_values *values)
 {
     struct cli_progress progress;
@@ -34,6 +46,9 @@ static int merge(const struct cli_command *command, const struct cli_values *val
     const char *out = values->text[OPT_OUT];
     if (cli_check_out_folder(command, values) != CLI_OK) {
         return CLI_USAGE;
+    }
+    if (is_state(out) && !cli_given(values, OPT_QUIET)) {
+        check_effects(values);
     }
     cli_progress_start(&progress, values, "merge");
     const struct ss_merge_options options = {

@@ -38,6 +38,16 @@ static const char *picture_of_run(const struct cli_values *values, char *out, si
     return out;
 }
 
+/* Only a .png has dots; a run's own picture is one. */
+static void check_dots(const struct cli_values *values, const char *out)
+{
+    const size_t n = strlen(out);
+    if (cli_was_typed(values, OPT_DPI) && !cli_given(values, OPT_QUIET) &&
+        (n < 4 || strcmp(out + n - 4, ".png") != 0)) {
+        cli_say(stderr, "note: --dpi has no effect on %s: only .png has dots", out);
+    }
+}
+
 static int plot(const struct cli_command *command, const struct cli_values *values)
 {
     const bool of_sae = cli_given(values, OPT_THRESHOLDS);
@@ -65,6 +75,7 @@ static int plot(const struct cli_command *command, const struct cli_values *valu
         .zoom = cli_given(values, OPT_ZOOM),
         .force = cli_given(values, OPT_FORCE),
     };
+    check_dots(values, out);
     if (draw(values, out, &options, &err) != SS_OK) {
         return cli_fail(&err);
     }

@@ -54,6 +54,9 @@ static int report(const struct cli_command *command, const struct cli_values *va
         SS_OK) {
         return cli_fail(&err);
     }
+    if (!cli_given(values, OPT_QUIET)) {
+        cli_say(stderr, "wrote %s", values->text[OPT_OUT]);
+    }
     return CLI_OK;
 }
 

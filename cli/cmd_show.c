@@ -226,8 +226,7 @@ static int show(const struct cli_command *command, const struct cli_values *valu
     static const cli_option_id of_tables[] = {OPT_SORT, OPT_LIMIT};
     ss_err err;
     for (size_t i = 0; i < sizeof of_tables / sizeof *of_tables; i++) {
-        const char *origin = values->origin[of_tables[i]];
-        if (values->n_arguments > 1 && origin != NULL && strcmp(origin, "command line") == 0) {
+        if (values->n_arguments > 1 && cli_was_typed(values, of_tables[i])) {
             cli_say(stderr, "note: --%s has no effect beside numbers of features",
                     cli_options[of_tables[i]].name);
         }

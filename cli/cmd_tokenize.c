@@ -81,9 +81,7 @@ static int tokenize(const struct cli_command *command, const struct cli_values *
     uint64_t n = 0;
     ss_err err;
     const struct ss_encoder_options encoder_options = cli_encoder_options(values);
-    const struct ss_dataset_options dataset_options = cli_dataset_options(values);
-    ss_status status =
-        ss_dataset_open(values->list, values->n_list, &dataset_options, &dataset, &err);
+    ss_status status = cli_open_dataset(values, &dataset, &err);
     if (status == SS_OK) {
         status = cli_open_encoder(values, encoder_options, &encoder, &err);
     }

@@ -82,13 +82,11 @@ static struct ss_train_options options_of(const struct cli_values *values, struc
 static ss_status open_inputs(const struct cli_values *values, struct cli_inputs *in,
                              ss_err *err)
 {
-    const struct ss_dataset_options dataset = cli_dataset_options(values);
     if (cli_given(values, OPT_EMBEDDINGS)) {
         const struct ss_embeddings_options options = cli_embeddings_options(values);
         return ss_embeddings_open(values->text[OPT_EMBEDDINGS], &options, &in->embeddings, err);
     }
-    const ss_status status =
-        ss_dataset_open(values->list, values->n_list, &dataset, &in->dataset, err);
+    const ss_status status = cli_open_dataset(values, &in->dataset, err);
     return status == SS_OK
                ? cli_open_encoder(values, cli_encoder_options(values), &in->encoder, err)
                : status;
@@ -215,15 +213,15 @@ const struct cli_command cli_train = {
              "[--sweep NAME=VALUE,VALUE…]",
     .argument = "NAME=VALUE,VALUE",
     .n_most = 4,
-    .examples = {{"saescope train --model MODEL --dataset texts.jsonl --out sae",
-                  "the default recipe on your own texts"},
-                 {"saescope train --embeddings x.npy --top-k 64 --dict-size 2304 --out sae",
-                  "more features, and more of them active"},
-                 {"saescope train --embeddings x.npy --sweep top-k=16,32,64 dict-size=768,1536 "
-                  "--out sweep",
-                  "six SAEs on the same rows, a table and a picture"},
-                 {"saescope train --embeddings x.npy --recipe seed --kind topk --out sae",
-                  "as SAEs-for-Sentence-BERT trains"}},
+    .examples =
+        {{"saescope train --model MODEL --dataset texts.jsonl --out sae",
+          "the default recipe on your own texts"},
+         {"saescope train --embeddings x.npy --top-k 64 --dict-size 2304 --out sae",
+          "more features, and more of them active"},
+         {"saescope train --embeddings x.npy --sweep top-k=16,32 dict-size=768,1536 -o sweep",
+          "six SAEs on the same rows, a table and a picture"},
+         {"saescope train --embeddings x.npy --recipe seed --kind topk --out sae",
+          "as SAEs-for-Sentence-BERT trains"}},
     .uses = {{OPT_MODEL, false, NULL, NULL},
              {OPT_EMBEDDINGS, false, NULL, NULL},
              {OPT_EMBEDDING_COLUMN, false, NULL, NULL},

@@ -22,7 +22,8 @@ static void print_choices(FILE *to, const struct cli_option *option)
 /* Whether the value of an option is a file or folder. */
 static bool takes_path(const struct cli_option *option)
 {
-    static const char *const placeholders[] = {"PATH", "MODEL", "SAE"};
+    static const char *const placeholders[] = {"PATH", "MODEL",   "SAE", "SAE,SAE",
+                                               "FILE", "DATASET", "RUN", "DIR"};
     for (size_t i = 0; i < sizeof placeholders / sizeof placeholders[0]; i++) {
         if (option->placeholder != NULL && strcmp(option->placeholder, placeholders[i]) == 0) {
             return true;
@@ -35,7 +36,8 @@ static bool takes_path(const struct cli_option *option)
 static bool takes_paths(const struct cli_command *command)
 {
     const char *argument = command->argument == NULL ? "" : command->argument;
-    return strncmp(argument, "PATH", 4) == 0 || strncmp(argument, "RUN", 3) == 0;
+    return strncmp(argument, "PATH", 4) == 0 || strncmp(argument, "RUN", 3) == 0 ||
+           strcmp(argument, "STATE") == 0;
 }
 
 static void print_words(FILE *to, const char *const *words)
@@ -92,7 +94,7 @@ void cli_complete_bash(FILE *to)
 {
     fputs("_saescope() {\n"
           "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
-          "    local words= files=\n"
+          "    local words= files=\n    COMPREPLY=()\n"
           "    if [ \"$word\" = = ]; then word=\n"
           "    elif [ \"$before\" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
           "    if [ \"$COMP_CWORD\" -eq 1 ]; then words='",

@@ -123,52 +123,83 @@ static void print_usage(const struct cli_command *command, FILE *to)
 
 /* ---- options in groups ---- */
 
-enum { MOST_IN_GROUP = 24, FEW_OPTIONS = 12 };
+enum { MOST_IN_GROUP = 24, FEW_OPTIONS = 12, LEAST_IN_GROUPS = 6 };
 
 /* The order in which help shows options. What stands nowhere comes last, as "Other". */
 static const struct group {
     const char *title;
+    cli_option_id of; /* only in commands that take it, and there before others */
     cli_option_id ids[MOST_IN_GROUP]; /* ends at OPT_NONE */
 } groups[] = {
+    {"What to do", OPT_ROWS, {OPT_CHECK, OPT_ROWS, OPT_AS}},
     {"Input and output",
+     OPT_NONE,
      {OPT_MODEL, OPT_EMBEDDINGS, OPT_EMBEDDING_COLUMN, OPT_SAE, OPT_DATASET, OPT_THRESHOLDS,
       OPT_TO, OPT_OUT, OPT_SAVE_EMBEDDINGS, OPT_FORCE}},
     {"Dataset",
+     OPT_NONE,
      {OPT_TEXT_COLUMN, OPT_KEEP, OPT_NUM_EXAMPLES, OPT_WHERE, OPT_SAMPLE, OPT_SPLIT, OPT_CONFIG,
-      OPT_FORMAT, OPT_TEXT_UNIT, OPT_NULL, OPT_SKIP_EMPTY, OPT_WITH_TEXT, OPT_CACHE_DATASET}},
-    {"Encoder", {OPT_PRECISION, OPT_PROMPT, OPT_PROMPT_NAME, OPT_MAX_TOKENS, OPT_TRUNCATE_DIM}},
+      OPT_FORMAT, OPT_TEXT_UNIT, OPT_CSV, OPT_ENCODING, OPT_FIELD, OPT_ON_BAD_ROW, OPT_NULL,
+      OPT_SKIP_EMPTY, OPT_WITH_TEXT, OPT_CACHE_DATASET, OPT_SEED}},
+    {"Encoder",
+     OPT_NONE,
+     {OPT_PRECISION, OPT_PROMPT, OPT_PROMPT_NAME, OPT_MAX_TOKENS, OPT_TRUNCATE_DIM}},
     {"SAE",
+     OPT_NONE,
      {OPT_BATCHTOPK, OPT_BATCHTOPK_THRESHOLD, OPT_CALIBRATION_ROWS, OPT_BATCH_ROWS,
-      OPT_SAE_FORMAT, OPT_SAE_TOP_K, OPT_ALLOW_ROUNDING}},
+      OPT_SAE_FORMAT, OPT_SAE_TOP_K, OPT_ALLOW_ROUNDING, OPT_COMPARE}},
     {"Training",
-     {OPT_RECIPE, OPT_KIND, OPT_DICT_SIZE, OPT_PREFIXES, OPT_TARGET_L0, OPT_SWEEP, OPT_DTYPE,
-      OPT_MAX_STEPS, OPT_BATCH_SIZE, OPT_LR, OPT_L1_COEFF, OPT_BANDWIDTH, OPT_SEED,
-      OPT_CHECKPOINT_STEPS, OPT_COMPARE}},
+     OPT_RECIPE,
+     {OPT_RECIPE, OPT_KIND, OPT_DICT_SIZE, OPT_TOP_K, OPT_PREFIXES, OPT_TARGET_L0, OPT_SWEEP,
+      OPT_DTYPE, OPT_MAX_STEPS, OPT_BATCH_SIZE, OPT_LR, OPT_L1_COEFF, OPT_BANDWIDTH, OPT_SEED,
+      OPT_CHECKPOINT_STEPS}},
+    {"Labels and scores",
+     OPT_NONE,
+     {OPT_METHOD, OPT_SEED_VARIANT, OPT_KEYWORD_MODEL, OPT_STOP_WORDS, OPT_NO_SCORE,
+      OPT_NO_SENTENCE_TEST, OPT_SIMILARITY}},
+    {"Language model",
+     OPT_LLM,
+     {OPT_LLM, OPT_LLM_MODEL, OPT_LLM_API, OPT_LLM_SCORE, OPT_LLM_CANDIDATES, OPT_LLM_HINTS,
+      OPT_LLM_EFFORT, OPT_LLM_JOBS, OPT_LLM_TIMEOUT, OPT_LLM_PRICE, OPT_MAX_COST, OPT_MAX_CALLS,
+      OPT_MAX_LLM_TOKENS, OPT_LLM_CACHE, OPT_LLM_AGAIN, OPT_LLM_LOG_PROMPTS, OPT_DRY_RUN}},
+    {"Export", OPT_EXPORT, {OPT_EXPORT, OPT_MODEL_ID, OPT_SOURCE_ID, OPT_AUTHOR_ID, OPT_FORCE}},
     {"Results",
+     OPT_NONE,
      {OPT_TOP_K, OPT_KEEP_DUPLICATES, OPT_EVIDENCE, OPT_EVIDENCE_BYTES, OPT_SAMPLE_ROWS,
-      OPT_SAMPLE_SEED, OPT_PAIRS_BYTES, OPT_NO_PAIRS, OPT_TITLE, OPT_WIDTH, OPT_HEIGHT, OPT_DPI,
-      OPT_BINS, OPT_FIXED_RANGE, OPT_ZOOM}},
+      OPT_SAMPLE_SEED, OPT_PAIRS_BYTES, OPT_NO_PAIRS, OPT_STEPS, OPT_TITLE, OPT_WIDTH,
+      OPT_HEIGHT, OPT_DPI, OPT_BINS, OPT_FIXED_RANGE, OPT_ZOOM}},
 };
 enum { N_GROUPS = sizeof groups / sizeof groups[0] };
 
-/* The group of an option; N_GROUPS where it stands nowhere. */
-static size_t group_of(cli_option_id id)
+static bool is_in(const struct group *group, cli_option_id id)
 {
-    for (size_t g = 0; g < N_GROUPS; g++) {
-        for (size_t i = 0; i < MOST_IN_GROUP && groups[g].ids[i] != OPT_NONE; i++) {
-            if (groups[g].ids[i] == id) {
-                return g;
-            }
+    for (size_t i = 0; i < MOST_IN_GROUP && group->ids[i] != OPT_NONE; i++) {
+        if (group->ids[i] == id) {
+            return true;
         }
     }
-    return N_GROUPS;
+    return false;
+}
+
+/* The group of an option; N_GROUPS where it stands nowhere. */
+static size_t group_of(const struct cli_command *command, cli_option_id id)
+{
+    size_t found = N_GROUPS;
+    for (size_t g = 0; g < N_GROUPS; g++) {
+        const cli_option_id of = groups[g].of;
+        const bool counts = of == OPT_NONE || cli_command_use(command, of) != NULL;
+        if (counts && is_in(&groups[g], id) && (found == N_GROUPS || of != OPT_NONE)) {
+            found = g;
+        }
+    }
+    return found;
 }
 
 static void print_group(const struct cli_command *command, size_t group, FILE *to)
 {
     bool is_first = true;
     for (size_t i = 0; i < cli_n_uses(command); i++) {
-        if (group_of(command->uses[i].id) == group) {
+        if (group_of(command, command->uses[i].id) == group) {
             if (is_first) {
                 fprintf(to, "\n%s:\n", group < N_GROUPS ? groups[group].title : "Other");
             }
@@ -178,9 +209,19 @@ static void print_group(const struct cli_command *command, size_t group, FILE *t
     }
 }
 
+/* Whether groups say something: a long list of which some options stand in them. */
+static bool has_groups(const struct cli_command *command)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < cli_n_uses(command); i++) {
+        n += group_of(command, command->uses[i].id) < N_GROUPS;
+    }
+    return cli_n_uses(command) > FEW_OPTIONS && n >= LEAST_IN_GROUPS;
+}
+
 static void print_options(const struct cli_command *command, FILE *to)
 {
-    if (cli_n_uses(command) <= FEW_OPTIONS) {
+    if (!has_groups(command)) {
         fputs("\nOptions:\n", to);
         for (size_t i = 0; i < cli_n_uses(command); i++) {
             print_option(&command->uses[i], to);

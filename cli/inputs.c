@@ -43,7 +43,6 @@ ss_status cli_open_inputs(const struct cli_values *values, struct cli_inputs *in
 {
     const struct ss_encoder_options encoder = cli_encoder_options(values);
     const struct ss_sae_options sae = cli_sae_options(values);
-    const struct ss_dataset_options dataset = cli_dataset_options(values);
     const bool has_sae = cli_given(values, OPT_SAE);
     ss_status status =
         has_sae ? cli_open_sae(values, values->text[OPT_SAE], sae, &in->sae, err) : SS_OK;
@@ -53,7 +52,7 @@ ss_status cli_open_inputs(const struct cli_values *values, struct cli_inputs *in
             ss_embeddings_open(values->text[OPT_EMBEDDINGS], &embeddings, &in->embeddings, err);
     }
     if (status == SS_OK && values->n_list > 0) {
-        status = ss_dataset_open(values->list, values->n_list, &dataset, &in->dataset, err);
+        status = cli_open_dataset(values, &in->dataset, err);
     }
     if (status == SS_OK && cli_given(values, OPT_MODEL)) {
         status = cli_open_encoder(values, encoder, &in->encoder, err);

@@ -40,7 +40,7 @@ static int run_command(const struct cli_command *command, int n, char **words)
     if (code == CLI_OK && cli_given(&values, OPT_HELP)) {
         cli_help_command(command, strcmp(values.text[OPT_HELP], "-h") == 0, stdout);
     } else if (code == CLI_OK) {
-        cli_check_effects(&values);
+        cli_check_effects(command, &values);
         code = command->run(command, &values);
     }
     cli_values_release(&values);

@@ -59,6 +59,16 @@ static void say_if_sae(const char *path, ss_err *err)
     ss_report_release(&report);
 }
 
+ss_status cli_open_dataset(const struct cli_values *values, ss_dataset **out, ss_err *err)
+{
+    const struct ss_dataset_options options = cli_dataset_options(values);
+    const ss_status status = ss_dataset_open(values->list, values->n_list, &options, out, err);
+    if (status == SS_OK) {
+        cli_check_dataset_effects(values, *out);
+    }
+    return status;
+}
+
 ss_status cli_open_encoder(const struct cli_values *values, struct ss_encoder_options options,
                            ss_encoder **out, ss_err *err)
 {

@@ -3,12 +3,14 @@ import subprocess
 
 import json
 import re
+import shutil
 
 import pytest
 
 from conftest import ROOT
 
-COMMANDS = ["analyze", "merge", "describe", "score", "embed", "fill-mask", "tokenize", "inspect", "convert", "plot", "report", "view", "search", "diff", "fetch", "cache", "completion"]
+COMMANDS = ["analyze", "merge", "describe", "score", "families", "map", "show", "search", "diff", "report", "view", "train", "evaluate", "encode", "embed",
+            "fill-mask", "tokenize", "inspect", "convert", "plot", "fetch", "cache", "completion"]
 
 
 def test_help_goes_to_stdout_and_begins_with_examples(run):
@@ -32,7 +34,7 @@ def test_help_of_a_command(run, command):
 
 
 @pytest.mark.parametrize("command, usage", [
-    ("analyze", "saescope analyze {--model MODEL --dataset PATH | --embeddings PATH} --sae SAE --out PATH [options]"),
+    ("analyze", "saescope analyze {--model MODEL --dataset PATH | --embeddings PATH} [--sae SAE] --out PATH [options]"),
     ("embed", "saescope embed --model MODEL --dataset PATH --out PATH [options]"),
     ("plot", "saescope plot {RUN | --thresholds SAE} [options]"),
     ("fetch", "saescope fetch [options] NAME..."),
@@ -133,6 +135,52 @@ def test_bash_completes(run, tmp_path, words, expected):
     assert got == expected and done.stderr == ""
 
 
+def options_of(run, command):
+    """[(option, its value as help names it, or None)] in the order of help."""
+    words = re.findall(r"^ +(?:-\w, )?--([a-z0-9-]+)(?: ([A-Z][^ \n]*))?(?:  |$)", run(command, "--help").out, re.M)
+    return [(name, value or None) for name, value in words]
+
+
+def test_the_commands_of_this_file_are_all(run):
+    listed = re.findall(r"^  ([a-z-]+) +\S", run("--help").out.split("Commands:")[1].split("saescope COMMAND")[0], re.M)
+    assert listed == COMMANDS
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completions_have_every_option_of_every_command(run, shell):
+    """The part of a script that is of a command names all its options."""
+    lines = run("completion", shell).out.split("\n")
+    start = {"bash": lambda c: f"    {c}:", "zsh": lambda c: f"        {c}) ", "fish": lambda c: f"complete -c saescope -n '__fish_seen_subcommand_from {c}'"}[shell]
+    for command in COMMANDS:
+        first = next(i for i, line in enumerate(lines) if line.startswith(start(command)))
+        if shell == "zsh":
+            last = next(i for i in range(first, len(lines)) if lines[i].endswith(";;"))
+            part = "\n".join(lines[first:last + 1])
+        else:
+            part = "\n".join(line for line in lines if line.startswith(start(command)))
+        for name, _ in options_of(run, command):
+            assert re.search(rf"(--|-l ){name}(?![a-z-])", part), f"{command} --{name}"
+
+
+def test_bash_completes_files_where_a_value_is_one(run, tmp_path):
+    """Every option of every command: a file is offered where its value is one, and nowhere else. So are arguments."""
+    (tmp_path / "subject").mkdir()
+    words, expected = [], []
+    for command in COMMANDS:
+        for name, value in options_of(run, command):
+            if value is not None:
+                words.append([command, f"--{name}", "sub"])
+                expected.append(value in {"PATH", "MODEL", "SAE", "SAE,SAE", "FILE", "DATASET", "RUN", "DIR"})
+        words.append([command, "sub"])
+        expected.append(command in {"merge", "describe", "score", "families", "map", "show", "search", "diff", "report", "view", "inspect", "plot"})
+    calls = "".join(f"COMP_WORDS=(saescope {' '.join(w)}); COMP_CWORD={len(w)}; _saescope; echo \"${{COMPREPLY[*]}}\"\n" for w in words)
+    script = tmp_path / "c.bash"
+    script.write_text(run("completion", "bash").out + "\n" + calls)
+    got = subprocess.run(["bash", script], capture_output=True, text=True, cwd=tmp_path, check=True).stdout.split("\n")
+    assert len(words) > 250
+    assert [w for w, e, line in zip(words, expected, got) if ("subject" in line) != e] == []
+
+
 def lint_of(page):
     try:
         return subprocess.run(["mandoc", "-Tlint", "-Wwarning"], input=page.encode(), capture_output=True).stdout
@@ -200,6 +248,66 @@ def test_no_option_without_effect_passes_in_silence(run, words, note):
     done = run("analyze", "-m", "./no", "-s", "./no", "-d", "./no", "-o", "./no/out", *words)
     assert done.code in (66, 74) and (note is None) == ("no effect" not in done.err) and (note is None or note in done.err)
     assert "no effect" not in run("analyze", "-m", "./no", "-s", "./no", "-d", "./no", "-o", "./no/out", "-q", *words).err
+
+
+# One option after the other that another one, or a kind of file, makes useless; the runs are not there, so that nothing else is done.
+NO_EFFECT = {
+    "describe ./no": ["--seed-variant tutorial", "--no-score --no-sentence-test", "--no-score --similarity plain", "--method none --no-score", "--method seed --stop-words none",
+                      "--model-id x", "--source-id x", "--author-id x", "--export saedashboard --model-id x --author-id x", "--force", "--llm-jobs 3", "--max-calls 3", "--llm-cache x",
+                      "--export saedashboard --model-id x --no-score"],
+    "families ./no": ["--prompt x"], "score ./no --feature 1 --label x": ["--prompt x"],
+    "map ./no": ["--min-cluster-size 4", "--min-samples 4", "--leaves", "--text-column x", "--prompt x"],
+    "show ./no 3": ["--sort max", "--limit 3"], "search ./no words": ["--threads 2", "--features --threads 2"],
+    "diff ./no ./no": ["--json --print-csv", "--print-csv --limit 3", "--print-csv --most-q 0.1"],
+    "report --extract ./no --out x.npz": ["--budget 3M", "--no-texts", "--with ./no"], "plot ./no --out x.png": ["--zoom --fixed-range"],
+    "plot --thresholds ./no --out x.png": ["--fixed-range"], "plot ./no": ["--out x.svg --dpi 200"], "merge ./no.state --out x.state": ["--steps labels", "--title x"],
+    "train --embeddings ./no.npy --out x": ["--kind topk --bandwidth 1", "--kind vanilla --top-k 3", "--kind jumprelu --target-l0 8 --top-k 3"],
+    "tokenize -m ./no -d ./no": ["--seed 3"], "inspect ./no": ["--seed 3"], "cache ls": ["--dry-run"], "analyze -m ./no -s ./no -d ./no --part 1/2 -o x": ["--title x", "--steps all", "--view"],
+}
+
+
+@pytest.mark.parametrize("words", [f"{base} {more}" for base, all_more in NO_EFFECT.items() for more in all_more])
+def test_no_option_of_any_command_without_effect_passes_in_silence(run, words, tmp_path):
+    """The last option of each row, or the one of two that is named first."""
+    named = {"--json --print-csv": "print-csv", "--print-csv --limit 3": "limit", "--export saedashboard --model-id x --no-score": "no-score"}
+    *_, last = [w for w in words.split() if w.startswith("--")]
+    name = next((f"--{v}" for k, v in named.items() if words.endswith(k)), last)
+    if words.endswith("--dpi 200"):
+        name = "--dpi"
+    done = run(*words.split(), cwd=tmp_path)
+    assert f"{name} has no effect" in done.err, done.err
+    with_it = run(*words.split(), "-q", cwd=tmp_path).err if not words.startswith(("show", "cache")) else ""
+    assert "no effect" not in with_it
+
+
+# Options of texts beside embeddings alone: every one of every command that takes both.
+@pytest.mark.parametrize("command", ["analyze", "encode", "train", "evaluate"])
+def test_options_of_texts_beside_embeddings(run, command, tmp_path):
+    values = {"text-unit": "line", "format": "jsonl", "on-bad-row": "skip", "precision": "low", "csv": "delimiter=;", "encoding": "latin-1"}
+    of_texts = {"split", "config", "cache-dataset", "text-column", "keep", "format", "text-unit", "csv", "encoding", "field", "on-bad-row", "where", "sample", "seed",
+                "prompt", "prompt-name", "max-tokens", "truncate-dim", "precision", "batch-tokens", "with-text"} - ({"seed"} if command == "train" else set())
+    seen = 0
+    for name, value in options_of(run, command):
+        if name in of_texts:
+            words = [f"--{name}"] + ([values.get(name, "8")] if value else [])
+            done = run(command, "--embeddings", "./no.npy", "-s" if command != "train" else "--kind", "./no" if command != "train" else "topk",
+                       *(["-o", "x"] if command != "evaluate" else []), *words, cwd=tmp_path)
+            assert f"--{name} has no effect" in done.err or ("which is not given" in done.err and f"--{name}" in done.err), f"{name}: {done.err}"
+            seen += 1
+    assert seen >= 16
+
+
+@pytest.mark.parametrize("file, words, note", [
+    ("a.jsonl", ["--text-unit", "document"], "these are no text files, but jsonl"), ("a.parquet", ["--encoding", "latin-1"], "--encoding has no effect on parquet"),
+    ("a.jsonl", ["--cache-dataset"], "nothing is read from the hub"), ("a.txt", ["--text-unit", "document"], None), ("a.jsonl", ["--encoding", "latin-1"], None),
+    ("a.jsonl", ["--csv", "delimiter=;"], "no file is csv"), ("a.txt", ["--field", "x"], "no file is JSON"), ("a.jsonl", ["--split", "train"], "need a dataset folder"),
+])
+def test_options_of_other_kinds_of_files(run, tmp_path, file, words, note):
+    (tmp_path / "a.jsonl").write_text('{"text": "a star"}\n')
+    (tmp_path / "a.txt").write_text("a star\n")
+    shutil.copy(next((ROOT / "tests/data/parquet").rglob("*.parquet")), tmp_path / "a.parquet")
+    done = run("tokenize", "-m", ROOT / "tests/data/encoder/mpnet-mean", "-d", tmp_path / file, *words)
+    assert (note is None and "effect" not in done.err and done.code == 0) or (note is not None and note in done.err), done.err
 
 
 @pytest.mark.parametrize("name, value, note", [
