@@ -218,7 +218,7 @@ const struct cli_command cli_train = {
           "the default recipe on your own texts"},
          {"saescope train --embeddings x.npy --top-k 64 --dict-size 2304 --out sae",
           "more features, and more of them active"},
-         {"saescope train --embeddings x.npy --sweep top-k=8,16,32 dict-size=384,768 -o out",
+         {"saescope train --embeddings x.npy --sweep top-k=8,16,32 dict-size=384,768 -o s",
           "six SAEs on the same rows, a table and a picture"},
          {"saescope train --embeddings x.npy --recipe seed --kind topk --out sae",
           "as SAEs-for-Sentence-BERT trains"}},
