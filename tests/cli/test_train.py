@@ -289,4 +289,5 @@ def test_the_default_recipe_starts_at_rows(run, x, tmp_path):
         first[recipe] = float((tmp_path / recipe / "metrics.csv").read_text("utf8").splitlines()[1].split(",")[6])
         config = json.loads((tmp_path / recipe / "config.json").read_text("utf8"))
         assert config["training"]["directions_init"] == ("rows" if recipe == "saescope" else "random")
+        assert config["aux_penalty"] == (1 / 8 if recipe == "saescope" else 1 / 32)
     assert first["saescope"] > max(0.2, first["seed"] + 0.1), first
