@@ -146,6 +146,8 @@ const char *ss_arrow_batch_read(const struct ss_arrow_schema *schema, size_t fir
     out->n_arrays = end - first;
     out->n_buffers = walk.buffers.count;
     out->n_rows = (uint64_t)n_rows;
+    out->n_body_bytes = body.n_bytes;
+    out->n_copied_bytes = 0;
     const char *fault = read_compression(flat, table, out);
     fault = flat->fault != NULL ? flat->fault : fault;
     if (fault == NULL && (table->at == 0 || n_rows < 0)) {

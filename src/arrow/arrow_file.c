@@ -161,9 +161,10 @@ static ss_status fail_array(const struct ss_arrow_file *file, const char *where,
 }
 
 /* The buffers of a column, out of the file into memory of the batch: what is checked below is
- * then what is used later. */
+ * then what is used later. Buffers that overlap would each be copied, so that a small file could
+ * ask for any amount of memory; writers put them one after another, within the body. */
 static ss_status read_buffers(const struct ss_arrow_file *file, struct ss_arrow_batch *batch,
-                              size_t field, ss_err *err)
+                              size_t field, const char *where, ss_err *err)
 {
     const size_t end = file->schema.fields[field].end;
     for (size_t i = field; i < end && ss_source_view_is_partial(file->view); i++) {
@@ -173,6 +174,11 @@ static ss_status read_buffers(const struct ss_arrow_file *file, struct ss_arrow_
             if (buffer->n_bytes == 0) {
                 continue;
             }
+            if (buffer->n_bytes > batch->n_body_bytes - batch->n_copied_bytes) {
+                return fail(file, where,
+                            "its buffers overlap: together they are longer than its body", err);
+            }
+            batch->n_copied_bytes += buffer->n_bytes;
             uint8_t *copy = ss__arena_alloc(&batch->arena, buffer->n_bytes);
             if (copy == NULL) {
                 return ss__fail_nomem(err, "a column");
@@ -191,7 +197,7 @@ static ss_status check_column(const struct ss_arrow_file *file, struct ss_arrow_
                               ss_err *err)
 {
     struct ss_arrow_fault fault = {.field = field};
-    const ss_status status = read_buffers(file, batch, field, err);
+    const ss_status status = read_buffers(file, batch, field, where, err);
     if (status != SS_OK) {
         return status;
     }

@@ -157,6 +157,8 @@ struct ss_arrow_batch {
     size_t n_buffers;
     int codec;              /* -1: the buffers are plain */
     struct ss__arena arena; /* of all this and of what was decompressed */
+    size_t n_body_bytes;    /* of its message */
+    size_t n_copied_bytes;  /* of these, into the arena; buffers that overlap count each */
 };
 
 /* How much was decompressed out of how much, to tell a bomb. */

@@ -241,6 +241,22 @@ static void test_refusals(void **state)
     }
 }
 
+/* Twenty buffers of nearly the whole body: what is copied stays within the body. */
+static void test_buffers_that_overlap_are_refused(void **state)
+{
+    (void)state;
+    const char *path = OWN "/overlapping.bad";
+    const struct ss_dataset_options options = {.struct_size = sizeof options,
+                                               .all_columns = true};
+    struct ss__buf out = {0};
+    test_json(&path, 1, &options, 0, &out);
+    const char *text = ss__buf_text(&out);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "record batch 0"));
+    assert_non_null(strstr(text, "its buffers overlap"));
+    ss__buf_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_texts_are_those_of_the_rows),
         cmocka_unit_test(test_damage_is_told),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_buffers_that_overlap_are_refused),
     };
     return cmocka_run_group_tests(tests, test_make_folder, test_remove_folder);
 }
