@@ -10,6 +10,7 @@
 
 #include "arrow/arrow_priv.h"
 #include "base/mem.h"
+#include "base/sort.h"
 #include "base/utf8.h"
 
 enum { ANY = -1 };
@@ -354,7 +355,7 @@ static const char *join_dictionaries(struct ss_arrow_schema *schema)
     struct ss_arrow_dictionary *items = schema->dictionaries;
     size_t n = 0;
     if (schema->n_dictionaries > 0) {
-        qsort(items, schema->n_dictionaries, sizeof *items, compare_ids);
+        ss__sort(items, schema->n_dictionaries, sizeof *items, compare_ids);
     }
     for (size_t i = 0; i < schema->n_dictionaries; i++) {
         const bool is_new = n == 0 || items[n - 1].id != items[i].id;

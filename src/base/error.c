@@ -113,6 +113,14 @@ ss_status ss__fail_file(ss_err *err, const char *file, ss_status code, const cha
     return code;
 }
 
+ss_status ss__fail_as(ss_err *err, const ss_err *why)
+{
+    if (err != NULL) {
+        *err = *why;
+    }
+    return why->code;
+}
+
 ss_status ss__fail_nomem(ss_err *err, const char *what)
 {
     return ss__fail(err, SS_E_NOMEM, "out of memory while making room for %s", what);

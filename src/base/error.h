@@ -74,6 +74,10 @@ ss_status ss__fail_nomem(ss_err *err, const char *what);
  * else SS_E_IO. `doing` is "open", "write", ...; uses `error_number` (an errno). */
 ss_status ss__fail_errno(ss_err *err, const char *file, const char *doing, int error_number);
 
+/* Fail as a call did whose error was kept apart, since it might have been no error here: `why` is
+ * copied into `err` (nullable), and its status is returned. */
+ss_status ss__fail_as(ss_err *err, const ss_err *why);
+
 /* Add facts to an error that was just filled; nullable `err`. Rows and bytes count from 0; an
  * item is a key, a tensor, a column, and is copied. Messages tell the place in words as well:
  * these are for programs. */

@@ -14,6 +14,7 @@
 
 #include "base/lfs.h"
 #include "base/mem.h"
+#include "base/sort.h"
 
 /* ---- paths ---- */
 
@@ -183,7 +184,7 @@ ss_status ss__list_folder(const char *path, char ***names, size_t *n, ss_err *er
         count++;
     }
     if (count > 0) {
-        qsort(list, count, sizeof *list, compare_names);
+        ss__sort(list, count, sizeof *list, compare_names);
     }
     *names = list;
     *n = count;

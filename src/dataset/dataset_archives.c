@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "dataset/layout.h"
 #include "format/format.h"
 
@@ -168,7 +169,7 @@ static void sort_members(struct members *members)
 {
     size_t n_kept = 0;
     if (members->n > 0) {
-        qsort(members->items, members->n, sizeof *members->items, compare_members);
+        ss__sort(members->items, members->n, sizeof *members->items, compare_members);
     }
     for (size_t i = 0; i < members->n; i++) {
         if (i + 1 < members->n &&
@@ -222,7 +223,7 @@ static void keep_data(struct members *members, const bool *is_data)
     }
     members->n = n_kept;
     if (n_kept > 0) {
-        qsort(members->items, n_kept, sizeof *members->items, compare_naturally);
+        ss__sort(members->items, n_kept, sizeof *members->items, compare_naturally);
     }
 }
 

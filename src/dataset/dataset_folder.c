@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/sort.h"
 #include "dataset/dataset_files.h"
 #include "dataset/layout.h"
 #include "repo/repo.h"
@@ -112,7 +113,7 @@ ss_status ss_dataset_list_folder(const char *folder, bool is_plain, const struct
         list = (struct listing){.items = NULL};
     }
     if (list.n > 0) {
-        qsort(list.items, list.n, sizeof *list.items, compare_paths);
+        ss__sort(list.items, list.n, sizeof *list.items, compare_paths);
     }
     *paths = list.items;
     *n = list.n;

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/sort.h"
 
 /* ---- lists ---- */
 
@@ -73,7 +74,7 @@ static int compare_paths(const void *a, const void *b)
 void ss_dataset_file_list_sort(struct ss_dataset_file_list *paths, size_t from)
 {
     if (paths->n > from + 1) {
-        qsort(paths->items + from, paths->n - from, sizeof *paths->items, compare_paths);
+        ss__sort(paths->items + from, paths->n - from, sizeof *paths->items, compare_paths);
     }
 }
 
@@ -101,7 +102,7 @@ ss_status ss_dataset_file_list_check_repeats(const struct ss_dataset_file_list *
         sorted[i] = paths->items[i];
     }
     if (paths->n > 1) {
-        qsort(sorted, paths->n, sizeof *sorted, compare_paths);
+        ss__sort(sorted, paths->n, sizeof *sorted, compare_paths);
     }
     for (size_t i = 1; i < paths->n; i++) {
         const bool is_same = strcmp(sorted[i - 1], sorted[i]) == 0;

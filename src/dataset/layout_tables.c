@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/sort.h"
 #include "dataset/dataset_files.h"
 #include "dataset/layout.h"
 
@@ -122,7 +123,7 @@ static int compare_absent(const void *a, const void *b)
 static ss_status check_absent(struct table *table, ss_err *err)
 {
     if (table->n_absent > 0) {
-        qsort(table->absent, table->n_absent, sizeof *table->absent, compare_absent);
+        ss__sort(table->absent, table->n_absent, sizeof *table->absent, compare_absent);
     }
     for (size_t i = 0; i < table->n_absent; i++) {
         const struct absent *item = &table->absent[i];

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/sort.h"
 #include "base/temporary.h"
 
 enum { WRITE_BYTES = 1 << 20 };
@@ -81,7 +82,7 @@ static int compare_rows(const void *a, const void *b)
 static void sort_places(struct ss_dataset_sample *sample)
 {
     if (sample->n_places > 0 && !sample->is_sorted) {
-        qsort(sample->places, sample->n_places, sizeof *sample->places, compare_rows);
+        ss__sort(sample->places, sample->n_places, sizeof *sample->places, compare_rows);
     }
     sample->is_sorted = true;
 }

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/sort.h"
 #include "describe/describe_priv.h"
 
 static const double normal_95 = 1.959964;
@@ -43,7 +44,7 @@ static int by_value(const void *left, const void *right)
 void ss_describe_sort(float *values, size_t n)
 {
     if (n > 1) {
-        qsort(values, n, sizeof *values, by_value);
+        ss__sort(values, n, sizeof *values, by_value);
     }
 }
 
@@ -228,7 +229,7 @@ static void rank_values(const float *values, size_t n, struct ranked *room, doub
     for (size_t i = 0; i < n; i++) {
         room[i] = (struct ranked){(double)values[i], i};
     }
-    qsort(room, n, sizeof *room, by_rank);
+    ss__sort(room, n, sizeof *room, by_rank);
     for (size_t i = 0; i < n;) {
         size_t end = i + 1;
         while (end < n && room[end].value == room[i].value) {

@@ -12,6 +12,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/sort.h"
+
 static const double prior = 100;
 static const double least_share = 0.05;
 static const double tiny = 1e-9; /* where every text holds a phrase */
@@ -226,7 +228,7 @@ ss_status ss_describe_find_candidates(const struct ss_describe_candidate_query *
         uncount_text(query->phrases, active[i], counter->in_active);
     }
     if (n_found > 0) {
-        qsort_r(counter->found, n_found, sizeof *counter->found, by_z, &ordering);
+        ss__sort_with(counter->found, n_found, sizeof *counter->found, by_z, &ordering);
     }
     *n = choose(query->phrases, counter, n_found, out);
 out:

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sort.h"
 #include "describe/contrast.h"
 
 enum { SCREENED_IDLE = 1000 };
@@ -48,8 +49,8 @@ void ss_describe_begin_label(const struct ss_describe_contrasting *work,
     if (labelling->is_done) {
         return;
     }
-    qsort(labelling->candidates, labelling->n_candidates, sizeof *labelling->candidates,
-          by_worth);
+    ss__sort(labelling->candidates, labelling->n_candidates, sizeof *labelling->candidates,
+             by_worth);
     const struct ss_describe_candidate *first = &labelling->candidates[0];
     labelling->chosen[labelling->n_chosen++] = 0;
     labelling->best = first->worth - ss_describe_worth_of_z(first->z, 1);

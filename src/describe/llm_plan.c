@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/pool.h"
+#include "base/sort.h"
 #include "describe/feature_sets.h"
 #include "describe/llm_priv.h"
 
@@ -112,7 +113,7 @@ static size_t add_levels(struct ss_describe_llm_shown *shown, size_t n, struct r
         ranked[i] = (struct ranked){.row = list.rows[i], .activation = list.activations[i]};
     }
     if (list.n > 0) {
-        qsort(ranked, list.n, sizeof *ranked, by_activation);
+        ss__sort(ranked, list.n, sizeof *ranked, by_activation);
     }
     for (size_t level = 0; level < N_BY_LEVEL; level++) {
         const size_t end = (level + 1) * list.n / SS_DESCRIBE_DECILES;
@@ -175,7 +176,7 @@ static size_t add_positives(struct ss_describe_llm_shown *shown, struct scratch 
     if (total == 0) {
         return 0;
     }
-    qsort(ranked, total, sizeof *ranked, by_activation);
+    ss__sort(ranked, total, sizeof *ranked, by_activation);
     const float most = ranked[total - 1].activation;
     for (size_t level = 0; level < SS_DESCRIBE_DECILES && total > N_POSITIVES; level++) {
         const size_t end = (level + 1) * total / SS_DESCRIBE_DECILES;
@@ -222,7 +223,7 @@ static void shuffle(const struct planning *planning, struct ss_describe_llm_show
                                     .shown = shown[i]};
     }
     if (n > 0) {
-        qsort(ranked, n, sizeof *ranked, by_hash);
+        ss__sort(ranked, n, sizeof *ranked, by_hash);
     }
     for (size_t i = 0; i < n; i++) {
         shown[i] = ranked[i].shown;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "describe/corpus.h"
 
 enum { LEAST_TEXTS = 3 }; /* that hold a word */
@@ -61,7 +62,7 @@ static ss_status end_row(struct weighing *work, struct rows *rows, size_t row, s
 {
     const size_t at = rows->offsets[row];
     SS_GROW_OR_RETURN(rows->weights, rows->capacity, at + n + 1);
-    qsort(work->touched, n, sizeof *work->touched, by_word);
+    ss__sort(work->touched, n, sizeof *work->touched, by_word);
     for (size_t i = 0; i < n; i++) {
         const uint32_t word = work->touched[i];
         rows->weights[at + i] = (struct weight){word, work->sums[word]};

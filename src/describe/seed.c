@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/sort.h"
 #include "base/stop.h"
 #include "describe/describe_priv.h"
 #include "tensor/tensor.h"
@@ -205,7 +206,7 @@ static void cluster_terms(struct seed *seed)
 {
     size_t n = 0;
     if (seed->n_sums > 0) {
-        qsort(seed->sums, seed->n_sums, sizeof *seed->sums, by_score);
+        ss__sort(seed->sums, seed->n_sums, sizeof *seed->sums, by_score);
     }
     for (size_t i = 0; i < seed->n_sums; i++) {
         if (seed->sums[i].is_used) {
@@ -219,7 +220,7 @@ static void cluster_terms(struct seed *seed)
     }
     seed->n_sums = n;
     if (n > 0) {
-        qsort(seed->sums, n, sizeof *seed->sums, by_score);
+        ss__sort(seed->sums, n, sizeof *seed->sums, by_score);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/number.h"
+#include "base/sort.h"
 #include "describe/describe_priv.h"
 #include "tensor/tensor.h"
 
@@ -34,7 +35,7 @@ static ss_status find_words(struct ss_text lower, struct found_words *found, ss_
         }
     }
     if (found->n > 0) {
-        qsort(found->words, found->n, sizeof *found->words, by_code_points);
+        ss__sort(found->words, found->n, sizeof *found->words, by_code_points);
     }
     return SS_OK;
 }

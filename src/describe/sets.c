@@ -3,6 +3,7 @@
  * the evidence. */
 #include <stdlib.h>
 
+#include "base/sort.h"
 #include "describe/feature_sets.h"
 #include "tensor/tensor.h"
 
@@ -104,7 +105,7 @@ static void fill_describe(struct ss_describe_sets *sets,
         }
     }
     if (n > 0) {
-        qsort(set->rows, n, sizeof *set->rows, by_row);
+        ss__sort(set->rows, n, sizeof *set->rows, by_row);
     }
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || set->rows[i] != set->rows[set->n - 1]) {
@@ -196,7 +197,7 @@ static void fill_near(struct ss_describe_sets *sets, const struct ss_describe_vi
             ss_tensor_dot(x, sets->centroid, width) / view->lengths[row], row};
     }
     if (idle->n > 0) {
-        qsort(sets->nearest, idle->n, sizeof *sets->nearest, by_cosine);
+        ss__sort(sets->nearest, idle->n, sizeof *sets->nearest, by_cosine);
     }
     near->n = ss__min_size(n_most, idle->n);
     for (size_t i = 0; i < near->n; i++) {

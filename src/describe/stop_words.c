@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sort.h"
 #include "describe/corpus.h"
 
 #include "describe/stop_word_hashes.inc"
@@ -409,7 +410,7 @@ static ss_status forbid_frequent(struct ss_describe_corpus *corpus, size_t n, ss
         }
     }
     if (corpus->strings.n > 0) {
-        qsort(counts, corpus->strings.n, sizeof *counts, by_count);
+        ss__sort(counts, corpus->strings.n, sizeof *counts, by_count);
     }
     for (size_t i = 0; i < corpus->strings.n && i < AUTO_WORDS; i++) {
         if ((double)counts[i].n_texts >= auto_least_share * (double)n) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "encoder/bind_priv.h"
 
 static int compare_entries(const void *a, const void *b)
@@ -21,9 +22,8 @@ static struct ss_encoder_binder_entry *find(const struct ss_encoder_binder *bind
                                             const char *name)
 {
     const struct ss_encoder_binder_entry key = {.name = name};
-    return binder->n == 0 ? NULL
-                          : bsearch(&key, binder->entries, binder->n, sizeof *binder->entries,
-                                    compare_entries);
+    return ss__search(&key, binder->entries, binder->n, sizeof *binder->entries,
+                      compare_entries);
 }
 
 /* Two stored names may mean one plain name ("bert.x" and "x"): which of them counts would be a
@@ -44,7 +44,7 @@ ss_status ss_encoder_binder_init(struct ss_encoder_binder *binder,
         binder->entries[i] = (struct ss_encoder_binder_entry){.name = name, .tensor = tensor};
     }
     binder->n = n;
-    qsort(binder->entries, n, sizeof *binder->entries, compare_entries);
+    ss__sort(binder->entries, n, sizeof *binder->entries, compare_entries);
     for (size_t i = 1; i < n; i++) {
         if (compare_entries(&binder->entries[i - 1], &binder->entries[i]) == 0) {
             return ss__fail_file(err, ss_weights_path(weights), SS_E_DATA,

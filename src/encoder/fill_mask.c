@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "encoder/encoder_priv.h"
 
 /* One text on its way. */
@@ -123,7 +124,7 @@ static ss_status pick_best(const struct filling *f, struct ss_mask_result *resul
             all[id].score = f->scores[i * n_vocab + id];
             all[id].token = (int32_t)id;
         }
-        qsort(all, n_vocab, sizeof *all, compare_candidates);
+        ss__sort(all, n_vocab, sizeof *all, compare_candidates);
         memcpy(result->candidates + i * result->n_candidates, all,
                result->n_candidates * sizeof *all);
     }

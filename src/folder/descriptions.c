@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/sized.h"
+#include "base/sort.h"
 
 ss_status ss_folder_descriptions_new(size_t n_features, ss_descriptions **out, ss_err *err)
 {
@@ -165,7 +166,7 @@ ss_status ss_descriptions_sharpest(const ss_descriptions *descriptions, size_t n
         }
     }
     if (n_ranked > 0) {
-        qsort(ranked, n_ranked, sizeof *ranked, by_sharpness);
+        ss__sort(ranked, n_ranked, sizeof *ranked, by_sharpness);
     }
     for (; *n_found < n_ranked && *n_found < n; ++*n_found) {
         features[*n_found] = ranked[*n_found].feature;

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/output.h"
+#include "base/sort.h"
 #include "folder/families_file.h"
 #include "stats/stats.h"
 
@@ -210,7 +211,7 @@ static ss_status write_families(struct writing *writing, ss_err *err)
         order[i] = (struct placed){found->families[i].block_ratio, i};
     }
     if (writing->families->options.rule != SS_GRAPH_PARENTS) {
-        qsort(order, found->n, sizeof *order, by_ratio);
+        ss__sort(order, found->n, sizeof *order, by_ratio);
     }
     for (size_t i = 0; i < found->n; i++) {
         ss__buf_add_text(&writing->buf, i == 0 ? "" : ",");

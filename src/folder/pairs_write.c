@@ -5,6 +5,7 @@
 
 #include "arrow/arrow.h"
 #include "base/mem.h"
+#include "base/sort.h"
 #include "folder/families_file.h"
 #include "folder/npy.h"
 
@@ -132,7 +133,7 @@ static ss_status write_sides(const struct sides *sides, struct ss_arrow_output *
     for (size_t f = 0; f < table->n_features; f++) {
         const size_t n = sides->offsets[f + 1] - sides->offsets[f];
         struct side *own = sides->sides + sides->offsets[f];
-        qsort(own, n, sizeof *own, by_phi);
+        ss__sort(own, n, sizeof *own, by_phi);
         for (size_t i = 0; i < n; i++) {
             if (isnan(least) ? i >= MOST_PARTNERS : own[i].phi < least) {
                 break;

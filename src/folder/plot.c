@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/sized.h"
+#include "base/sort.h"
 #include "folder/results.h"
 #include "view/view.h"
 
@@ -189,7 +190,7 @@ ss_status ss_plot_thresholds(const ss_sae *sae, const char *path,
     }
     SS_ALLOC(sorted, info.n_features);
     memcpy(sorted, thresholds, info.n_features * sizeof *sorted);
-    qsort(sorted, info.n_features, sizeof *sorted, compare_floats);
+    ss__sort(sorted, info.n_features, sizeof *sorted, compare_floats);
     ss__snprintf(number, sizeof number, "%.4g", (double)sorted[info.n_features / 2]);
     picture.caption =
         ss__arena_printf(&arena, "%s. Median threshold %s (dashed).",

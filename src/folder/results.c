@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/sized.h"
+#include "base/sort.h"
 #include "folder/npy.h"
 
 const char *ss_folder_run_strdup(struct ss_run *run, const char *text)
@@ -79,7 +80,7 @@ ss_status ss_folder_run_summarise(struct ss_run *run, ss_err *err)
         rates[f] = run->features[f].rate_pct;
         run->info.n_dead += run->features[f].dead;
     }
-    qsort(rates, n, sizeof *rates, compare_rates);
+    ss__sort(rates, n, sizeof *rates, compare_rates);
     run->info.median_rate_pct =
         n == 0 ? 0 : ((double)rates[(n - 1) / 2] + (double)rates[n / 2]) / 2;
 out:

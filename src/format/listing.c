@@ -6,6 +6,7 @@
 
 #include "base/json_write.h"
 #include "base/mem.h"
+#include "base/sort.h"
 #include "base/utf8.h"
 #include "format/reader.h"
 
@@ -34,7 +35,7 @@ static int compare_names(const void *a, const void *b)
 bool ss_format_names_repeat(struct ss_text *names, size_t n)
 {
     bool repeat = false;
-    qsort(names, n, sizeof *names, compare_names);
+    ss__sort(names, n, sizeof *names, compare_names);
     for (size_t i = 1; i < n; i++) {
         repeat |= compare_names(&names[i - 1], &names[i]) == 0;
     }

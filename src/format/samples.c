@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/sort.h"
 #include "base/utf8.h"
 #include "format/data_names.h"
 #include "format/json_scan.h"
@@ -111,7 +112,7 @@ ss_status ss_format_samples_are_in(const struct ss_source_tar *tar, bool *are, s
         n += split_name(&tar->members[i], &names[n]) && !is_about_file(names[n].field);
     }
     if (n > 0) {
-        qsort(names, n, sizeof *names, compare_names);
+        ss__sort(names, n, sizeof *names, compare_names);
     }
     for (size_t i = 0; i < n;) {
         const size_t first = i;

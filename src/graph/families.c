@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/sort.h"
 #include "base/stop.h"
 #include "graph/families_priv.h"
 
@@ -121,7 +122,7 @@ ss_status ss_graph_make_families(const struct ss_graph_table *table,
     SS_RETURN_IF_ERROR(makers[options->rule](table, options, out, err));
     SS_RETURN_IF_ERROR(measure(table, options, out, err));
     if (options->rule == SS_GRAPH_PARENTS) {
-        qsort(out->families, out->n, sizeof *out->families, by_size);
+        ss__sort(out->families, out->n, sizeof *out->families, by_size);
     }
     return SS_OK;
 }

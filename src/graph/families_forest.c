@@ -3,6 +3,7 @@
  * ones stay in that order; the forest lists its own edges by the same rule. */
 #include <stdlib.h>
 
+#include "base/sort.h"
 #include "graph/families_priv.h"
 
 /* ---- lists of neighbours ---- */
@@ -107,7 +108,7 @@ static ss_status keep_spanning(struct ss_graph_edges *graph, ss_err *err)
     for (size_t i = 0; i < graph->n_nodes; i++) {
         above[i] = (uint32_t)i;
     }
-    qsort(ranked, graph->n, sizeof *ranked, compare_ranked);
+    ss__sort(ranked, graph->n, sizeof *ranked, compare_ranked);
     for (size_t i = 0; i < graph->n; i++) {
         const struct ss_graph_edge *edge = &listed[ranked[i].place];
         const uint32_t u = root_of(above, edge->u), v = root_of(above, edge->v);

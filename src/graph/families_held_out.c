@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 
 #define Z_95 1.959963984540054
 
@@ -99,7 +100,7 @@ static ss_status sum_pairs(const struct ss_graph_table *table,
     }
     set_lift(&out->sum);
     set_meaning(&out->sum);
-    qsort(lifts, n_lifts, sizeof *lifts, compare_numbers);
+    ss__sort(lifts, n_lifts, sizeof *lifts, compare_numbers);
     out->median_lift = n_lifts == 0 ? NAN : (lifts[(n_lifts - 1) / 2] + lifts[n_lifts / 2]) / 2;
     out->conditional = n_children == 0 ? NAN : conditional / (double)n_children;
     ss__free(lifts);

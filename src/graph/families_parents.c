@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/sort.h"
 #include "graph/families_priv.h"
 #include "stats/stats.h"
 
@@ -140,8 +141,8 @@ static ss_status take_family(struct choosing *choosing, uint32_t root,
         }
     }
     const struct ss_graph_family *made = &out->families[out->n - 1];
-    qsort(out->members + made->first + 1, made->n - 1, sizeof *out->members,
-          ss_graph_compare_features);
+    ss__sort(out->members + made->first + 1, made->n - 1, sizeof *out->members,
+             ss_graph_compare_features);
     return SS_OK;
 }
 

@@ -3,6 +3,7 @@
  * root has more than two children; below it, without it, roots are looked for again. */
 #include <stdlib.h>
 
+#include "base/sort.h"
 #include "graph/families_priv.h"
 
 #define LATER_TAU 0.07
@@ -153,8 +154,8 @@ static ss_status drop_alike(struct ss_graph_families *out, ss_err *err)
         sorted[i] = out->members[i];
     }
     for (size_t i = 0; i < out->n; i++) {
-        qsort(sorted + out->families[i].first + 1, out->families[i].n - 1, sizeof *sorted,
-              ss_graph_compare_features);
+        ss__sort(sorted + out->families[i].first + 1, out->families[i].n - 1, sizeof *sorted,
+                 ss_graph_compare_features);
     }
     for (size_t i = 0; i < out->n; i++) {
         const struct ss_graph_family *x = &out->families[i];

@@ -1,6 +1,7 @@
 /* The two builders of the Python workflow. */
 #include <stdlib.h>
 
+#include "base/sort.h"
 #include "graph/families_priv.h"
 
 #define LEAST_CHANCE 1e-6 /* its epsilon, in every denominator */
@@ -163,7 +164,7 @@ static ss_status find_quartile(const double *scores, size_t n, double *out, ss_e
     for (size_t i = 0; i < n; i++) {
         sorted[i] = scores[i];
     }
-    qsort(sorted, n, sizeof *sorted, compare_numbers);
+    ss__sort(sorted, n, sizeof *sorted, compare_numbers);
     const double at = QUARTILE * (double)(n - 1);
     const size_t low = (size_t)at, high = low + 1 < n ? low + 1 : low;
     const double t = at - (double)low, step = sorted[high] - sorted[low];
@@ -229,7 +230,7 @@ static ss_status take_distinct(struct building *building, struct ss_graph_famili
         uint32_t *members = out->members + made->first;
         bool is_new = made->n >= LEAST_MEMBERS;
         out->n_before += is_new;
-        qsort(members, made->n, sizeof *members, ss_graph_compare_features);
+        ss__sort(members, made->n, sizeof *members, ss_graph_compare_features);
         for (size_t j = 0; j + 1 < out->n && is_new; j++) {
             is_new = ss_graph_jaccard(members, made->n, out->members + out->families[j].first,
                                       out->families[j].n) <= MOST_ALIKE;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 
 struct job {
     const struct ss_graph_points *points, *rows; /* rows: NULL: the points themselves */
@@ -113,7 +114,7 @@ static size_t find_candidates(struct job *job, size_t row, size_t worker)
     for (size_t i = 0; i < job->n_found && keys[i] < INFINITY; i++) {
         room[n++] = candidate_of(job, x, job->ids[row * job->n_found + i], other);
     }
-    qsort(room, n, sizeof *room, ss_graph_candidate_compare);
+    ss__sort(room, n, sizeof *room, ss_graph_candidate_compare);
     double others = INFINITY;
     if (n < job->kinds->n) {
         others = (double)keys[n - 1] - ss_graph_targets_error(&job->targets, x);
@@ -124,7 +125,7 @@ static size_t find_candidates(struct job *job, size_t row, size_t worker)
     for (uint32_t kind = 0; kind < job->kinds->n; kind++) {
         room[kind] = candidate_of(job, x, kind, other);
     }
-    qsort(room, job->kinds->n, sizeof *room, ss_graph_candidate_compare);
+    ss__sort(room, job->kinds->n, sizeof *room, ss_graph_candidate_compare);
     return job->kinds->n;
 }
 

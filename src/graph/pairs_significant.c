@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/pool.h"
+#include "base/sort.h"
 #include "base/stop.h"
 #include "graph/families.h"
 #include "graph/significance.h"
@@ -117,7 +118,7 @@ static ss_status cut(struct ss_graph_significant *found, double log_largest, ss_
     double *values = NULL;
     size_t n_kept = 0;
     SS_ALLOC_OR_RETURN(values, found->n);
-    qsort(found->pairs, found->n, sizeof *found->pairs, by_p);
+    ss__sort(found->pairs, found->n, sizeof *found->pairs, by_p);
     for (size_t i = 0; i < found->n; i++) {
         values[i] = found->pairs[i].log_p;
     }
@@ -129,7 +130,7 @@ static ss_status cut(struct ss_graph_significant *found, double log_largest, ss_
     ss__free(values);
     found->n = n_kept;
     found->log_last = n_kept == 0 ? -HUGE_VAL : found->pairs[n_kept - 1].log_p;
-    qsort(found->pairs, found->n, sizeof *found->pairs, by_index);
+    ss__sort(found->pairs, found->n, sizeof *found->pairs, by_index);
     return SS_OK;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/sort.h"
 
 enum { LANES = 8 };
 
@@ -164,7 +165,7 @@ ss_status ss_graph_kinds_find(const struct ss_graph_points *points, struct ss_gr
             ss__hash64(ss_graph_row_in(points, r, scratch), points->width * sizeof(double)),
             (uint32_t)r};
     }
-    qsort(sorted, points->n, sizeof *sorted, by_hash);
+    ss__sort(sorted, points->n, sizeof *sorted, by_hash);
     find_firsts(points, sorted, scratch, firsts);
     number_kinds(points->n, firsts, out);
 out:

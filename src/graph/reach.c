@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 
 enum { LISTED = 32, FOUND = 12 };
 
@@ -340,7 +341,7 @@ static void finish(struct reach *reach)
                 (struct ss_graph_edge){reach->core[k], members[0], members[m]};
         }
     }
-    qsort(reach->edges, reach->n_edges, sizeof *reach->edges, compare_edges);
+    ss__sort(reach->edges, reach->n_edges, sizeof *reach->edges, compare_edges);
 }
 
 ss_status ss_graph_reach_tree(ss_work *work, const struct ss_graph_points *points,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "graph/clusters.h"
 
 /* ---- labels ---- */
@@ -39,7 +40,7 @@ ss_status ss_graph_label_by_size(int32_t *groups, size_t n, size_t n_groups, siz
             sorted[groups[i]].first = (uint32_t)i;
         }
     }
-    qsort(sorted, n_groups, sizeof *sorted, by_size);
+    ss__sort(sorted, n_groups, sizeof *sorted, by_size);
     *n_labels = 0;
     for (size_t g = 0; g < n_groups; g++) {
         label_of[sorted[g].id] = (int32_t)g;
@@ -94,7 +95,7 @@ ss_status ss_graph_joins_sort(struct ss_graph_join *joins, size_t n, ss_err *err
         order[i] = (struct ordered){joins[i].height, (uint32_t)i};
     }
     memcpy(old, joins, (n - 1) * sizeof *old);
-    qsort(order, n - 1, sizeof *order, by_height);
+    ss__sort(order, n - 1, sizeof *order, by_height);
     for (size_t i = 0; i + 1 < n; i++) {
         struct ss_graph_join join = old[order[i].join];
         node_of[order[i].join] = (uint32_t)(n + i);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "graph/umap.h"
 
 /* 2^x = 2^i e^(f ln 2), |f| ≤ 1/2; the series of e^t, |t| ≤ 0.35, is good to 1e-16 after t^13. */
@@ -183,7 +184,7 @@ static int by_id(const void *a, const void *b)
 static size_t join_links(struct link *links, size_t n)
 {
     size_t n_kept = 0;
-    qsort(links, n, sizeof *links, by_id);
+    ss__sort(links, n, sizeof *links, by_id);
     for (size_t i = 0; i < n; i++) {
         if (n_kept > 0 && links[n_kept - 1].id == links[i].id) {
             links[n_kept - 1].to += links[i].to;

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/sort.h"
 #include "net/artifact_priv.h"
 
 enum { HASH_BYTES = 16, MAX_PATH_BYTES = 1024 };
@@ -194,7 +195,7 @@ ss_status ss_net_artifact_manifest_from_json(const char *what, struct ss__json *
         SS_TRY(read_entry(what, path, value, &manifest.entries[manifest.n], err));
         manifest.n++;
     }
-    qsort(manifest.entries, manifest.n, sizeof *manifest.entries, compare_paths);
+    ss__sort(manifest.entries, manifest.n, sizeof *manifest.entries, compare_paths);
     if (digest != NULL) {
         SS_TRY(check_digest(what, &manifest, digest, err));
     }
@@ -228,7 +229,6 @@ const struct ss_net_artifact_entry *
 ss_net_artifact_manifest_find(const struct ss_net_artifact_manifest *manifest, const char *path)
 {
     const struct ss_net_artifact_entry wanted = {.path = path};
-    return manifest->n == 0 ? NULL
-                            : bsearch(&wanted, manifest->entries, manifest->n,
-                                      sizeof *manifest->entries, compare_paths);
+    return ss__search(&wanted, manifest->entries, manifest->n, sizeof *manifest->entries,
+                      compare_paths);
 }

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/output.h"
 #include "base/sized.h"
+#include "base/sort.h"
 #include "base/stop.h"
 #include "net/cache.h"
 #include "net/hub_priv.h"
@@ -92,7 +93,7 @@ ss_status ss_cache_list(const char *cache_dir, struct ss_cache_list *out, ss_err
     out->memory = listing.arena;
     SS_TRY(ss_net_cache_each(cache_dir, add_to_list, &listing, &out->path, err));
     if (out->n_repos > 0) {
-        qsort(out->repos, out->n_repos, sizeof *out->repos, by_kind_and_id);
+        ss__sort(out->repos, out->n_repos, sizeof *out->repos, by_kind_and_id);
     }
 out:
     if (status != SS_OK) {
@@ -231,7 +232,7 @@ static ss_status find_named(const struct ss_net_cached_repo *repo, const char **
             (*out)[(*n)++] = repo->files[i].name;
         }
     }
-    qsort(*out, *n, sizeof **out, by_text);
+    ss__sort(*out, *n, sizeof **out, by_text);
     return SS_OK;
 }
 
@@ -248,8 +249,9 @@ static const char *reason_to_go(const struct ss_net_cached_file *file, const cha
 {
     const bool is_young = now - file->changed_at < YOUNG_SECONDS;
     const size_t n = strlen(file->name);
-    const bool is_named = file->kind == SS_NET_CACHED_BLOB &&
-                          bsearch(&file->name, named, n_named, sizeof *named, by_text) != NULL;
+    const bool is_named =
+        file->kind == SS_NET_CACHED_BLOB &&
+        ss__search(&file->name, named, n_named, sizeof *named, by_text) != NULL;
     const bool is_ours = n >= sizeof SS_NET_HUB_PARTIAL_SUFFIX - 1 &&
                          strcmp(file->name + n - (sizeof SS_NET_HUB_PARTIAL_SUFFIX - 1),
                                 SS_NET_HUB_PARTIAL_SUFFIX) == 0;

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/sort.h"
 #include "net/hub_priv.h"
 
 enum { MAX_ENTRIES = 1000000, MAX_PAGES = 10000, MAX_DEPTH = 64 };
@@ -230,7 +231,7 @@ ss_status ss_net_hub_list(struct ss_net_hub *hub, const struct ss_net_hub_name *
         }
     }
     if (status == SS_OK && out->n > 0) {
-        qsort(out->entries, out->n, sizeof *out->entries, by_path);
+        ss__sort(out->entries, out->n, sizeof *out->entries, by_path);
     }
     if (status != SS_OK) {
         ss_net_hub_tree_release(out);

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/sort.h"
 #include "pass/embeddings_columns.h"
 
 enum { LEAST_SERIES = 2, MAX_DIGITS = 9 };
@@ -110,7 +111,7 @@ static ss_status choose_series(struct choosing *choosing, struct ss_pass_embeddi
             choosing->found[choosing->n_found++] = made;
         }
     }
-    qsort(choosing->found, choosing->n_found, sizeof *choosing->found, compare_numbered);
+    ss__sort(choosing->found, choosing->n_found, sizeof *choosing->found, compare_numbered);
     for (size_t i = 0, n_group = 0; i < choosing->n_found; i += n_group) {
         n_group = length_of_group(choosing, i);
         if (is_series(choosing->found + i, n_group)) {
@@ -167,7 +168,7 @@ static ss_status choose_matches(struct choosing *choosing, const char *pattern,
                              "no column of one number per row matches '%s'", pattern);
     }
     if (have_numbers) {
-        qsort(choosing->found, choosing->n_found, sizeof *choosing->found, compare_numbered);
+        ss__sort(choosing->found, choosing->n_found, sizeof *choosing->found, compare_numbered);
     }
     return give(choosing, 0, choosing->n_found, out, err);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 
 enum { N_MERGED = 2 };
 
@@ -56,7 +57,7 @@ static int compare_warnings(const void *a, const void *b)
 void ss_pass_facts_sort_warnings(struct ss_pass_facts *facts)
 {
     if (facts->n_warnings > 0) {
-        qsort(facts->warnings, facts->n_warnings, sizeof *facts->warnings, compare_warnings);
+        ss__sort(facts->warnings, facts->n_warnings, sizeof *facts->warnings, compare_warnings);
     }
 }
 
@@ -133,7 +134,7 @@ static ss_status merge_bad(struct ss_pass_facts *facts, const struct ss_pass_fac
         SS_RETURN_IF_ERROR(copy(facts, other->bad[i].problem, &row->problem, err));
         facts->n_bad++;
     }
-    qsort(all, facts->n_bad, sizeof *all, compare_bad);
+    ss__sort(all, facts->n_bad, sizeof *all, compare_bad);
     facts->n_bad = ss__min_size(facts->n_bad, SS_FORMAT_MAX_BAD_ROWS);
     for (size_t i = 0; i < SS_FORMAT_N_FAULTS; i++) {
         facts->n_bad_of[i] += other->n_bad_of[i];
@@ -163,7 +164,7 @@ static ss_status merge_parts(struct ss_pass_facts *facts, const struct ss_pass_f
         SS_RETURN_IF_ERROR(copy(facts, other->parts[i].id, &part->id, err));
         facts->n_done++;
     }
-    qsort(all, facts->n_done, sizeof *all, compare_parts);
+    ss__sort(all, facts->n_done, sizeof *all, compare_parts);
     return SS_OK;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/sort.h"
 
 /* A choice that is being made. */
 struct chooser {
@@ -303,7 +304,7 @@ static ss_status find_repeated(const struct files *files, const char **repeated,
     const char **sorted = NULL;
     SS_ALLOC(sorted, files->n);
     memcpy(sorted, files->items, files->n * sizeof *sorted);
-    qsort(sorted, files->n, sizeof *sorted, compare_places);
+    ss__sort(sorted, files->n, sizeof *sorted, compare_places);
     for (size_t i = 1; i < files->n && *repeated == NULL; i++) {
         *repeated = sorted[i] == sorted[i - 1] ? sorted[i] : NULL;
     }

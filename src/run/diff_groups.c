@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/json_write.h"
 #include "base/mem.h"
+#include "base/sort.h"
 #include "folder/evidence_read.h"
 #include "folder/results.h"
 #include "run/diff.h"
@@ -115,7 +116,7 @@ static ss_status choose(struct grouping *grouping, ss_err *err)
         order[i] = &grouping->groups[i];
     }
     if (grouping->n_groups > 1) {
-        qsort(order, grouping->n_groups, sizeof *order, by_size);
+        ss__sort(order, grouping->n_groups, sizeof *order, by_size);
     }
     for (size_t i = 0; i < grouping->n_groups && i < MOST_GROUPS; i++) {
         if (order[i]->n >= LEAST && grouping->n - order[i]->n >= LEAST) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "graph/significance.h"
 #include "run/diff.h"
 
@@ -44,7 +45,7 @@ ss_status ss_run_diff_rank(struct ss_diff *diff, ss_err *err)
     size_t n = 0;
     SS_ALLOC_OR_RETURN(log_q, diff->n);
     if (diff->n > 1) {
-        qsort(diff->items, diff->n, sizeof *diff->items, by_p);
+        ss__sort(diff->items, diff->n, sizeof *diff->items, by_p);
     }
     for (size_t i = 0; i < diff->n; i++) {
         if (is_tested(&diff->items[i])) {

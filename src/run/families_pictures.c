@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/sort.h"
 #include "folder/centroids_file.h"
 #include "graph/clusters.h"
 #include "view/draw_families.h"
@@ -129,7 +130,7 @@ static ss_status order_trees(struct picture *picture, size_t n_most, size_t n_ea
             ss_graph_fires(picture->families->table, SS_GRAPH_ALL, found->parents[i].child),
             found->parents[i].child, found->parents[i].parent};
     }
-    qsort(branches, found->n_parents, sizeof *branches, by_parent);
+    ss__sort(branches, found->n_parents, sizeof *branches, by_parent);
     for (size_t i = 0; i < found->n && picture->order.n < n_most; i++) {
         if (found->families[i].round == 0) {
             SS_TRY(add_tree(&picture->order, branches, found->n_parents,
@@ -326,7 +327,7 @@ static ss_status choose_families(const struct ss_graph_families *found,
             (*out)[(*n)++] = &found->families[i];
         }
     }
-    qsort(*out, *n, sizeof **out, by_size);
+    ss__sort(*out, *n, sizeof **out, by_size);
     *n = ss__min_size(*n, MOST_MAPS);
     return SS_OK;
 }
@@ -469,12 +470,8 @@ ss_status ss_run_ward_map_draw(const struct ss_folder_families *families, const 
     if (status == SS_E_NOINPUT) {
         return SS_OK;
     }
-    if (status != SS_OK && err != NULL) {
-        *err = why;
-    }
-    if (status == SS_OK) {
-        status = draw_coactivation(families, path, &centroids, err);
-    }
+    status = status == SS_OK ? draw_coactivation(families, path, &centroids, err)
+                             : ss__fail_as(err, &why);
     ss_folder_centroids_release(&centroids);
     return status;
 }

@@ -185,13 +185,7 @@ static ss_status open_evidence(struct step *step, ss_err *err)
     ss_err why = {0};
     const ss_status status =
         ss_folder_evidence_open(step->dir, step->run->info.n_features, &step->evidence, &why);
-    if (status == SS_E_NOINPUT) {
-        return SS_OK;
-    }
-    if (status != SS_OK && err != NULL) {
-        *err = why;
-    }
-    return status;
+    return status == SS_OK || status == SS_E_NOINPUT ? SS_OK : ss__fail_as(err, &why);
 }
 
 static double meaning_of(const void *context, uint32_t parent, uint32_t child)
@@ -235,10 +229,7 @@ static ss_status name_families(struct step *step, ss_err *err)
         goto out;
     }
     if (status != SS_OK) {
-        if (err != NULL) {
-            *err = why;
-        }
-        goto out;
+        SS_TRY(ss__fail_as(err, &why));
     }
     SS_ALLOC(step->families.names, step->families.found.n);
     SS_TRY(ss_run_families_name(

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "describe/meaning.h"
 #include "folder/results.h"
 #include "run/group_labels.h"
@@ -134,7 +135,7 @@ static ss_status choose(struct gathering *gathering, ss_err *err)
             sorted[n++] = &found->families[i];
         }
     }
-    qsort(sorted, n, sizeof *sorted, by_size);
+    ss__sort(sorted, n, sizeof *sorted, by_size);
     for (; gathering->n_chosen < ss__min_size(n, MOST_NAMED); gathering->n_chosen++) {
         gathering->chosen[gathering->n_chosen] =
             (size_t)(sorted[gathering->n_chosen] - found->families);
@@ -224,7 +225,7 @@ static void cut(struct gathering *gathering)
     const size_t n_most = (evidence->n_pool[0] + evidence->n_pool[1]) / MOST_SHARE;
     struct ss_run_groups *found = &gathering->found;
     size_t n = 0, rank = 0;
-    qsort(found->texts, found->n_texts, sizeof *found->texts, by_belonging);
+    ss__sort(found->texts, found->n_texts, sizeof *found->texts, by_belonging);
     for (size_t i = 0, n_misses = 0; i < found->n_texts; i++) {
         struct ss_run_group_text text = found->texts[i];
         if (i == 0 || text.group != found->texts[i - 1].group) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "encoder/encoder.h"
 
 enum {
@@ -64,7 +65,7 @@ static ss_status fill_codes(struct naming *naming, ss_err *err)
     SS_ALLOC_OR_RETURN(codes->offsets, codes->n_rows + 1);
     SS_ALLOC_OR_RETURN(codes->features, groups->n_texts);
     SS_ALLOC_OR_RETURN(codes->values, groups->n_texts);
-    qsort(groups->texts, groups->n_texts, sizeof *groups->texts, by_row);
+    ss__sort(groups->texts, groups->n_texts, sizeof *groups->texts, by_row);
     for (size_t row = 0; row < codes->n_rows; row++) {
         for (; at < groups->n_texts && groups->texts[at].row == row; at++) {
             if (!groups->texts[at].is_miss) {
@@ -122,7 +123,7 @@ static ss_status fill_samples(struct naming *naming, ss_err *err)
     SS_ALLOC_OR_RETURN(naming->sample_activations, n_samples);
     SS_ALLOC_OR_RETURN(naming->rates, groups->n);
     SS_ALLOC_OR_RETURN(naming->texts, groups->n_texts);
-    qsort(groups->texts, groups->n_texts, sizeof *groups->texts, by_group);
+    ss__sort(groups->texts, groups->n_texts, sizeof *groups->texts, by_group);
     const size_t n_pool = groups->evidence->n_pool[0] + groups->evidence->n_pool[1];
     for (size_t g = 0; g < groups->n; g++) {
         size_t n = 0, n_members = 0;
@@ -130,7 +131,7 @@ static ss_status fill_samples(struct naming *naming, ss_err *err)
             n_members += !groups->texts[begin + n].is_miss;
         }
         memcpy(naming->texts, groups->texts + begin, n * sizeof *naming->texts);
-        qsort(naming->texts, n, sizeof *naming->texts, by_strength);
+        ss__sort(naming->texts, n, sizeof *naming->texts, by_strength);
         for (size_t kind = 0; kind < SS_STATS_N_SAMPLES; kind++) {
             sample(naming, groups->texts + begin, n, (ss_stats_sample_kind)kind);
             naming->sample_offsets[g * SS_STATS_N_SAMPLES + kind + 1] = naming->n_samples;

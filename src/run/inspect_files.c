@@ -291,10 +291,7 @@ ss_status ss_run_inspect_json(struct ss_run_inspection *inspection, ss_err *err)
         return SS_OK;
     }
     if (ss_status_exit_code(as_rows) != ss_status_exit_code(SS_E_DATA) && as_rows != SS_OK) {
-        if (err != NULL) {
-            *err = reason;
-        }
-        return as_rows;
+        return ss__fail_as(err, &reason);
     }
     ss_run_report_truncate(report, 0);
     if (!inspection->options->check) {

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/sort.h"
 #include "folder/evidence_read.h"
 #include "folder/manifest_read.h"
 #include "run/inspect.h"
@@ -55,7 +56,7 @@ static ss_status add_thresholds(struct ss_report *report, const float *threshold
     float *sorted = NULL;
     SS_ALLOC(sorted, n);
     memcpy(sorted, thresholds, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, compare_floats);
+    ss__sort(sorted, n, sizeof *sorted, compare_floats);
     ss_run_report_number(report, "smallest threshold", (double)sorted[0]);
     ss_run_report_number(report, "median threshold", (double)sorted[n / 2]);
     ss_run_report_number(report, "largest threshold", (double)sorted[n - 1]);

@@ -206,10 +206,7 @@ static ss_status open_encoder(struct ss_run_map *map, const ss_encoder *given, s
                 "clusters are named by their features, not by contrast: %s", why.message);
         return SS_OK;
     }
-    if (status != SS_OK && err != NULL) {
-        *err = why;
-    }
-    return status;
+    return status == SS_OK ? SS_OK : ss__fail_as(err, &why);
 }
 
 static ss_status open_width(struct ss_run_map *map, ss_err *err)
@@ -237,13 +234,7 @@ static ss_status open_evidence(struct ss_run_map *map, ss_err *err)
     const ss_status status =
         ss_folder_evidence_open(map->dir, map->run->info.n_features, &map->evidence, &why);
     map->has_evidence = status == SS_OK;
-    if (allow_missing(status) != SS_OK) {
-        if (err != NULL) {
-            *err = why;
-        }
-        return status;
-    }
-    return SS_OK;
+    return allow_missing(status) == SS_OK ? SS_OK : ss__fail_as(err, &why);
 }
 
 static ss_status take_features(struct ss_run_map *map, ss_err *err)

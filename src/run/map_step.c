@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/sized.h"
+#include "base/sort.h"
 #include "base/stop.h"
 #include "saescope.h"
 
@@ -196,7 +197,7 @@ static ss_status find_middles(struct ss_run_map *map, ss_err *err)
             }
         }
         for (int d = 0; d < 2 && n > 0; d++) {
-            qsort(of[d], n, sizeof *of[d], by_number);
+            ss__sort(of[d], n, sizeof *of[d], by_number);
             map->clusters[c].middle[d] = of[d][n / 2];
         }
     }

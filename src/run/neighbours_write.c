@@ -134,7 +134,7 @@ ss_status ss_run_neighbours_write(const struct ss_folder_families *families, con
     /* A run stands without its SAE; so does what else is made of it here. */
     const ss_status found = ss_run_directions_read(families->dir, n, &directions, &why);
     if (found == SS_E_NOMEM || found == SS_E_STOPPED) {
-        SS_TRY(found);
+        SS_TRY(ss__fail_as(err, &why));
     }
     if (found != SS_OK) {
         ss__log(families->log, SS_LEVEL_NOTICE, "no neighbours.arrow: %s", why.message);

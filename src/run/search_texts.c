@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/sized.h"
+#include "base/sort.h"
 #include "run/run_models.h"
 #include "run/search.h"
 #include "run/text_words.h"
@@ -157,7 +158,7 @@ static ss_status find(struct ss_search *search, ss_search_by by, const char *que
     SS_RETURN_IF_ERROR(by == SS_SEARCH_FEATURES ? find_features(search, query, err)
                                                 : find_texts(search, by, query, err));
     if (search->n_kept > 1) {
-        qsort(search->found, search->n_kept, sizeof *search->found, by_score);
+        ss__sort(search->found, search->n_kept, sizeof *search->found, by_score);
     }
     return SS_OK;
 }

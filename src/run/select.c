@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/sized.h"
+#include "base/sort.h"
 #include "folder/results.h"
 #include "run/text_words.h"
 
@@ -78,7 +79,7 @@ static size_t find_matches(struct searching *searching, struct keyed *found)
             found[n++] = (struct keyed){key_of(run, searching->query->order, &match), match};
         }
     }
-    qsort(found, n, sizeof *found, compare_keyed);
+    ss__sort(found, n, sizeof *found, compare_keyed);
     return n;
 }
 

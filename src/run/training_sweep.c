@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "base/output.h"
 #include "base/sized.h"
+#include "base/sort.h"
 #include "folder/folder.h"
 #include "run/training.h"
 #include "saescope_tools.h"
@@ -348,7 +349,7 @@ static ss_status run_sweep(struct sweep *self, ss_err *err)
     SS_TRY(train_all(self, &rows, err));
     find_best(self);
     SS_TRY(write_table(self, err));
-    qsort(self->points, self->n_points, sizeof *self->points, compare_l0);
+    ss__sort(self->points, self->n_points, sizeof *self->points, compare_l0);
     SS_TRY(draw(self, err));
     ss_run_training_forget(self->out);
 out:

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "sae/sae_margin.h"
 
 /* How far h of a feature may be off in a row. */
@@ -120,7 +121,7 @@ static ss_status find_cutoff(const struct ss_sae_margin_filter *s, const struct 
     }
     *cutoff = (struct cutoff){.n_kept = n, .n_equal = SIZE_MAX, .least = -INFINITY};
     if (n > group->k) {
-        qsort(m->sorted, n, sizeof *m->sorted, compare_values);
+        ss__sort(m->sorted, n, sizeof *m->sorted, compare_values);
         *cutoff = (struct cutoff){.n_kept = group->k, .least = m->sorted[group->k - 1]};
         for (size_t i = 0; i < group->k; i++) {
             cutoff->n_equal += m->sorted[i] == cutoff->least;

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "source/zip.h"
 
 enum {
@@ -407,7 +408,7 @@ static ss_status check_places(const struct ss_source_zip *zip,
 
 static ss_status index_names(struct ss_source_zip *zip, ss_err *err)
 {
-    qsort(zip->by_name, zip->n, sizeof *zip->by_name, compare_names);
+    ss__sort(zip->by_name, zip->n, sizeof *zip->by_name, compare_names);
     for (size_t i = 1; i < zip->n; i++) {
         if (strcmp(zip->by_name[i - 1]->name, zip->by_name[i]->name) == 0) {
             return ss__fail_file(err, zip->source.file, SS_E_DATA,
@@ -438,7 +439,7 @@ ss_status ss_source_zip_read(const struct ss_source_bytes *source, struct ss_sou
         status = damaged(source, at, "the directory holds more than its entries", err);
         goto out;
     }
-    qsort(out->by_name, out->n, sizeof *out->by_name, compare_offsets);
+    ss__sort(out->by_name, out->n, sizeof *out->by_name, compare_offsets);
     SS_TRY(check_places(out, &directory, err));
     SS_TRY(index_names(out, err));
 out:
@@ -462,7 +463,6 @@ const struct ss_source_zip_record *ss_source_zip_find(const struct ss_source_zip
     const struct ss_source_zip_record wanted = {.name = name};
     const struct ss_source_zip_record *key = &wanted;
     const struct ss_source_zip_record *const *found =
-        zip->n == 0 ? NULL
-                    : bsearch(&key, zip->by_name, zip->n, sizeof *zip->by_name, compare_names);
+        ss__search(&key, zip->by_name, zip->n, sizeof *zip->by_name, compare_names);
     return found == NULL ? NULL : *found;
 }

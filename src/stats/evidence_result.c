@@ -3,6 +3,7 @@
  * merged into. */
 #include <stdlib.h>
 
+#include "base/sort.h"
 #include "stats/evidence_priv.h"
 
 /* ---- finishing ---- */
@@ -57,7 +58,7 @@ static ss_status sort_texts(struct ss_stats_evidence *evidence, ss_err *err)
             sorted[n++] = (struct sorted){&texts->slots[i], (uint32_t)i};
         }
     }
-    qsort(sorted, n, sizeof *sorted, compare);
+    ss__sort(sorted, n, sizeof *sorted, compare);
     for (size_t i = 0; i < n; i++) {
         evidence->order[i] = sorted[i].slot;
         evidence->index_of[sorted[i].slot] = (uint32_t)i;

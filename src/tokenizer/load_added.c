@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/sort.h"
 #include "tokenizer/load_priv.h"
 
 /* Tokens with a role, in the reference's order, and what they are called if no file says. */
@@ -227,7 +228,7 @@ static ss_status add_sorted(struct ss_tokenizer_loading *loading, struct entries
                             ss_err *err)
 {
     if (entries->n > 0) {
-        qsort(entries->data, entries->n, sizeof *entries->data, compare_entries);
+        ss__sort(entries->data, entries->n, sizeof *entries->data, compare_entries);
     }
     for (size_t i = 0; i < entries->n; i++) {
         if (i + 1 == entries->n || entries->data[i + 1].id != entries->data[i].id) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sort.h"
 #include "train/train_evaluate.h"
 #include "train/train_priv.h"
 
@@ -155,7 +156,7 @@ static ss_status measure_l0(const struct ss_train_evaluated *in,
         counts[r] = (double)(in->a->offsets[r + 1] - in->a->offsets[r]);
         out->l0_mean += counts[r] / (double)in->n_rows;
     }
-    qsort(counts, in->n_rows, sizeof *counts, compare_counts);
+    ss__sort(counts, in->n_rows, sizeof *counts, compare_counts);
     out->l0_median = percentile(counts, in->n_rows, 50);
     out->l0_p95 = percentile(counts, in->n_rows, 95);
     out->l0_max = counts[in->n_rows - 1];

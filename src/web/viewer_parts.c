@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "web/viewer_priv.h"
 
 /* ---- refusals ---- */
@@ -61,7 +62,7 @@ ss_status ss_web_put_active(struct ss__json_writer *writer, const struct ss_spar
     for (size_t i = 0; i < n; i++) {
         active[i] = (struct active){codes->features[first + i], codes->values[first + i]};
     }
-    qsort(active, n, sizeof *active, by_activation);
+    ss__sort(active, n, sizeof *active, by_activation);
     ss__put_count(writer, "n_active", n);
     ss__put_open(writer, "features", '[');
     for (size_t i = 0; i < n && i < most; i++) {

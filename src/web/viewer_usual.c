@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "web/viewer_priv.h"
 
 static const double low_percentile = 1, high_percentile = 99;
@@ -28,7 +29,7 @@ static struct ss_web_usual usual_of(double *values, size_t n)
     if (n == 0) {
         return (struct ss_web_usual){0};
     }
-    qsort(values, n, sizeof *values, by_value);
+    ss__sort(values, n, sizeof *values, by_value);
     return (struct ss_web_usual){percentile(values, n, low_percentile),
                                  percentile(values, n, high_percentile), n};
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "weights/weights_priv.h"
 
 /* By value: names and shapes are the reader's business, which has them in the arena. */
@@ -71,7 +72,7 @@ ss_status ss_weights_finish(struct ss_weights *self, ss_err *err)
     for (size_t i = 0; i < self->n; i++) {
         self->by_name[i] = &self->tensors[i];
     }
-    qsort(self->by_name, self->n, sizeof *self->by_name, compare_names);
+    ss__sort(self->by_name, self->n, sizeof *self->by_name, compare_names);
     for (size_t i = 1; i < self->n; i++) {
         if (strcmp(self->by_name[i - 1]->name, self->by_name[i]->name) == 0) {
             return ss__fail_file(err, self->source.file, SS_E_DATA,
@@ -79,7 +80,7 @@ ss_status ss_weights_finish(struct ss_weights *self, ss_err *err)
         }
     }
     if (self->n_metadata > 0) {
-        qsort(self->metadata, self->n_metadata, sizeof *self->metadata, compare_pairs);
+        ss__sort(self->metadata, self->n_metadata, sizeof *self->metadata, compare_pairs);
     }
     for (size_t i = 1; i < self->n_metadata; i++) {
         if (strcmp(self->metadata[i - 1].key, self->metadata[i].key) != 0) {
@@ -162,9 +163,7 @@ const struct ss_weights_tensor *ss_weights_find(const struct ss_weights *weights
     const struct ss_weights_tensor wanted = {.name = name};
     const struct ss_weights_tensor *key = &wanted;
     const struct ss_weights_tensor *const *found =
-        weights->n == 0 ? NULL
-                        : bsearch(&key, weights->by_name, weights->n, sizeof *weights->by_name,
-                                  compare_names);
+        ss__search(&key, weights->by_name, weights->n, sizeof *weights->by_name, compare_names);
     return found == NULL ? NULL : *found;
 }
 
@@ -172,9 +171,8 @@ static const struct ss_weights_metadata_entry *find_metadata(const struct ss_wei
                                                              const char *key)
 {
     const struct ss_weights_metadata_entry wanted = {.key = key};
-    return weights->n_metadata == 0 ? NULL
-                                    : bsearch(&wanted, weights->metadata, weights->n_metadata,
-                                              sizeof *weights->metadata, compare_pairs);
+    return ss__search(&wanted, weights->metadata, weights->n_metadata,
+                      sizeof *weights->metadata, compare_pairs);
 }
 
 const char *ss_weights_metadata(const struct ss_weights *weights, const char *key)

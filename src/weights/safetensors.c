@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "base/utf8.h"
 #include "weights/weights_priv.h"
 
@@ -434,7 +435,7 @@ static ss_status bind_tensors(struct reader *reader, const uint8_t *data, size_t
     struct ss_weights *self = reader->self;
     uint64_t end = 0;
     if (self->n > 0) {
-        qsort(reader->spans, self->n, sizeof *reader->spans, compare_spans);
+        ss__sort(reader->spans, self->n, sizeof *reader->spans, compare_spans);
     }
     for (size_t i = 0; i < self->n; i++) {
         const struct span *span = &reader->spans[i];

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "weights/pickle_priv.h"
 
 /* As a pickle holds an integer: the lowest byte first. */
@@ -180,7 +181,7 @@ static ss_status bind_storages(struct stream *stream, const struct ss_weights_pi
     for (size_t i = 0; i < n; i++) {
         stream->by_key[i] = stream->object.storages[i];
     }
-    qsort(stream->by_key, n, sizeof *stream->by_key, compare_keys);
+    ss__sort(stream->by_key, n, sizeof *stream->by_key, compare_keys);
     if (keys->kind != SS_WEIGHTS_PICKLE_LIST) {
         return wrong(stream, "the list of its storages is missing", err);
     }

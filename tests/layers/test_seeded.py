@@ -82,6 +82,7 @@ SEEDS = [
 BUILT = [
     ("test_layers", "test_library_does_not_print_exit_or_allocate_outside_base", {"src/base/b.c": "void f(void) { puts(\"\"); }\n"}, "puts"),
     ("test_layers", "test_library_does_not_print_exit_or_allocate_outside_base", {"src/net/n.c": "void *f(void) { return malloc(9); }\n"}, "malloc"),
+    ("test_layers", "test_library_does_not_print_exit_or_allocate_outside_base", {"src/net/n.c": "void f(void *a) { qsort(a, 2, 3, 0); }\n"}, "qsort"),
     ("test_layers", "test_shared_library_exports_the_public_header_and_nothing_else", {"src/net/n.c": "int ss_secret(void) { return 1; }\n"},
      "ss_secret"),
     ("test_layers", "test_files_do_not_call_each_other_in_circles",
