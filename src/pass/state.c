@@ -404,48 +404,67 @@ out:
 
 /* ---- merging ---- */
 
-/* The first place where two documents differ, such as "encoder.files[2].sha256"; false where
- * there is none. */
-static bool find_difference(const struct ss__json *a, const struct ss__json *b,
-                            struct ss__buf *place)
+/* The first place where two documents differ is appended to `place`, such as
+ * "encoder.files[2].sha256"; nothing where there is none. Memory that runs out shows in `place`
+ * and is no difference. */
+static void find_difference(const struct ss__json *a, const struct ss__json *b,
+                            struct ss__buf *place);
+
+/* The same below a key or an index, which `place` has at its end after `n_before`. */
+static bool differs_below(const struct ss__json *a, const struct ss__json *b, size_t n_before,
+                          struct ss__buf *place)
 {
-    const size_t n_before = place->n_bytes;
-    const char *key = NULL;
-    const struct ss__json *item = NULL;
+    const size_t n_named = place->n_bytes;
+    find_difference(a, b, place);
+    if (place->n_bytes == n_named && !place->failed) {
+        place->n_bytes = n_before;
+        return false;
+    }
+    return true;
+}
+
+/* Two values of which one at least is no array and no object, or that have different sizes. */
+static void compare_values(const struct ss__json *a, const struct ss__json *b,
+                           struct ss__buf *place)
+{
     struct ss__buf x = {0}, y = {0};
-    size_t i = 0;
-    if (ss__json_is_object(a) && ss__json_is_object(b) &&
-        ss__json_count(a) == ss__json_count(b)) {
-        SS_JSON_EACH_MEMBER (a, key, item) {
-            ss__buf_printf(place, "%s%s", n_before == 0 ? "" : ".", key);
-            if (find_difference(item, ss__json_get(b, key), place)) {
-                return true;
-            }
-            place->n_bytes = n_before;
-        }
-        return false;
-    }
-    if (ss__json_is_array(a) && ss__json_is_array(b) &&
-        ss__json_count(a) == ss__json_count(b)) {
-        SS_JSON_EACH (a, i, item) {
-            ss__buf_printf(place, "[%zu]", i);
-            if (find_difference(item, ss__json_at(b, i), place)) {
-                return true;
-            }
-            place->n_bytes = n_before;
-        }
-        return false;
-    }
     ss__json_add_value(&x, a, true);
     ss__json_add_value(&y, b, true);
-    const bool differs = x.n_bytes != y.n_bytes || memcmp(x.data, y.data, x.n_bytes) != 0;
-    if (differs) {
-        ss__buf_printf(place, " (%.80s and %.80s)", ss__buf_text(&x) == NULL ? "" : x.data,
-                       ss__buf_text(&y) == NULL ? "" : y.data);
+    const char *shown[] = {ss__buf_text(&x), ss__buf_text(&y)};
+    if (shown[0] == NULL || shown[1] == NULL) {
+        place->failed = true;
+    } else if (strcmp(shown[0], shown[1]) != 0) {
+        ss__buf_printf(place, " (%.80s and %.80s)", shown[0], shown[1]);
     }
     ss__buf_release(&x);
     ss__buf_release(&y);
-    return differs;
+}
+
+static void find_difference(const struct ss__json *a, const struct ss__json *b,
+                            struct ss__buf *place)
+{
+    const size_t n_before = place->n_bytes;
+    const bool is_same_size = ss__json_count(a) == ss__json_count(b);
+    const char *key = NULL;
+    const struct ss__json *item = NULL;
+    size_t i = 0;
+    if (ss__json_is_object(a) && ss__json_is_object(b) && is_same_size) {
+        SS_JSON_EACH_MEMBER (a, key, item) {
+            ss__buf_printf(place, "%s%s", n_before == 0 ? "" : ".", key);
+            if (differs_below(item, ss__json_get(b, key), n_before, place)) {
+                return;
+            }
+        }
+    } else if (ss__json_is_array(a) && ss__json_is_array(b) && is_same_size) {
+        SS_JSON_EACH (a, i, item) {
+            ss__buf_printf(place, "[%zu]", i);
+            if (differs_below(item, ss__json_at(b, i), n_before, place)) {
+                return;
+            }
+        }
+    } else {
+        compare_values(a, b, place);
+    }
 }
 
 ss_status ss_pass_state_check_same(const struct ss__json *a, const struct ss__json *b,
@@ -453,12 +472,17 @@ ss_status ss_pass_state_check_same(const struct ss__json *a, const struct ss__js
 {
     ss_status status = SS_OK;
     struct ss__buf place = {0};
-    if (find_difference(a, b, &place)) {
-        const char *text = ss__buf_text(&place);
-        status = ss__fail_file(err, names[1], SS_E_DATA,
-                               "it is of another analysis than %s: %.400s differs", names[0],
-                               text == NULL ? "something" : text);
+    find_difference(a, b, &place);
+    const char *text = ss__buf_text(&place);
+    if (text == NULL) {
+        SS_TRY(ss__fail_nomem(err, "what a state is of"));
     }
+    if (text[0] != '\0') {
+        SS_TRY(ss__fail_file(err, names[1], SS_E_DATA,
+                             "it is of another analysis than %s: %.400s differs", names[0],
+                             text));
+    }
+out:
     ss__buf_release(&place);
     return status;
 }
