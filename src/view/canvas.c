@@ -247,6 +247,7 @@ ss_status ss_view_canvas_write(struct ss_view_canvas *canvas, const char *path, 
         drawn = canvas->format->finish(canvas);
     }
     SS_TRY(ss__buf_check(&canvas->bytes, err));
+    SS_TRY(ss__buf_check(&canvas->texts, err));
     if (drawn != CAIRO_STATUS_SUCCESS) {
         SS_FAIL_FILE(path, drawn == CAIRO_STATUS_NO_MEMORY ? SS_E_NOMEM : SS_E_INTERNAL,
                      "the picture could not be drawn: %s", cairo_status_to_string(drawn));
@@ -257,6 +258,11 @@ ss_status ss_view_canvas_write(struct ss_view_canvas *canvas, const char *path, 
 out:
     ss__out_abort(&out);
     return status;
+}
+
+void ss_view_canvas_fail(struct ss_view_canvas *canvas)
+{
+    canvas->texts.failed = true;
 }
 
 void ss_view_canvas_release(struct ss_view_canvas *canvas)

@@ -40,6 +40,8 @@ SS_MUST_USE ss_status ss_view_canvas_open(struct ss_view_canvas *canvas, const c
  * SS_E_EXISTS, SS_E_IO, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_view_canvas_write(struct ss_view_canvas *canvas, const char *path,
                                            bool force, ss_err *err);
+/* Memory ran out for something that was to be drawn: ss_view_canvas_write will say SS_E_NOMEM. */
+void ss_view_canvas_fail(struct ss_view_canvas *canvas);
 void ss_view_canvas_release(struct ss_view_canvas *canvas);
 
 /* Append text that may come from anywhere as valid UTF-8 without control characters, and a NUL.

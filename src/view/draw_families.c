@@ -52,6 +52,17 @@ static void fill_box(struct ss_view_canvas *canvas, const double from[2], const 
 
 /* ---- texts ---- */
 
+/* A text that was put together; the picture fails where memory ran out for it. */
+static void put_text(struct ss_view_canvas *canvas, struct ss__buf *text, double size,
+                     const double at[2])
+{
+    if (ss__buf_text(text) == NULL) {
+        ss_view_canvas_fail(canvas);
+    } else {
+        ss_view_canvas_text(canvas, text->data, size, SS_VIEW_ALIGN_LEFT, at);
+    }
+}
+
 /* As much of a text as fits, in valid UTF-8; with an ellipsis where it was cut. */
 static void put_fitting(struct ss_view_canvas *canvas, const char *text, double size,
                         double width, const double at[2])
@@ -60,20 +71,17 @@ static void put_fitting(struct ss_view_canvas *canvas, const char *text, double 
     ss_view_clean_text(text, &clean);
     const char *shown = ss__buf_text(&clean);
     size_t n = shown == NULL ? 0 : strlen(shown);
-    while (n > 0 && ss_view_canvas_text_width(canvas, clean.data, size) > width) {
+    while (n > 0 && !clean.failed &&
+           ss_view_canvas_text_width(canvas, clean.data, size) > width) {
         while (n > 0 && ((unsigned char)clean.data[n - 1] & 0xC0) == 0x80) {
             n--;
         }
         n -= n > 0;
         clean.n_bytes = n;
         ss__buf_add_text(&clean, "…");
-        if (ss__buf_text(&clean) == NULL) {
-            break;
-        }
+        (void)ss__buf_text(&clean);
     }
-    if (ss__buf_text(&clean) != NULL) {
-        ss_view_canvas_text(canvas, clean.data, size, SS_VIEW_ALIGN_LEFT, at);
-    }
+    put_text(canvas, &clean, size, at);
     ss__buf_release(&clean);
 }
 
@@ -102,9 +110,11 @@ static void put_caption(struct ss_view_canvas *canvas, const char *text, double 
         }
         line.n_bytes = 0;
         ss__buf_add(&line, text, n);
-        if (ss__buf_text(&line) != NULL) {
-            put_fitting(canvas, line.data, SMALL_SIZE, width, (double[2]){at[0], y});
+        if (ss__buf_text(&line) == NULL) {
+            ss_view_canvas_fail(canvas);
+            break;
         }
+        put_fitting(canvas, line.data, SMALL_SIZE, width, (double[2]){at[0], y});
         text += n + (text[n] == ' ');
         y += SMALL_SIZE * CAPTION_LEADING;
     }
