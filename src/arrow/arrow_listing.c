@@ -24,17 +24,9 @@ static char *path_of(const struct ss_arrow_schema *schema, size_t field,
     return copy;
 }
 
-/* A map is a list of entries, but shown as what it is. */
-static bool is_list(const struct ss_arrow_field *field)
-{
-    return field->type != SS_ARROW_TYPE_MAP &&
-           (field->shape == SS_ARROW_LIST || field->shape == SS_ARROW_LIST_VIEW ||
-            field->shape == SS_ARROW_FIXED_LIST);
-}
-
 bool ss_arrow_is_list_of_text(const struct ss_arrow_field *field)
 {
-    return is_list(field) && field[1].text == SS_ARROW_UTF8;
+    return ss_arrow_is_list(field) && field[1].text == SS_ARROW_UTF8;
 }
 
 static const char *type_of(const struct ss_arrow_field *field)

@@ -11,13 +11,6 @@ static bool is_number(const struct ss_arrow_field *field)
            ss_format_numbers_is_type(&field->scalar);
 }
 
-static bool is_list(const struct ss_arrow_field *field)
-{
-    return field->type != SS_ARROW_TYPE_MAP &&
-           (field->shape == SS_ARROW_LIST || field->shape == SS_ARROW_LIST_VIEW ||
-            field->shape == SS_ARROW_FIXED_LIST);
-}
-
 /* Runs count as what their values are. */
 ss_format_column_numbers ss_arrow_numbers_of(const struct ss_arrow_schema *schema, size_t index)
 {
@@ -25,7 +18,7 @@ ss_format_column_numbers ss_arrow_numbers_of(const struct ss_arrow_schema *schem
     if (field->shape == SS_ARROW_RUNS) {
         return ss_arrow_numbers_of(schema, schema->fields[index + 1].end);
     }
-    if (is_list(field)) {
+    if (ss_arrow_is_list(field)) {
         const bool has_numbers =
             ss_arrow_numbers_of(schema, index + 1) == SS_FORMAT_NUMBERS_ONE;
         return has_numbers ? SS_FORMAT_NUMBERS_LIST : SS_FORMAT_NUMBERS_NONE;
@@ -83,7 +76,7 @@ bool ss_arrow_add_numbers(const struct ss_arrow_place *place, struct ss_format_n
         return true;
     }
     const struct ss_arrow_field *field = &place->batch->schema->fields[place->field];
-    if (!is_list(field)) {
+    if (!ss_arrow_is_list(field)) {
         const bool has_capacity = ss_format_numbers_reserve(out, 1);
         if (has_capacity) {
             add_at(place, out);

@@ -183,6 +183,14 @@ extern const char ss_arrow_no_memory[];
 const char *ss_arrow_batch_unpack(struct ss_arrow_batch *batch, size_t field,
                                   struct ss_arrow_growth *growth);
 
+/* A map is a list of entries, but shown as what it is. */
+static inline bool ss_arrow_is_list(const struct ss_arrow_field *field)
+{
+    return field->type != SS_ARROW_TYPE_MAP &&
+           (field->shape == SS_ARROW_LIST || field->shape == SS_ARROW_LIST_VIEW ||
+            field->shape == SS_ARROW_FIXED_LIST);
+}
+
 static inline const struct ss_arrow_array *ss_arrow_array_of(const struct ss_arrow_batch *batch,
                                                              size_t field)
 {

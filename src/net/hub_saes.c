@@ -4,26 +4,14 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sae_files.h"
 #include "net/hub_priv.h"
 
 enum { MOST_NAMED = 6 };
 
-static const char *const weights_names[] = {"sae.pt",     "sae.safetensors",
-                                            "ae.pt",      "sae_weights.safetensors",
-                                            "params.npz", "params.safetensors"};
 /* A file of weights right in the folder that was named is taken for the SAE. */
 static const char *const weights_endings[] = {".pt",  ".pth",  ".safetensors",
                                               ".npz", ".ckpt", ".bin"};
-
-static bool is_weights(const char *name)
-{
-    for (size_t i = 0; i < sizeof weights_names / sizeof *weights_names; i++) {
-        if (strcmp(name, weights_names[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /* By the extension alone. */
 static bool ends_as_weights(const char *name)
@@ -73,7 +61,7 @@ static void look(const struct ss_net_hub_tree *tree, size_t n_base, struct saes 
         const size_t n_folder = slash == NULL ? 0 : (size_t)(slash - path);
         if (n_folder <= n_base) {
             saes->has_own = saes->has_own || ends_as_weights(name);
-        } else if (is_weights(name)) {
+        } else if (ss__is_sae_weights(name)) {
             add(saes, path, n_folder);
         }
     }

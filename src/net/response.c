@@ -197,19 +197,11 @@ double ss_net_wait_asked(const struct ss_net_response *response)
 double ss_net_retry_after(const struct ss_net_response *response, double otherwise)
 {
     const char *limit = ss_net_header(response, "RateLimit");
-    const char *after = ss_net_header(response, "Retry-After");
     double seconds = 0;
-    uint64_t whole = 0;
     if (response->code == 429 && limit != NULL && read_rate_limit(limit, &seconds)) {
         return seconds;
     }
-    if (after == NULL || (response->code != 429 && response->code != 503)) {
-        return otherwise;
-    }
-    if (ss__parse_u64(after, strlen(after), &whole)) {
-        return (double)whole + 1;
-    }
-    const time_t when = curl_getdate(after, NULL);
-    const double left = when == -1 ? otherwise : difftime(when, time(NULL)) + 1;
-    return left > otherwise ? left : otherwise;
+    const bool may_ask = response->code == 429 || response->code == 503;
+    const double asked = may_ask ? ss_net_wait_asked(response) : -1;
+    return asked > 0 ? asked + 1 : otherwise; /* a second more: clocks are not the same */
 }

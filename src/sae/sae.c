@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/sae_files.h"
 #include "sae/sae_format.h"
 
 /* Formats that are read. The order says nothing about detection, only how messages list them;
@@ -193,14 +194,11 @@ out:
  * a folder the error of opening it says more than that it is no SAE. */
 static bool has_named_weights(const struct ss_sae_checkpoint *from)
 {
-    static const char *const names[] = {"sae.pt", "sae.safetensors", "sae_weights.safetensors",
-                                        "ae.pt"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (from->folder != NULL && ss_sae_checkpoint_has_file(from, names[i])) {
-            return true;
-        }
+    bool has = false;
+    for (size_t i = 0; from->folder != NULL && ss__sae_weights_names[i] != NULL && !has; i++) {
+        has = ss_sae_checkpoint_has_file(from, ss__sae_weights_names[i]);
     }
-    return false;
+    return has;
 }
 
 /* A claim by two formats counts as an SAE, too: opening it then says what is unclear. */

@@ -198,7 +198,9 @@ SS_MUST_USE ss_status ss_sae_effective_kind(const struct ss_sae *sae, const char
                                             ss_sae_kind *kind, double *threshold, ss_err *err);
 /* Whether n numbers are all 0; NULL is. */
 bool ss_sae_is_zero(const float *numbers, size_t n);
-/* A matrix [n, m] as [m, n], row-major both. Gives *out (ss__free). Errors: SS_E_NOMEM. */
+/* A matrix [n, m] as [m, n], row-major both, into memory that does not overlap it. */
+void ss_sae_transpose_into(const float *rows, size_t n, size_t m, float *out);
+/* The same. Gives *out (ss__free). Errors: SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_sae_transpose(const float *rows, size_t n, size_t m, float **out,
                                        ss_err *err);
 /* Write a finished document as FOLDER/NAME, and release it, also on error. Errors: SS_E_IO,

@@ -5,14 +5,11 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/sae_files.h"
 #include "sae/sae_format.h"
 
 /* Bounds for a folder that is no repository of SAEs at all, such as a home directory. */
 enum { MAX_LEVELS = 5, MAX_VISITED = 20000, MAX_NAMED = 6 };
-
-static const char *const weights_names[] = {"sae.pt",     "sae.safetensors",
-                                            "ae.pt",      "sae_weights.safetensors",
-                                            "params.npz", "params.safetensors"};
 
 struct search {
     const char *root;
@@ -20,21 +17,11 @@ struct search {
     size_t n_visited;
 };
 
-static bool is_weights(const char *name)
-{
-    for (size_t i = 0; i < sizeof weights_names / sizeof *weights_names; i++) {
-        if (strcmp(name, weights_names[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* A folder of an SAE is not searched for others below it. */
 static bool holds_weights(char *const *names, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (is_weights(names[i])) {
+        if (ss__is_sae_weights(names[i])) {
             return true;
         }
     }

@@ -238,11 +238,11 @@ static ss_status read_gates(struct ss_sae_parts *sae, const struct ss_sae_checkp
 
 /* ---- matrices ---- */
 
-static void transpose(const float *from, size_t n_rows, size_t n_columns, float *to)
+void ss_sae_transpose_into(const float *rows, size_t n, size_t m, float *out)
 {
-    for (size_t r = 0; r < n_rows; r++) {
-        for (size_t c = 0; c < n_columns; c++) {
-            to[c * n_rows + r] = from[r * n_columns + c];
+    for (size_t r = 0; r < n; r++) {
+        for (size_t c = 0; c < m; c++) {
+            out[c * n + r] = rows[r * m + c];
         }
     }
 }
@@ -261,7 +261,7 @@ ss_status ss_sae_need_rows(const struct ss_sae_checkpoint *from, const char *nam
                                &owned, err));
     SS_ALLOC_ALIGNED(*out, size[0] * size[1]);
     if (transposed) {
-        transpose(values, size[1], size[0], *out);
+        ss_sae_transpose_into(values, size[1], size[0], *out);
     } else {
         memcpy(*out, values, size[0] * size[1] * sizeof **out);
     }

@@ -82,11 +82,7 @@ bool ss_sae_is_zero(const float *numbers, size_t n)
 ss_status ss_sae_transpose(const float *rows, size_t n, size_t m, float **out, ss_err *err)
 {
     SS_ALLOC_ALIGNED_OR_RETURN(*out, n * m);
-    for (size_t r = 0; r < n; r++) {
-        for (size_t c = 0; c < m; c++) {
-            (*out)[c * n + r] = rows[r * m + c];
-        }
-    }
+    ss_sae_transpose_into(rows, n, m, *out);
     return SS_OK;
 }
 

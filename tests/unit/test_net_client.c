@@ -330,6 +330,11 @@ static void test_waits_are_what_the_server_asks(void **state)
                  {503, "Retry-After: 2", 3},
                  {500, "Retry-After: 2", 0.5},
                  {429, "Retry-After: -4", 0.5},
+                 {429, "Retry-After: 0", 0.5},
+                 {503, "Retry-After: 1.5", 2.5},
+                 {429, "Retry-After: nan", 0.5},
+                 {429, "Retry-After-Ms: 1500", 2.5},
+                 {500, "Retry-After-Ms: 1500", 0.5},
                  {429, "Retry-After: Thu, 01 Jan 1970 00:00:00 GMT", 0.5},
                  {429, "RateLimit: ;;;r=;t=", 0.5}};
     (void)state;
