@@ -23,6 +23,12 @@ void ss_tokenizer_normal_scratch_release(struct ss_tokenizer_normal_scratch *scr
     *scratch = (struct ss_tokenizer_normal_scratch){0};
 }
 
+size_t ss_tokenizer_normal_scratch_bytes(const struct ss_tokenizer_normal_scratch *scratch)
+{
+    return (scratch->points.capacity + scratch->other.capacity + scratch->marks.capacity) *
+           sizeof *scratch->points.data;
+}
+
 /* ---- steps that look at one code point: its replacement, at most
  * SS_TOKENIZER_CHAR_MAX_EXPANSION ----
  */

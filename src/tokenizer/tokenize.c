@@ -60,7 +60,7 @@ size_t ss_tokenizer_token_scratch_bytes(const struct ss_tokenizer_token_scratch 
     n += scratch->symbols_capacity * sizeof *scratch->symbols +
          scratch->candidates_capacity * sizeof *scratch->candidates +
          scratch->lattice_capacity * sizeof *scratch->lattice +
-         scratch->normal.points.capacity * sizeof *scratch->normal.points.data;
+         ss_tokenizer_normal_scratch_bytes(&scratch->normal);
     for (size_t i = 0; i < SS_TOKENIZER_MAX_SPLITTERS; i++) {
         n += scratch->edited[i].capacity;
     }

@@ -216,6 +216,8 @@ struct ss_tokenizer_normal_scratch {
     size_t n_start_bytes; /* of what was written last */
 };
 void ss_tokenizer_normal_scratch_release(struct ss_tokenizer_normal_scratch *scratch);
+/* What the buffers take. */
+size_t ss_tokenizer_normal_scratch_bytes(const struct ss_tokenizer_normal_scratch *scratch);
 
 /* Whether the steps leave this text as it is, as far as can be told at once. */
 bool ss_tokenizer_normalizer_keeps(const struct ss_tokenizer_normalizer *normalizer,

@@ -219,12 +219,16 @@ static ss_status check_size(const char *path, const struct ss_weights_tensor_out
     for (size_t i = 0; i < n; i++) {
         n_bytes += ss_weights_tensor_out_bytes(&tensors[i]);
     }
-    return n <= MAX_TENSORS && n_bytes <= UINT32_MAX
+    if (n > MAX_TENSORS) {
+        return ss__fail_file(err, path, SS_E_LIMIT,
+                             "%zu tensors are to be written, at most %d are", n, MAX_TENSORS);
+    }
+    return n_bytes <= UINT32_MAX
                ? SS_OK
                : ss__fail_file(err, path, SS_E_LIMIT,
-                               "the tensors have %llu bytes, more than a simple torch archive "
-                               "of 4 GiB can hold",
-                               (unsigned long long)n_bytes);
+                               "the tensors need %llu bytes, more than a torch archive without "
+                               "the zip64 extension can hold (%u); write safetensors",
+                               (unsigned long long)n_bytes, UINT32_MAX);
 }
 
 ss_status ss_weights_torch_write(const char *path, const struct ss_weights_tensor_out *tensors,
