@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
 
-.PHONY: all demo test asan tsan debug threads coverage tidy faults fuzz bench pages lint install wheel deb image uninstall clean help
+.PHONY: all demo test asan tsan debug threads coverage tidy faults figures fuzz bench pages lint install wheel deb image uninstall clean help
 
 # In a terminal Ninja shows how far it is; elsewhere it says what is wrong and nothing else.
 # $(call BUILD,PRESET,TARGETS): all targets where none are named
@@ -67,8 +67,12 @@ tidy: ## what clang-tidy finds, its analyzer included (TIDY_CHECKS=-clang-analyz
 faults: ## every allocation and every call of a file fails, once and from then on, under asan
 	@scripts/setup.sh build test
 	@test -e build/asan/build.ninja || $(call CONFIGURE,asan,ON)
-	@$(call BUILD,asan)
-	@SS_FAULTS=all ctest --preset asan -R test_faults -j $(JOBS)
+	@$(call BUILD,asan,fault_tests)
+	@rm -f build/asan/fault-sites
+	@SS_FAULTS=all SS_FAULTS_SITES=$(CURDIR)/build/asan/fault-sites ctest --preset asan -R test_faults -j $(JOBS)
+
+figures: ## how the sources are cut up, and what no test reaches (allocations: after make faults)
+	@/usr/bin/python3 scripts/figures.py build/release $(wildcard build/asan/fault-sites)
 
 fuzz: ## FUZZ_SECONDS (60) on every parser; FUZZ_RUNS=N: a fixed number of fixed inputs
 	@scripts/setup.sh build test fuzz

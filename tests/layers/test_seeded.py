@@ -105,6 +105,16 @@ def test_a_violation_in_what_is_built_is_reported(tmp_path, monkeypatch, module,
         verdict(tree(tmp_path / "bad", {**hidden, **files}), module, rule, is_built=True, monkeypatch=monkeypatch)
 
 
+@pytest.mark.parametrize("rule,test,says", [("test_every_public_function_is_called_by_a_test_in_c", "int x;", "ss_one"),
+                                            ("test_every_public_function_that_can_fail_has_a_fault_case", "ss_one(", "ss_two")])
+def test_a_call_that_no_test_makes_is_reported(tmp_path, rule, test, says):
+    header = HEADER + "SS_API int ss_two(struct ss_err *err);\n"
+    files = {"include/saescope.h": header, "tests/unit/test_faults_one.c": "ss_one(); ss_two(0);\n"}
+    verdict(tree(tmp_path / "good", files), "test_public", rule)
+    with pytest.raises(AssertionError, match=says):
+        verdict(tree(tmp_path / "bad", {**files, "tests/unit/test_faults_one.c": test}), "test_public", rule)
+
+
 def test_paths_of_a_machine_are_reported(tmp_path):
     folder = tree(tmp_path, {"docs/a.md": "see /" + "work/shared\n"})
     subprocess.run(["git", "init", "-q", folder], check=True)

@@ -8,7 +8,8 @@
  * descriptors and the names in the folder are as before.
  *
  * Which calls fail: those with a stack that none before had, at most FAULTS_MOST of them,
- * spread evenly; all calls where the environment says SS_FAULTS=all. */
+ * spread evenly; all calls where the environment says SS_FAULTS=all. With SS_FAULTS set to
+ * anything a problem is shown with the stack of the call that failed. */
 #ifndef FAULTS_H
 #define FAULTS_H
 
@@ -53,7 +54,9 @@ static struct {
     atomic_long n_calls, n_live;
     atomic_long fail_at; /* from 1; 0: none */
     atomic_bool goes_on, has_fired, is_recording;
-    uint64_t *stacks; /* [n_calls] while recording */
+    uint64_t *stacks;          /* [n_calls] while recording */
+    void *fired[FAULTS_DEPTH]; /* the stack of the first call that failed */
+    int n_fired;
     size_t n_problems;
     /* Opens what cases share anew, so that scratch which it keeps is gone; nullable. */
     void (*settle)(void);
@@ -72,6 +75,30 @@ static inline uint64_t faults_mix(uint64_t sum, const void *data, size_t n_bytes
 
 /* ---- the calls ---- */
 
+int __real_open(const char *path, int flags, ...);
+
+/* With SS_FAULTS_SITES=FILE the stack of every allocation that failed is appended to FILE, each
+ * once: scripts/figures.py tells which allocations of the library never did. */
+static inline void faults_note_site(void)
+{
+    enum { MOST = 1 << 16 };
+    static uint64_t seen[MOST];
+    static int file = -2;
+    const char *path = getenv("SS_FAULTS_SITES");
+    const uint64_t hash = faults_mix(1, faults.fired, (size_t)faults.n_fired * sizeof(void *));
+    if (path == NULL || atomic_load(&faults.kind) != FAULTS_MEMORY ||
+        seen[hash % MOST] == hash) {
+        return;
+    }
+    seen[hash % MOST] = hash;
+    if (file == -2) {
+        file = __real_open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    }
+    if (file >= 0) {
+        backtrace_symbols_fd(faults.fired, faults.n_fired, file);
+    }
+}
+
 static inline bool faults_fails(faults_kind kind)
 {
     if (atomic_load(&faults.kind) != (int)kind) {
@@ -87,7 +114,10 @@ static inline bool faults_fails(faults_kind kind)
     if (at == 0 || n < at || (n > at && !atomic_load(&faults.goes_on))) {
         return false;
     }
-    atomic_store(&faults.has_fired, true);
+    if (!atomic_exchange(&faults.has_fired, true)) {
+        faults.n_fired = backtrace(faults.fired, FAULTS_DEPTH);
+        faults_note_site();
+    }
     return true;
 }
 
@@ -223,7 +253,6 @@ FAULTS_IN_FRONT(int, fstat, int fd, struct stat *out)
 }
 
 #define FAULTS_OPEN(name, pass, ...)                                                           \
-    int __real_##name(__VA_ARGS__, int flags, ...);                                            \
     int __wrap_##name(__VA_ARGS__, int flags, ...);                                            \
     int __wrap_##name(__VA_ARGS__, int flags, ...)                                             \
     {                                                                                          \
@@ -234,6 +263,7 @@ FAULTS_IN_FRONT(int, fstat, int fd, struct stat *out)
         FAULTS_FILE_CALL(EMFILE, -1, __real_##name(pass, flags, mode));                        \
     }
 #define FAULTS_TWO folder, path
+int __real_openat(int folder, const char *path, int flags, ...);
 FAULTS_OPEN(open, path, const char *path)
 FAULTS_OPEN(openat, FAULTS_TWO, int folder, const char *path)
 
@@ -295,6 +325,7 @@ static inline void faults_run(const struct faults_trial *trial, long at, bool go
     uint64_t sum = 0;
     ss_err err;
     memset(&err, 0x5A, sizeof err); /* a caller may leave it so */
+    err.message[sizeof err.message - 1] = '\0';
     faults.n_calls = 0;
     faults.has_fired = false;
     faults.goes_on = goes_on;
@@ -330,6 +361,9 @@ static inline void faults_run(const struct faults_trial *trial, long at, bool go
                     status != SS_OK     ? "none"
                     : sum == trial->sum ? "the same"
                                         : "another");
+        if (getenv("SS_FAULTS") != NULL) { /* addr2line tells the lines */
+            backtrace_symbols_fd(faults.fired, faults.n_fired, STDERR_FILENO);
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/sized.h"
+#include "saescope_tools.h"
 
 static void test_version(void **state)
 {
@@ -64,6 +65,22 @@ static void test_names_of_enums(void **state)
     ss_batchtopk_rule batchtopk = SS_BATCHTOPK_REFUSE;
     assert_true(ss_batchtopk_rule_parse("row-topk", &batchtopk) &&
                 batchtopk == SS_BATCHTOPK_ROW_TOPK);
+}
+
+/* By the definition: insert, drop, change, swap of neighbours cost 1 each. */
+static void test_edit_distance(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        size_t n;
+    } cases[] = {{"", "", 0},          {"", "abc", 3},      {"kitten", "sitting", 3},
+                 {"ab", "ba", 1},      {"gzip", "gizp", 1}, {"describe", "desrcibe", 1},
+                 {"train", "rain", 1}, {"abc", "xyz", 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(ss_edit_distance(cases[i].a, cases[i].b), cases[i].n);
+        assert_int_equal(ss_edit_distance(cases[i].b, cases[i].a), cases[i].n);
+    }
 }
 
 /* ---- structs that grow ---- */
@@ -260,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_features),
         cmocka_unit_test(test_ids_of_options),
         cmocka_unit_test(test_names_of_enums),
+        cmocka_unit_test(test_edit_distance),
         cmocka_unit_test(test_options_are_read_as_far_as_they_go),
         cmocka_unit_test(test_results_are_written_as_far_as_they_go),
         cmocka_unit_test(test_errors_carry_options),
