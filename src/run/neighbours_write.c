@@ -133,7 +133,7 @@ ss_status ss_run_neighbours_write(const struct ss_folder_families *families, con
     }
     /* A run stands without its SAE; so does what else is made of it here. */
     const ss_status found = ss_run_directions_read(families->dir, n, &directions, &why);
-    if (found == SS_E_NOMEM || found == SS_E_STOPPED) {
+    if (found == SS_E_NOMEM || found == SS_E_STOPPED || found == SS_E_IO) {
         SS_TRY(ss__fail_as(err, &why));
     }
     if (found != SS_OK) {
