@@ -37,24 +37,30 @@ static bool is_in_pool(const struct ss_folder_evidence *evidence, size_t row)
     return row - evidence->first[half] < evidence->n_pool[half];
 }
 
-/* The value of the column as text: strings as they are, all else as JSON. False: none. */
-static bool read_value(struct grouping *grouping, struct ss_text kept)
+/* The value of the column as text: strings as they are, all else as JSON. Nothing kept, or
+ * nothing that can be read, is no value; memory that runs out is not. */
+static ss_status read_value(struct grouping *grouping, struct ss_text kept, bool *has_value,
+                            ss_err *err)
 {
     struct ss__json *object = NULL;
+    ss_err why;
+    *has_value = false;
     grouping->name.n_bytes = 0;
-    if (kept.n_bytes == 0 ||
-        ss__json_parse("kept", kept.data, kept.n_bytes, &object, NULL) != SS_OK) {
-        return false;
+    if (kept.n_bytes == 0) {
+        return SS_OK;
+    }
+    if (ss__json_parse("kept", kept.data, kept.n_bytes, &object, &why) != SS_OK) {
+        return why.code == SS_E_NOMEM ? ss__fail_as(err, &why) : SS_OK;
     }
     const struct ss__json *value = ss__json_get(object, grouping->column);
-    const bool is_there = ss__json_tag_of(value) != SS__JSON_IS_NULL;
+    *has_value = ss__json_tag_of(value) != SS__JSON_IS_NULL;
     if (ss__json_is_string(value)) {
         ss__buf_add(&grouping->name, ss__json_string(value), ss__json_string_bytes(value));
-    } else if (is_there) {
+    } else if (*has_value) {
         ss__json_add_value(&grouping->name, value, true);
     }
     ss__json_free(object);
-    return is_there;
+    return SS_OK;
 }
 
 static ss_status find_group(struct grouping *grouping, int32_t *number, ss_err *err)
@@ -70,8 +76,13 @@ static ss_status find_group(struct grouping *grouping, int32_t *number, ss_err *
             return SS_OK;
         }
     }
-    if (grouping->n_groups >= MAX_VALUES ||
-        !ss__grow(&groups, &grouping->capacity, grouping->n_groups + 1,
+    if (grouping->n_groups >= MAX_VALUES) {
+        return ss__fail(err, SS_E_LIMIT,
+                        "the column %.200s has more than %d values: groups are compared by one "
+                        "with few",
+                        grouping->column, MAX_VALUES);
+    }
+    if (!ss__grow(&groups, &grouping->capacity, grouping->n_groups + 1,
                   sizeof *grouping->groups)) {
         return ss__fail_nomem(err, "groups");
     }
@@ -87,8 +98,12 @@ static ss_status assign(struct grouping *grouping, ss_err *err)
 {
     const struct ss_folder_evidence *evidence = grouping->evidence;
     for (size_t row = 0; row < evidence->n_texts; row++) {
+        bool has_value = false;
         grouping->group_of[row] = NO_GROUP;
-        if (is_in_pool(evidence, row) && read_value(grouping, evidence->kept[row])) {
+        if (is_in_pool(evidence, row)) {
+            SS_RETURN_IF_ERROR(read_value(grouping, evidence->kept[row], &has_value, err));
+        }
+        if (has_value) {
             SS_RETURN_IF_ERROR(find_group(grouping, &grouping->group_of[row], err));
             grouping->groups[grouping->group_of[row]].n++;
             grouping->n++;
