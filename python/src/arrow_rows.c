@@ -222,7 +222,8 @@ static bool write_value(struct kept *kept, const struct cell *cell, struct ss_te
 
 /* ---- the source ---- */
 
-static int fail(struct rows *rows, const char *format, ...)
+static int __attribute__((format(printf, 2, 3)))
+fail(struct rows *rows, const char *format, ...)
 {
     va_list args;
     va_start(args, format);

@@ -253,13 +253,16 @@ static void put_record(struct ss__json_writer *writer, const char *key,
                        const struct ss_option_record *record)
 {
     struct ss__json *json = NULL;
-    if (record->kind != SS_VALUE_TEXT &&
-        ss__json_parse("an option", record->value, strlen(record->value), &json, NULL) ==
-            SS_OK) {
+    ss_status status = SS_E_DATA;
+    if (record->kind != SS_VALUE_TEXT) {
+        status = ss__json_parse("an option", record->value, strlen(record->value), &json, NULL);
+    }
+    if (status == SS_OK) {
         ss__put_value(writer, key, json);
     } else {
         ss__put_text(writer, key, record->value);
     }
+    writer->buf.failed = writer->buf.failed || status == SS_E_NOMEM;
     ss__json_free(json);
 }
 

@@ -237,6 +237,14 @@ static ss_status open_evidence(struct ss_run_map *map, ss_err *err)
     return allow_missing(status) == SS_OK ? SS_OK : ss__fail_as(err, &why);
 }
 
+/* Names of features are a help, and no more. */
+static ss_status open_descriptions(struct ss_run_map *map, ss_err *err)
+{
+    ss_err why = {0};
+    const ss_status status = ss_descriptions_open(map->dir, &map->descriptions, &why);
+    return allow_missing(status) == SS_OK ? SS_OK : ss__fail_as(err, &why);
+}
+
 static ss_status take_features(struct ss_run_map *map, ss_err *err)
 {
     static ss_status (*const take[])(struct ss_run_map * map, ss_err * err) = {
@@ -258,7 +266,7 @@ ss_status ss_run_map_open(struct ss_run_map *map, const ss_encoder *encoder, ss_
     SS_RETURN_IF_ERROR(open_evidence(map, err));
     SS_RETURN_IF_ERROR(open_encoder(map, encoder, err));
     SS_RETURN_IF_ERROR(open_width(map, err));
-    SS_RETURN_IF_ERROR(allow_missing(ss_descriptions_open(map->dir, &map->descriptions, NULL)));
+    SS_RETURN_IF_ERROR(open_descriptions(map, err));
     SS_RETURN_IF_ERROR(take_features(map, err));
     map->n_rare = map->run->info.n_features - map->features.n;
     if (map->features.n == 0) {
