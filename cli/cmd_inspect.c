@@ -101,10 +101,11 @@ static void print_report(const struct ss_report *report, const char *path, bool 
     }
 }
 
+/* What stands in brackets is for people. */
 static void print_key(const char *name)
 {
     putchar('"');
-    for (; *name != '\0'; name++) {
+    for (; *name != '\0' && strncmp(name, " (", 2) != 0; name++) {
         putchar(*name == ' ' || *name == '-' ? '_' : *name);
     }
     printf("\": ");

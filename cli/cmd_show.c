@@ -226,7 +226,8 @@ static int show(const struct cli_command *command, const struct cli_values *valu
     static const cli_option_id of_tables[] = {OPT_SORT, OPT_LIMIT};
     ss_err err;
     for (size_t i = 0; i < sizeof of_tables / sizeof *of_tables; i++) {
-        if (values->n_arguments > 1 && cli_was_typed(values, of_tables[i])) {
+        if (values->n_arguments > 1 && cli_was_typed(values, of_tables[i]) &&
+            !cli_given(values, OPT_QUIET)) {
             cli_say(stderr, "note: --%s has no effect beside numbers of features",
                     cli_options[of_tables[i]].name);
         }
@@ -312,6 +313,7 @@ const struct cli_command cli_show = {
              {OPT_LIMIT, false, "20", NULL},
              {OPT_FAMILY, false, NULL, NULL},
              {OPT_JSON, false, NULL, NULL},
+             {OPT_QUIET, false, NULL, NULL},
              {OPT_NO_COLOR, false, NULL, NULL},
              {OPT_HELP, false, NULL, NULL}},
     .run = show,

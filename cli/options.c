@@ -339,6 +339,18 @@ static int check_arguments(const struct cli_command *command, const struct cli_v
     return CLI_OK;
 }
 
+/* A mistake in front of --json is told as JSON, too. */
+static void expect_json(const struct cli_command *command, int n, char *const *words)
+{
+    bool is_there = false;
+    for (int i = 0; i < n && strcmp(words[i], "--") != 0; i++) {
+        is_there = is_there || strcmp(words[i], "--json") == 0;
+    }
+    if (is_there && cli_command_use(command, OPT_JSON) != NULL) {
+        cli_errors_as_json();
+    }
+}
+
 int cli_parse(const struct cli_command *command, int n, char *const *words,
               struct cli_values *values)
 {
@@ -349,6 +361,7 @@ int cli_parse(const struct cli_command *command, int n, char *const *words,
         return cli_usage_error(command, "out of memory");
     }
     bool only_arguments = false;
+    expect_json(command, n, words);
     for (int at = 0, used = 1; at < n; at += used) {
         const char *word = words[at];
         used = 1;
@@ -366,10 +379,10 @@ int cli_parse(const struct cli_command *command, int n, char *const *words,
     if (cli_given(values, OPT_HELP)) {
         return CLI_OK;
     }
+    int code = take_environment(command, values);
     if (cli_given(values, OPT_JSON)) {
         cli_errors_as_json();
     }
-    int code = take_environment(command, values);
     code = code == CLI_OK ? take_defaults(command, values) : code;
     return code == CLI_OK ? check_arguments(command, values) : code;
 }

@@ -9,6 +9,7 @@
 #include "encoder/encoder.h"
 #include "run/describe_inputs.h"
 #include "run/run_models.h"
+#include "run/run_paths.h"
 #include "sae/sae.h"
 
 /* ---- hashes ---- */
@@ -64,20 +65,33 @@ static ss_status check_file(const struct compared *compared, const char *path, s
                                compared->what, compared->file, compared->option);
 }
 
+/* Where a model or SAE is now; *out NULL where no place was recorded. Gives. */
+static ss_status find_place(const char *file, const struct ss__json *recorded, char **out,
+                            ss_err *err)
+{
+    const char *path = ss__json_string(ss__json_get(recorded, "path"));
+    *out = path == NULL ? NULL : ss_run_path_find(file, path);
+    return path != NULL && *out == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
+}
+
 /* ---- the encoder ---- */
 
 static ss_status open_encoder(struct ss_run_describe_inputs *inputs, const char *file,
                               const struct ss__json *root, ss_err *err)
 {
-    const char *path = ss__json_string(ss__json_get(ss__json_get(root, "model"), "path"));
+    ss_status status = SS_OK;
+    char *path = NULL;
+    SS_TRY(find_place(file, ss__json_get(root, "model"), &path, err));
     if (path == NULL || ss__path_stat(path) == SS__PATH_NONE) {
-        return ss__fail_file(err, file, SS_E_NOINPUT,
-                             "the encoder of this run is no longer at %s; name its folder with "
-                             "`model`",
-                             path == NULL ? "the place that it names" : path);
+        SS_FAIL_FILE(file, SS_E_NOINPUT,
+                     "the encoder of this run is no longer at %s; name its folder with `model`",
+                     path == NULL ? "the place that it names" : path);
     }
-    return ss_run_open_recorded_encoder(path, root, inputs->work, inputs->stop,
-                                        &inputs->own_encoder, err);
+    SS_TRY(ss_run_open_recorded_encoder(path, root, inputs->work, inputs->stop,
+                                        &inputs->own_encoder, err));
+out:
+    ss__free(path);
+    return status;
 }
 
 static ss_status check_encoder(const struct ss_run_describe_inputs *inputs, const char *file,
@@ -150,23 +164,28 @@ static ss_status check_sae(const struct ss_run_describe_inputs *inputs, const ss
 static ss_status open_sae(struct ss_run_describe_inputs *inputs, const char *file,
                           const struct ss__json *recorded, ss_err *err)
 {
-    const char *path = ss__json_string(ss__json_get(recorded, "path"));
+    ss_status status = SS_OK;
+    char *path = NULL;
     struct ss_sae_options options = {.struct_size = sizeof options,
                                      .format =
                                          ss__json_string(ss__json_get(recorded, "format")),
                                      .batchtopk_rule = SS_BATCHTOPK_ROW_TOPK,
                                      .progress = inputs->stop};
+    SS_TRY(find_place(file, recorded, &path, err));
     if (path == NULL || ss__path_stat(path) == SS__PATH_NONE) {
-        return ss__fail_file(err, file, SS_E_NOINPUT, "its SAE is no longer at %s",
-                             path == NULL ? "the place that it names" : path);
+        SS_FAIL_FILE(file, SS_E_NOINPUT, "its SAE is no longer at %s",
+                     path == NULL ? "the place that it names" : path);
     }
-    ss_status status = ss_sae_open(path, &options, &inputs->own_sae, err);
+    status = ss_sae_open(path, &options, &inputs->own_sae, err);
     if (status == SS_E_UNSUPPORTED || status == SS_E_USAGE) {
         options.top_k = 1;
         status = ss_sae_open(path, &options, &inputs->own_sae, err);
     }
-    SS_RETURN_IF_ERROR(status);
-    return check_sae(inputs, inputs->own_sae, file, recorded, err);
+    SS_TRY(status);
+    SS_TRY(check_sae(inputs, inputs->own_sae, file, recorded, err));
+out:
+    ss__free(path);
+    return status;
 }
 
 static ss_status find_sae(struct ss_run_describe_inputs *inputs, const char *file,

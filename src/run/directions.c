@@ -10,7 +10,18 @@
 #include "base/mem.h"
 #include "folder/results.h"
 #include "graph/points.h"
+#include "run/run_paths.h"
 #include "sae/sae.h"
+
+static ss_status hash_now(const char *file, const char *path, char hex[SS__SHA256_HEX_BYTES],
+                          ss_err *err)
+{
+    char *now = ss_run_path_find(file, path);
+    const ss_status status =
+        now == NULL ? ss__fail_nomem(err, "a path") : ss__sha256_file(now, NULL, hex, err);
+    ss__free(now);
+    return status;
+}
 
 /* Whether the files of the SAE are those that the run was made with, as far as their hashes were
  * recorded. */
@@ -25,7 +36,7 @@ static ss_status check_files(const char *file, const struct ss__json *sae, ss_er
         if (path == NULL || recorded == NULL) {
             continue;
         }
-        SS_RETURN_IF_ERROR(ss__sha256_file(path, NULL, hex, err));
+        SS_RETURN_IF_ERROR(hash_now(file, path, hex, err));
         if (strcmp(hex, recorded) != 0) {
             return ss__fail_file(err, path, SS_E_DATA,
                                  "not the SAE of %s, which has another sha256 for this file",
@@ -72,13 +83,15 @@ ss_status ss_run_directions_read(const char *dir, size_t n_features,
     struct ss__json *root = NULL;
     float *decoder = NULL;
     size_t n = 0, width = 0;
+    char *path = NULL;
     char *file = ss__path_join(dir, SS_FOLDER_FILE_MANIFEST);
     if (file == NULL) {
         return ss__fail_nomem(err, "a path");
     }
     SS_TRY(ss__json_load(file, &root, err));
     const struct ss__json *sae = ss__json_get(root, "sae");
-    const char *path = ss__json_string(ss__json_get(sae, "path"));
+    const char *recorded = ss__json_string(ss__json_get(sae, "path"));
+    path = recorded == NULL ? NULL : ss_run_path_find(file, recorded);
     if (path == NULL || ss__path_stat(path) == SS__PATH_NONE) {
         SS_FAIL_FILE(file, SS_E_NOINPUT, "the SAE is no longer at %s",
                      path == NULL ? "the place that it names" : path);
@@ -91,6 +104,7 @@ ss_status ss_run_directions_read(const char *dir, size_t n_features,
     SS_TRY(take_directions(decoder, n, width, out, err));
 out:
     ss__free(decoder);
+    ss__free(path);
     ss__json_free(root);
     ss__free(file);
     return status;

@@ -176,7 +176,7 @@ static ss_status add_evidence(struct ss_run_inspection *inspection, const struct
         ss_folder_evidence_open(inspection->path, run->info.n_features, &evidence, &missing);
     if (status == SS_OK) {
         ss_run_report_count(inspection->report, "evidence texts", evidence.n_texts);
-        ss_run_report_count(inspection->report, "of them in the pool",
+        ss_run_report_count(inspection->report, "evidence in pool",
                             evidence.n_pool[0] + evidence.n_pool[1]);
     } else if (status != SS_E_NOINPUT) {
         if (err != NULL) {

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "folder/results.h"
+#include "run/run_paths.h"
 #include "sae/sae.h"
 
 struct opening {
@@ -18,6 +19,7 @@ struct opening {
     const struct ss_run_models_options *options;
     struct ss__asking asking;
     struct ss_run_models *out;
+    char *model_path, *sae_path; /* where they are now; NULL: not recorded */
 };
 
 static const char *text_of(const struct ss__json *object, const char *key)
@@ -31,10 +33,10 @@ static const char *option_of(const struct ss__json *root, const char *name)
     return text_of(ss__json_get(ss__json_get(root, "options"), name), "value");
 }
 
-/* Where a part is now, if that is another place. */
+/* Where a part is now. */
 static const char *moved_to(const struct opening *opening, const char *part)
 {
-    return strcmp(part, "sae") == 0 ? opening->options->sae_path : opening->options->model_path;
+    return strcmp(part, "sae") == 0 ? opening->sae_path : opening->model_path;
 }
 
 /* The path of a recorded file now: below the place that the part has moved to. Gives. */
@@ -44,7 +46,7 @@ static char *path_now(const struct opening *opening, const char *part, const cha
     const char *now = moved_to(opening, part);
     const size_t n = before == NULL ? 0 : strlen(before);
     if (now == NULL || n == 0 || strncmp(path, before, n) != 0) {
-        return ss__strdup(path);
+        return ss_run_path_find(opening->file, path);
     }
     return path[n] == '/' ? ss__path_join(now, path + n + 1) : ss__strdup(now);
 }
@@ -82,13 +84,13 @@ static ss_status check_files(struct opening *opening, const char *part, ss_err *
 static ss_status find_path(const struct opening *opening, const char *part, const char **path,
                            ss_err *err)
 {
-    const char *now = moved_to(opening, part);
-    *path = now == NULL ? text_of(ss__json_get(opening->root, part), "path") : now;
+    *path = moved_to(opening, part);
     if (*path == NULL || ss__path_stat(*path) == SS__PATH_NONE) {
         return ss__fail_file(err, opening->file, SS_E_NOINPUT,
-                             "the %s of this run is no "
-                             "longer at %s",
-                             part, *path == NULL ? "its place" : *path);
+                             "the %s of this run is no longer at %s; put it there again, or a "
+                             "link to it",
+                             strcmp(part, "model") == 0 ? "encoder" : "SAE",
+                             *path == NULL ? "its place" : *path);
     }
     return SS_OK;
 }
@@ -202,12 +204,34 @@ static ss_status open_missing(struct opening *opening, ss_err *err)
     return out->encoder == NULL ? SS_OK : check_widths(opening, err);
 }
 
+/* Gives. */
+static ss_status find_place(const struct opening *opening, const char *part, const char *given,
+                            char **out, ss_err *err)
+{
+    const char *recorded = text_of(ss__json_get(opening->root, part), "path");
+    if (given == NULL && recorded == NULL) {
+        return SS_OK;
+    }
+    *out = given != NULL ? ss__strdup(given) : ss_run_path_find(opening->file, recorded);
+    return *out == NULL ? ss__fail_nomem(err, "a path") : SS_OK;
+}
+
 ss_status ss_run_models_open_recorded(const char *file, const struct ss__json *root,
                                       const struct ss_run_models_options *options,
                                       struct ss_run_models *out, ss_err *err)
 {
-    struct opening opening = {file, root, options, {.stop = options->stop}, out};
-    return open_missing(&opening, err);
+    struct opening opening = {file, root, options, {.stop = options->stop}, out, NULL, NULL};
+    ss_status status =
+        find_place(&opening, "model", options->model_path, &opening.model_path, err);
+    if (status == SS_OK) {
+        status = find_place(&opening, "sae", options->sae_path, &opening.sae_path, err);
+    }
+    if (status == SS_OK) {
+        status = open_missing(&opening, err);
+    }
+    ss__free(opening.model_path);
+    ss__free(opening.sae_path);
+    return status;
 }
 
 ss_status ss_run_models_open(const char *folder, const struct ss_run_models_options *options,

@@ -321,7 +321,8 @@ def test_no_variable_without_effect_passes_in_silence(run, name, value, note):
 
 
 def test_errors_are_json_where_results_are(run):
-    for words, code, facts in (["inspect", "./no", "--json"], 66, {"file"}), (["inspect", "a", "b", "--json"], 64, set()):
+    for words, code, facts in ((["inspect", "./no", "--json"], 66, {"file"}), (["inspect", "a", "b", "--json"], 64, set()), (["show", "--json", "--no-such"], 64, set()),
+                               (["diff", "--no-such", "--json", "a"], 64, set()), (["analyze", "-n", "x", "--json"], 64, set())):
         done = run(*words)
         error = json.loads(done.err)["error"]
         assert done.code == code == error["exit"] and done.out == "" and facts <= set(error) and error["message"]
