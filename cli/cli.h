@@ -389,8 +389,12 @@ void cli_say(FILE *to, const char *format, ...) __attribute__((format(printf, 2,
 void cli_print_wrapped(FILE *to, struct ss_text text, size_t indent, size_t n_columns,
                        size_t n_lines);
 
-/* Columns of standard output: of the terminal, else 80. */
+/* An empty line, "Written to FOLDER:" and what was, folded. */
+void cli_print_written(const char *folder, const char *what);
+
+/* Columns of standard output, and of standard error: of the terminal, else 80. */
 size_t cli_output_columns(void);
+size_t cli_error_columns(void);
 
 /* Write a JSON string; bytes that are not UTF-8 become U+FFFD, characters that a terminal might
  * act on are escaped. */
@@ -452,6 +456,8 @@ void cli_progress_start(struct cli_progress *progress, const struct cli_values *
                         const char *label);
 struct ss_progress_callback cli_show_progress(struct cli_progress *progress);
 void cli_progress_end(struct cli_progress *progress);
+/* End the line of a bar that is being drawn, so that something else can be said. */
+void cli_progress_end_line(void);
 /* For loops of the program itself, a row after the other: draws now and then. n_total 0: not
  * known. */
 void cli_progress_rows(struct cli_progress *progress, uint64_t n_rows, uint64_t n_total,

@@ -5,7 +5,7 @@
 
 #include "commands.h"
 
-enum { N_SHOWN_FEATURES = 5, TEXT_COLUMNS = 68 };
+enum { N_SHOWN_FEATURES = 5, BEFORE_TEXT = 20 };
 
 /* ---- the summary ---- */
 
@@ -61,6 +61,7 @@ static void print_features(const ss_run *run, bool colours)
 {
     size_t best[N_SHOWN_FEATURES];
     const size_t n = most_frequent(run, best);
+    const size_t columns = cli_output_columns() - BEFORE_TEXT;
     if (n > 0) {
         puts("\nMost frequent features");
     }
@@ -71,7 +72,7 @@ static void print_features(const ss_run *run, bool colours)
         ss_run_top(run, best[i], 0, &top);
         printf("  %s%6zu%s  %6.2f %%  ", colours ? "\033[1m" : "", best[i],
                colours ? "\033[0m" : "", (double)facts.rate_pct);
-        cli_print_safely(stdout, top.text, TEXT_COLUMNS);
+        cli_print_safely(stdout, top.text, columns);
         putchar('\n');
     }
 }
@@ -94,8 +95,25 @@ static void print_files(const char *folder)
                                         "descriptions.json",
                                         "descriptions.csv",
                                         "descriptions.run.json",
+                                        "families.json",
+                                        "feature_families.json",
+                                        "pairs.arrow",
+                                        "families.svg",
+                                        "families.png",
+                                        "family_maps.svg",
+                                        "family_maps.png",
+                                        "coactivation.svg",
+                                        "coactivation.png",
+                                        "coactivation_ward.svg",
+                                        "coactivation_ward.png",
+                                        "clusters.csv",
+                                        "clusters.json",
+                                        "neighbours.arrow",
+                                        "map.csv",
+                                        "map.svg",
+                                        "map.png",
                                         "run.json"};
-    char list[512] = "";
+    char list[1024] = "";
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[4096];
         const size_t n = strlen(list);
@@ -104,10 +122,7 @@ static void print_files(const char *folder)
             snprintf(list + n, sizeof list - n, "%s%s", n == 0 ? "" : ", ", names[i]);
         }
     }
-    printf("\nWritten to ");
-    cli_print_safely(stdout, cli_text_of(folder), 0);
-    puts(":");
-    cli_print_wrapped(stdout, cli_text_of(list), 2, cli_output_columns(), SIZE_MAX);
+    cli_print_written(folder, list);
 }
 
 static void print_summary(const ss_run *run, const ss_descriptions *descriptions,

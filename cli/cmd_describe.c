@@ -163,12 +163,10 @@ static void print_summary(const ss_descriptions *descriptions, const char *path)
     cli_print_verdicts(descriptions);
     cli_print_llm(descriptions);
     cli_print_sharpest(descriptions);
-    putchar('\n');
-    cli_say(stdout,
-            "Written to %s: feature_keywords.json, descriptions.json, "
-            "descriptions.csv, descriptions.run.json; features.csv and density.svg, "
-            "density.png say what labels are like",
-            path);
+    cli_print_written(path,
+                      "feature_keywords.json, descriptions.json, descriptions.csv, "
+                      "descriptions.run.json; features.csv and density.svg, density.png say "
+                      "what labels are like");
 }
 
 static void print_json_summary(const ss_descriptions *descriptions, const char *path)

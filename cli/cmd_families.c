@@ -80,11 +80,13 @@ static void print_summary(const struct ss_families_info *info, const struct cli_
         print_largest(families);
     }
     ss_families_free(families);
-    putchar('\n');
-    cli_say(stdout,
-            "Written to %s: families.json, feature_families.json, pairs.arrow%s, and pictures: "
-            "families, family_maps, coactivation as svg and png",
-            path, cli_given(values, OPT_MATRIX) ? ", coactivation_matrix.npy" : "");
+    cli_print_written(path,
+                      cli_given(values, OPT_MATRIX)
+                          ? "families.json, feature_families.json, pairs.arrow, "
+                            "coactivation_matrix.npy, and pictures: families, family_maps, "
+                            "coactivation as svg and png"
+                          : "families.json, feature_families.json, pairs.arrow, and "
+                            "pictures: families, family_maps, coactivation as svg and png");
 }
 
 static void print_json_number(const char *name, double value)

@@ -29,8 +29,10 @@ static void print_summary(const struct ss_map_result *result, const struct cli_v
     if (cli_given(values, OPT_PLACE)) {
         printf("Placed         %s texts\n", cli_thousands(result->n_placed, number));
     }
-    cli_say(stdout, "Written to %s: clusters.csv, clusters.json, map.csv, map.svg, map.png%s",
-            path, cli_given(values, OPT_PLACE) ? ", placed.csv" : "");
+    cli_print_written(path,
+                      cli_given(values, OPT_PLACE)
+                          ? "clusters.csv, clusters.json, map.csv, map.svg, map.png, placed.csv"
+                          : "clusters.csv, clusters.json, map.csv, map.svg, map.png");
 }
 
 static void print_json_summary(const struct ss_map_result *result, const char *path)

@@ -4,7 +4,7 @@
 
 #include "commands.h"
 
-enum { MOST_SAES = 64 };
+enum { MOST_SAES = 64, STEP_BYTES = 256 };
 
 /* Ten lines of a training, or one that changes on a terminal. */
 struct shown {
@@ -17,23 +17,43 @@ struct shown {
     struct ss_train_result done; /* the last one */
 };
 
+/* All there is to say, or as much of it as fits: a line that wraps could not be drawn over. */
+static void format_step(const struct ss_train_metrics *now, size_t columns,
+                        char out[STEP_BYTES])
+{
+    const double left = (double)(now->n_steps - now->step) / (now->steps_per_second + 1e-9);
+    const unsigned long long step = now->step, n_steps = now->n_steps;
+    const int n = snprintf(out, STEP_BYTES,
+                           "train: step %llu of %llu, loss %.4f, L0 %.1f, explained variance "
+                           "%.1f %%, dead %.1f %%, "
+                           "%.1f steps/s, %.0f s left",
+                           step, n_steps, now->loss, now->l0, 100 * now->explained_variance,
+                           100 * (double)now->n_dead / (double)now->n_features,
+                           now->steps_per_second, left);
+    if (n > 0 && (size_t)n > columns) {
+        snprintf(out, STEP_BYTES, "train: %llu/%llu, EV %.1f %%, L0 %.1f, %.0f s left", step,
+                 n_steps, 100 * now->explained_variance, now->l0, left);
+    }
+    if (columns < STEP_BYTES) {
+        out[columns] = '\0';
+    }
+}
+
 static int show_step(void *user, const struct ss_train_metrics *now)
 {
     struct shown *shown = user;
     const bool is_end = now->step == now->n_steps;
-    const double left = (double)(now->n_steps - now->step) / (now->steps_per_second + 1e-9);
+    char line[STEP_BYTES];
     if (shown->progress.quiet || (!shown->progress.is_terminal && now->step < shown->next) ||
         (shown->progress.is_terminal && now->step % 8 != 0 && !is_end)) {
         return 0;
     }
     shown->next += (now->n_steps + 9) / 10;
-    fprintf(stderr,
-            "%strain: step %llu of %llu, loss %.4f, L0 %.1f, explained variance %.1f %%, dead "
-            "%.1f %%, %.1f steps/s, %.0f s left%s",
-            shown->progress.is_terminal ? "\r" : "", (unsigned long long)now->step,
-            (unsigned long long)now->n_steps, now->loss, now->l0, 100 * now->explained_variance,
-            100 * (double)now->n_dead / (double)now->n_features, now->steps_per_second, left,
-            shown->progress.is_terminal && !is_end ? "\033[K" : "\n");
+    format_step(now, shown->progress.is_terminal ? cli_error_columns() - 1 : sizeof line, line);
+    fprintf(stderr, "%s%s%s", shown->progress.is_terminal ? "\r" : "", line,
+            !shown->progress.is_terminal ? "\n"
+            : is_end                     ? "\033[K\n"
+                                         : "\033[K");
     return 0;
 }
 

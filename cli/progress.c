@@ -38,6 +38,11 @@ static size_t columns_of(int descriptor)
     return ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+size_t cli_error_columns(void)
+{
+    return columns_of(STDERR_FILENO);
+}
+
 size_t cli_output_columns(void)
 {
     const size_t n = columns_of(STDOUT_FILENO);
@@ -167,6 +172,25 @@ static void format_line(const struct cli_progress *progress, const struct ss_pro
     }
 }
 
+/* Whether a bar stands on the last line of the terminal, which then has no end. */
+static bool is_line_open;
+
+void cli_progress_end_line(void)
+{
+    if (is_line_open) {
+        fputc('\n', stderr);
+    }
+    is_line_open = false;
+}
+
+static void put_line(struct cli_progress *progress, const char *line)
+{
+    fprintf(stderr, progress->is_terminal ? "\r%s\033[K" : "%s\n", line);
+    fflush(stderr);
+    progress->was_drawn = true;
+    is_line_open = progress->is_terminal;
+}
+
 static double average(double before, double now)
 {
     return before == 0 ? now : before + AVERAGE_WEIGHT * (now - before);
@@ -196,9 +220,7 @@ static void show_rows(struct cli_progress *progress, const struct ss_progress *n
             progress->is_terminal || now->seconds >= progress->next_line_seconds;
         if (is_due) {
             format_line(progress, now, line, sizeof line);
-            fprintf(stderr, progress->is_terminal ? "\r%s\033[K" : "%s\n", line);
-            fflush(stderr);
-            progress->was_drawn = true;
+            put_line(progress, line);
             progress->next_line_seconds = now->seconds + LINE_SECONDS;
         }
     }
@@ -263,9 +285,7 @@ static void show_step(struct cli_progress *progress, const struct ss_progress *n
             say_step(progress);
         }
         format_line(progress, now, line, sizeof line);
-        fprintf(stderr, progress->is_terminal ? "\r%s\033[K" : "%s\n", line);
-        fflush(stderr);
-        progress->was_drawn = true;
+        put_line(progress, line);
         progress->next_line_seconds = now->seconds + LINE_SECONDS;
     }
     if (now->is_end) {
@@ -354,10 +374,12 @@ static void show_transfer(struct cli_progress *progress, const struct ss_progres
     if (is_due) {
         format_transfer(progress, now, line, sizeof line);
         fputs(progress->is_terminal ? "\r" : "", stderr);
-        cli_print_safely(stderr, cli_text_of(line), 0);
+        cli_print_safely(stderr, cli_text_of(line),
+                         progress->is_terminal ? cli_error_columns() - 1 : 0);
         fputs(progress->is_terminal ? "\033[K" : "\n", stderr);
         fflush(stderr);
         progress->was_drawn = true;
+        is_line_open = progress->is_terminal;
         progress->next_line_seconds = now->seconds + LINE_SECONDS;
     }
     if (now->is_end) {
@@ -385,8 +407,6 @@ struct ss_progress_callback cli_show_progress(struct cli_progress *progress)
 
 void cli_progress_end(struct cli_progress *progress)
 {
-    if (progress->was_drawn && progress->is_terminal) {
-        fputc('\n', stderr);
-    }
+    cli_progress_end_line();
     progress->was_drawn = false;
 }

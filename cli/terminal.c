@@ -96,6 +96,7 @@ int cli_usage_error(const struct cli_command *command, const char *format, ...)
 int cli_fail(const ss_err *err)
 {
     char message[CLI_MESSAGE_BYTES];
+    cli_progress_end_line();
     if (writes_json) {
         print_json_error(err);
         return ss_status_exit_code(err->code);
@@ -111,6 +112,7 @@ int cli_fail_before(const ss_err *err, const char *out)
     if (err->code != SS_E_STOPPED || out == NULL) {
         return cli_fail(err);
     }
+    cli_progress_end_line();
     fputs("saescope: ", stderr);
     cli_print_safely(stderr, cli_text_of(err->message), 0);
     fputs("; nothing was written to ", stderr);
@@ -154,6 +156,7 @@ static void print_notice(void *user, ss_level level, const char *sentence)
     if (level == SS_LEVEL_NOTICE && cli_given(values, OPT_QUIET)) {
         return;
     }
+    cli_progress_end_line();
     fprintf(stderr, "%s: ", level == SS_LEVEL_WARNING ? "warning" : "note");
     cli_print_safely(stderr, cli_text_of(sentence), 0);
     fputc('\n', stderr);
@@ -362,6 +365,14 @@ void cli_print_wrapped(FILE *to, struct ss_text text, size_t indent, size_t n_co
         at += n > 0 ? n : 1;
     }
     fputc('\n', to);
+}
+
+void cli_print_written(const char *folder, const char *what)
+{
+    printf("\nWritten to ");
+    cli_print_safely(stdout, cli_text_of(folder), 0);
+    puts(":");
+    cli_print_wrapped(stdout, cli_text_of(what), 2, cli_output_columns(), SIZE_MAX);
 }
 
 void cli_print_json(FILE *to, struct ss_text text)

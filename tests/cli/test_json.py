@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 import numpy as np
@@ -79,6 +80,25 @@ def test_json_is_valid_and_has_real_types(program, made, call, tmp_path):
         assert list(odd_values(value)) == []
         for one in value if isinstance(value, list) and words[0] != "fill-mask" else [value]:
             assert words[0] == "fill-mask" or "--rows" in words or one["schema"] == 1
+
+
+# What prints nothing but files.
+SILENT = {"encode", "embed", "cache", "convert"}
+
+
+@pytest.mark.parametrize("call", [*CALLS, "diff before run --print-csv", "plot run -o p.svg", "completion zsh", "merge parts/00001-of-00001.state -o merged"])
+def test_a_reader_that_has_gone_ends_every_command_quietly(program, made, call, tmp_path):
+    """As head does: what was to be written is written, and nothing is said."""
+    copy = tmp_path / "here"
+    shutil.copytree(made, copy)
+    if call.startswith("merge"):
+        subprocess.run([program, *"analyze -m model -s sae -d texts.jsonl --part 1/1 -o parts -q".split()], cwd=copy, check=True)
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([program, *(w.strip("'") for w in re.findall(r"'[^']*'|\S+", call))], stdout=writer, stderr=subprocess.PIPE, cwd=copy, text=True)
+    os.close(writer)
+    assert done.returncode == -signal.SIGPIPE or (call.split()[0] in SILENT | {"plot"} and done.returncode == 0), (done.returncode, done.stderr)
+    assert not re.search("error:|pipe|cannot write|saescope:", done.stderr, re.I), done.stderr
 
 
 def test_every_command_with_json_is_called_here(run):

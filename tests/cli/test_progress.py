@@ -36,8 +36,8 @@ def files(tmp_path_factory):
     return folder
 
 
-def watch(program, words, columns, stdin=None, term="xterm"):
-    """What the program writes to a terminal of so many columns."""
+def watch(program, words, columns, stdin=None, term="xterm", whole=False):
+    """What the program writes to a terminal of so many columns: what stands between returns to the line's beginning, or all as it is."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
@@ -56,7 +56,7 @@ def watch(program, words, columns, stdin=None, term="xterm"):
             out += part
     os.close(leader)
     assert process.wait(timeout=20) == 0, out
-    return [line.split("\x1b[K")[0] for line in out.decode().replace("\r\n", "\n").split("\r")]
+    return out.decode().replace("\r\n", "\n") if whole else [line.split("\x1b[K")[0] for line in out.decode().replace("\r\n", "\n").split("\r")]
 
 
 def embed(path, tmp_path):
@@ -103,6 +103,25 @@ def test_a_pipe_has_no_end_that_is_known(program, files, tmp_path):
 def test_lines_fit_the_terminal(program, files, tmp_path, columns, more):
     lines = [line for line in watch(program, [*embed(files / "x.txt", tmp_path), *more], columns) if "%" in line]
     assert lines and all(len(line.split("\n")[0]) < columns for line in lines), lines
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 79, 120])
+def test_a_training_fits_the_terminal(program, tmp_path, columns):
+    np.save(tmp_path / "x.npy", np.random.default_rng(1).normal(size=(400, 16)).astype("f4"))
+    words = ["train", "--embeddings", tmp_path / "x.npy", "--dict-size", "32", "--max-steps", "80", "-o", tmp_path / "sae"]
+    lines = [line.split("\n")[0] for line in watch(program, words, columns) if line.startswith("train: ")]
+    assert len(lines) >= 10 and all(len(line) < columns for line in lines), lines
+    assert all(("explained variance" in line) == (columns > 110) for line in lines) and (columns < 60 or all(line.endswith("s left") for line in lines))
+
+
+def test_a_note_begins_a_line_of_its_own(program, files, tmp_path):
+    """Beside a bar that is being drawn."""
+    sae = write_identity(tmp_path / "sae", 16)
+    words = ["analyze", "-m", MODEL, "-s", sae, "-d", files / "x.jsonl", "-n", "50", "-o", tmp_path / "run"]
+    text = watch(program, words, 100, whole=True)
+    assert "analyze: 100%" in text
+    noted = [line for line in text.split("\n") if "note: " in line or "warning: " in line]
+    assert any("note: no labels" in line for line in noted) and all(line.startswith(("note: ", "warning: ")) for line in noted), noted
 
 
 def test_embeddings_have_no_tokens(program, files, tmp_path):
