@@ -225,6 +225,8 @@ SS_MUST_USE ss_status ss_encoder_config_check_keys(
  * the padding id (docs/spec/encoders.md, §2.1). */
 size_t ss_encoder_config_max_tokens(const struct ss_encoder_config *config);
 
+/* The activation that transformers calls so (ACT2FN). False: another one. */
+bool ss_encoder_config_find_activation(const char *name, ss_tensor_activation *out);
 /* The activation of a config's name, refused by name where it is not read. Nothing is written
  * where the key is absent. */
 SS_MUST_USE ss_status ss_encoder_config_activation(const char *path,

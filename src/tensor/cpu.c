@@ -98,13 +98,7 @@ static bool has_avxvnni(void)
 
 static const struct ss_tensor_quant_scheme int16_scheme = {
     .n_bytes = 2, .max_input = 4095, .max_weight = 8191};
-/* For products that are added in 32 bits, and in 16 (tile_int8_avx2.c says why these). After an
- * activation such as GELU inputs have nearly all numbers above 0: its least value, -0.17, is
- * within the few below as soon as the largest is above 2.7. */
-const struct ss_tensor_quant_scheme ss_tensor_int8_scheme = {
-    .n_bytes = 1, .max_input = 127, .max_weight = 127, .offset = 128};
-const struct ss_tensor_quant_scheme ss_tensor_int8_scheme_positive = {
-    .n_bytes = 1, .max_input = 239, .max_weight = 127, .offset = 16};
+/* For products that are added in 16 bits (tile_int8_avx2.c says why these). */
 #ifdef SS_TENSOR_HAVE_X86_KERNELS
 static const struct ss_tensor_quant_scheme int7_scheme = {
     .n_bytes = 1, .max_input = 90, .max_weight = 127, .offset = 91, .max_quad_sum = 181};

@@ -12,44 +12,7 @@
 #include "base/utf8.h"
 #include "tokenizer/tokenizer_priv.h"
 
-/* ---- bytes as text ---- */
-
-/* Printable in Latin-1, but for the soft hyphen. */
-static bool is_plain_byte(unsigned byte)
-{
-    return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
-}
-
-/* Those that are not plain follow each other from U+0100 on. */
-uint32_t ss_tokenizer_byte_point(uint8_t byte)
-{
-    uint32_t n_before = 0;
-    for (unsigned other = 0; other < byte; other++) {
-        n_before += !is_plain_byte(other);
-    }
-    return is_plain_byte(byte) ? byte : 0x100 + n_before;
-}
-
-size_t ss_tokenizer_byte_text(uint8_t byte, char out[4])
-{
-    return ss__utf8_encode(ss_tokenizer_byte_point(byte), out);
-}
-
-/* GPT-2's table backwards: bytes that print stand for themselves, the others, in their order,
- * for U+0100 and on. */
-int ss_tokenizer_byte_of_text(uint32_t code_point)
-{
-    uint32_t next = 0x100;
-    if (code_point < 256 && is_plain_byte(code_point)) {
-        return (int)code_point;
-    }
-    for (unsigned byte = 0; byte < 256; byte++) {
-        if (!is_plain_byte(byte) && next++ == code_point) {
-            return (int)byte;
-        }
-    }
-    return -1;
-}
+/* ---- ids of bytes ---- */
 
 void ss_tokenizer_find_fallback_ids(const struct ss_tokenizer_vocab *vocab, int32_t ids[256])
 {
