@@ -54,6 +54,10 @@ static ss_status read_names(struct ss_run *run, const char *file, const struct s
     SS_RETURN_IF_ERROR(need_text(run, file, object, "name", &run->info.model_name, err));
     SS_RETURN_IF_ERROR(need_object(file, root, "sae", &object, err));
     SS_RETURN_IF_ERROR(need_text(run, file, object, "path", &run->info.sae_path, err));
+    const char *source = ss__json_string(ss__json_get(object, "source"));
+    if (source != NULL && source[0] != '\0') {
+        SS_RETURN_IF_ERROR(need_text(run, file, object, "source", &run->sae_source, err));
+    }
     SS_RETURN_IF_ERROR(need_count(file, object, "n_features", &n, err));
     run->info.n_features = (size_t)n;
     SS_RETURN_IF_ERROR(need_object(file, root, "dataset", &object, err));

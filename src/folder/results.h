@@ -18,6 +18,7 @@ struct ss_run {
     struct ss_stats_top *top;    /* holds the texts after a pass; NULL otherwise */
     struct ss__arena arena;      /* holds the texts of a folder */
     const char *sae_rule;        /* in words, with what was calibrated; NULL from a folder */
+    const char *sae_source;      /* the name that the SAE was asked for by; NULL: by its path */
     double sae_threshold;        /* as ss_sae_activation_threshold; 0 from a folder */
     const ss_descriptions *descriptions; /* to be written, too; borrowed; NULL: none */
     bool has_labels;                     /* features.csv says how sure labels are: */

@@ -340,9 +340,14 @@ ss_status ss_run_family_maps_draw(const struct ss_folder_families *families, con
     const struct ss_graph_family **chosen = NULL;
     struct ss_view_heat_map *maps = NULL;
     size_t n = 0;
+    double most = 0;
     SS_TRY(open_picture(&picture, families, err));
     SS_TRY(choose_families(&families->found, &chosen, &n, err));
     SS_ALLOC(maps, n);
+    for (size_t i = 0; i < n; i++) {
+        most = fmax(most, find_most(families->table, families->found.members + chosen[i]->first,
+                                    ss__min_size(chosen[i]->n, MOST_MAP_FEATURES)));
+    }
     for (size_t i = 0; i < n; i++) {
         maps[i].title = ss__arena_printf(&picture.arena, "Family of %u (%zu features)",
                                          chosen[i]->root, chosen[i]->n);
@@ -350,18 +355,20 @@ ss_status ss_run_family_maps_draw(const struct ss_folder_families *families, con
             SS_TRY(ss__fail_nomem(err, "a title"));
         }
         SS_TRY(fill_map(families->table, families->found.members + chosen[i]->first,
-                        ss__min_size(chosen[i]->n, MOST_MAP_FEATURES), 1, &maps[i], err));
+                        ss__min_size(chosen[i]->n, MOST_MAP_FEATURES), most, &maps[i], err));
     }
+    const char *most_text = ss__arena_printf(&picture.arena, "%.1f", most);
     const struct ss_view_heat_maps_picture drawn = {
         .maps = maps,
         .n_maps = n,
+        .most = most_text,
         .title = "Co-activation inside families",
         .caption = caption_of(&picture, "Of the largest families the first 30 features, the "
                                         "parent first."),
         .scale_label = "n_ij / √(n_i n_j)",
         .force = true,
     };
-    if (drawn.caption == NULL) {
+    if (drawn.caption == NULL || most_text == NULL) {
         SS_TRY(ss__fail_nomem(err, "a caption"));
     }
     SS_TRY(ss_view_draw_heat_maps(path, &drawn, err));

@@ -213,7 +213,8 @@ ss_status ss_run_inspect_run(struct ss_run_inspection *inspection, ss_err *err)
     const struct ss_run_info *info = &run->info;
     ss_run_report_text(report, "dataset", info->dataset_name);
     ss_run_report_text(report, "model", info->model_name);
-    ss_run_report_text(report, "sae", info->sae_path);
+    ss_run_report_text(report, "sae",
+                       run->sae_source != NULL ? run->sae_source : info->sae_path);
     ss_run_report_count(report, "rows read", info->n_rows_read);
     ss_run_report_count(report, "rows used", info->n_rows_used);
     ss_run_report_count(report, "rows skipped",

@@ -227,16 +227,18 @@ static ss_status write_clusters_json(const struct ss_run_map *map, const char *p
 static const char *caption_of(const struct ss_run_map *map, struct ss__arena *arena)
 {
     char features[SS__COUNTED_TEXT_BYTES], texts[SS__COUNTED_TEXT_BYTES];
-    char clusters[SS__COUNTED_TEXT_BYTES], rare[SS__COUNT_TEXT_BYTES], kept[32];
+    char clusters[SS__COUNTED_TEXT_BYTES], rare[SS__COUNTED_TEXT_BYTES], kept[32];
+    const bool has_texts = map->texts.n > 0, has_rare = map->n_rare > 0;
     ss__snprintf(kept, sizeof kept, "%.0f %%", 100 * map->quality.kept);
     return ss__arena_printf(
         arena,
-        "%s in %s; %s. %s rarer features are not shown. %s of the %zu nearest features "
-        "stay among the nearest on the map.",
+        "%s in %s%s%s.%s%s%s %s of the %zu nearest features stay among the nearest on the map.",
         ss__format_counted(map->features.n, "feature", features),
-        ss__format_counted(map->n_clusters, "cluster", clusters),
-        ss__format_counted(map->texts.n, "text", texts), ss__format_count(map->n_rare, rare),
-        kept, map->quality.n_neighbours);
+        ss__format_counted(map->n_clusters, "cluster", clusters), has_texts ? "; " : "",
+        has_texts ? ss__format_counted(map->texts.n, "text", texts) : "",
+        has_rare ? " Not shown: " : "",
+        has_rare ? ss__format_counted(map->n_rare, "rarer feature", rare) : "",
+        has_rare ? "." : "", kept, map->quality.n_neighbours);
 }
 
 static ss_status draw(const struct ss_run_map *map, const char *path, ss_err *err)

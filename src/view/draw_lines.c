@@ -7,6 +7,7 @@
 
 #define LINE_WIDTH 1.4
 #define DOT_RADIUS 2.6
+#define DOT_MARGIN 0.03 /* of the range, at both ends */
 #define LEGEND_SIZE 9.0
 
 /* Of the palette of Okabe and Ito: told apart by all eyes, and in grey. */
@@ -16,11 +17,14 @@ static const struct ss_view_color colors[] = {{0x00 / 255.0, 0x72 / 255.0, 0xB2 
                                               {0xCC / 255.0, 0x79 / 255.0, 0xA7 / 255.0}};
 enum { N_COLORS = sizeof colors / sizeof *colors };
 
-/* Lines at one x, or without any point, get a range of one. */
+/* Lines at one x, or without any point, get a range of one. Dots at the ends keep clear of them:
+ * there a half would be cut off. */
 static void set_scales(struct ss_view_axes *axes, const struct ss_view_lines_picture *picture)
 {
     double low = INFINITY, high = -INFINITY;
+    bool has_dots = false;
     for (size_t i = 0; i < picture->n_lines; i++) {
+        has_dots = has_dots || picture->lines[i].is_dots;
         for (size_t j = 0; j < picture->lines[i].n; j++) {
             low = fmin(low, picture->lines[i].x[j]);
             high = fmax(high, picture->lines[i].x[j]);
@@ -30,8 +34,9 @@ static void set_scales(struct ss_view_axes *axes, const struct ss_view_lines_pic
         low = isfinite(low) ? low - 0.5 : 0;
         high = low + 1;
     }
+    const double margin = has_dots ? (high - low) * DOT_MARGIN : 0;
     axes->grid = true;
-    axes->x = (struct ss_view_scale){low, high, .label = picture->x_label};
+    axes->x = (struct ss_view_scale){low - margin, high + margin, .label = picture->x_label};
     axes->y = (struct ss_view_scale){picture->y_limits[0], picture->y_limits[1],
                                      .label = picture->y_label};
 }
@@ -76,8 +81,14 @@ static void draw_legend(const struct ss_view_axes *axes,
         const double right = axes->x.end - 8;
         const double y = axes->y.start - 10 - 13 * (double)(picture->n_lines - 1 - i);
         ss_view_canvas_color(canvas, colors[i % N_COLORS]);
-        ss_view_canvas_line(canvas, (double[2]){right - 18, y - 3}, (double[2]){right, y - 3},
-                            2);
+        if (picture->lines[i].is_dots) {
+            cairo_new_sub_path(canvas->cairo);
+            cairo_arc(canvas->cairo, right - 9, y - 3, DOT_RADIUS, 0, 2 * acos(-1));
+            cairo_fill(canvas->cairo);
+        } else {
+            ss_view_canvas_line(canvas, (double[2]){right - 18, y - 3},
+                                (double[2]){right, y - 3}, 2);
+        }
         ss_view_canvas_color(canvas, (struct ss_view_color){0.15, 0.15, 0.15});
         ss_view_canvas_text(canvas, picture->lines[i].label, LEGEND_SIZE, SS_VIEW_ALIGN_RIGHT,
                             (double[2]){right - 23, y});

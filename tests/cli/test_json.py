@@ -120,6 +120,15 @@ def test_a_run_is_looked_at_from_elsewhere(program, made, call, tmp_path):
     assert answers[0] == answers[1] == answers[2]
 
 
+def test_an_sae_that_is_built_in_is_named_as_it_was_asked_for(run, tmp_path):
+    """Rather than by its place in the cache."""
+    np.save(tmp_path / "x.npy", np.random.default_rng(5).normal(size=(70, 384)).astype("f4"))
+    env = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "HOME": str(tmp_path)}
+    done = run("analyze", "--embeddings", tmp_path / "x.npy", "-s", "embedded:all-MiniLM-L6-v2", "-o", tmp_path / "run", "--steps", "none", env=env)
+    assert done.code == 0, done.err
+    assert json.loads(run("inspect", tmp_path / "run", "--json").out)["sae"] == "embedded:all-MiniLM-L6-v2"
+
+
 def test_a_model_that_is_nowhere_is_said(program, made, tmp_path):
     shutil.copytree(made / "run", tmp_path / "run")
     done = subprocess.run([program, "search", "run", "dust", "--meaning"], capture_output=True, cwd=tmp_path, text=True)
