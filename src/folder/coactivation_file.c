@@ -1,3 +1,12 @@
+/* coactivation.npz: the counts of pairs as a sparse matrix, written from the pass and read by
+ * the steps.
+ *
+ * A walk over the pairs gives them by feature, then partner, and cannot be held in memory as
+ * arrays, which could be larger than what they were counted in; a member of the archive is
+ * one array. So the pairs are walked through twice for every array, the first time for its
+ * checksum. Reading trusts nothing: offsets that rise, partners in range and counts that no
+ * rows could give are checked before the table is given out, for whoever walks it relies on
+ * them. */
 #include "folder/coactivation_file.h"
 
 #include <string.h>

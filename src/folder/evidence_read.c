@@ -1,4 +1,9 @@
-/* Opening the evidence of a run folder, and its parts but the texts. */
+/* Opening the evidence of a run folder, and its parts but the texts.
+ *
+ * A run folder may come from anywhere. Each file is checked by itself, and against the
+ * others: a sample names a text that is there, of the half that its list is of, and
+ * embeddings have a row for each text and the width that the run states. After that, rows and
+ * features may be used as indexes without a question. */
 #include "folder/evidence_read.h"
 
 #include <math.h>

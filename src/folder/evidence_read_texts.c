@@ -1,4 +1,10 @@
-/* evidence/texts.arrow, read back. */
+/* evidence/texts.arrow, read back: a table in memory, whose strings lie one behind the other
+ * in one block.
+ *
+ * Strings are appended while the block still grows and moves, so their addresses are set at
+ * the end, from the lengths. The order of the rows (half, then key, both rising) is checked
+ * as it is read: by it texts are found by bisection later, and two of one key would be one
+ * text with two features lists. */
 #include <math.h>
 #include <string.h>
 

@@ -1,4 +1,6 @@
-/* families.json read back, for what shows it. Nothing in it is trusted. */
+/* families.json read back, for what shows it. Nothing in it is trusted: members are features
+ * of the run, lists end, and what is missing is NaN or 0, by the rule of the field
+ * (docs/formats.md). */
 #include <math.h>
 #include <string.h>
 

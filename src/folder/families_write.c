@@ -1,4 +1,9 @@
-/* families.json and feature_families.json. */
+/* families.json and feature_families.json, written from what was found.
+ *
+ * The former has everything, the options that a family depends on among it, so that two files
+ * can be compared; the latter is as the Python workflow has it (docs/formats.md). Numbers
+ * that are not finite become null. What is ready is written a megabyte at a time, since lists
+ * of families grow with features. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,10 @@
-/* What a folder is to somebody who only looks: a whole run, one under way, or what a dead one left. */
+/* What a folder is to somebody who only looks: a whole run, one under way, or what a dead one
+ * left.
+ *
+ * A writer holds a lock on its staging folder (folder.c). Trying for that lock would tell,
+ * but for the moment of the try nobody else could have it, and a run that starts just then
+ * would fail. So the list of locks that the kernel shows is read instead. Nothing is removed
+ * here, whatever is found. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>

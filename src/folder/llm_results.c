@@ -1,4 +1,6 @@
-/* What asking a language model came to, as the public header and the files have it. */
+/* What asking a language model came to, as the public header and the files have it. Counts of
+ * requests and what they cost are of the last call alone; the answers of earlier calls are in
+ * the cache (describe/llm.h), and only their number is told. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>

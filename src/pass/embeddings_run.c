@@ -1,4 +1,11 @@
-/* Embeddings and the rows that they belong to, batch by batch. */
+/* Embeddings that were made before, and the rows that they belong to, batch by batch: what
+ * the feeder and the encoder are for texts (pipeline.h), for `embeddings`.
+ *
+ * Row i of the embeddings is row i of the dataset. Whether there are equally many is often
+ * known only at the end, so both are read side by side and the dataset by one row ahead; what
+ * can be told from counts is told before anything is read. An embedding of NaN, or of zeros
+ * beside a null text, is a row without a text (docs/formats.md). Rows that the dataset passed
+ * over (`where`, `sample`) have an embedding too, which is read and dropped. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

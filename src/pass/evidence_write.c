@@ -1,4 +1,11 @@
-/* The files of the evidence, whose forms are in docs/formats.md. */
+/* The files of the evidence, whose forms are in docs/formats.md: texts.arrow, embeddings.npy
+ * and samples.arrow.
+ *
+ * Texts are written in the order of the result (half, then key), and samples name them by
+ * their place in it, so that a reader needs no table of keys. The whole texts lie in a file
+ * without a name (stats/evidence_texts.c) and are read from there one at a time: memory does
+ * not grow with what is kept. All arrays are made of the finished state, so the bytes are
+ * those of one run however many parts there were. */
 #include <string.h>
 
 #include "base/mem.h"

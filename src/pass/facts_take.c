@@ -1,4 +1,10 @@
-/* What a dataset says of itself, and the pass of its rows, once they were read. */
+/* What a dataset says of itself, and of the pass over its rows, once they were read: files
+ * with their rows, rows that could not be read, counts by reason, warnings.
+ *
+ * They become part of the state (state.c) and not of the manifest at once, because a run in
+ * parts has as many datasets as parts, of which none is there when the manifest is written.
+ * Everything is copied into the arena of the facts: the dataset may be closed before they are
+ * used. */
 #include <string.h>
 
 #include "base/mem.h"

@@ -1,4 +1,11 @@
-/* The thread that reads a dataset and tokenises it into batches. */
+/* The thread that reads a dataset and tokenises it into batches, ahead of the encoder.
+ *
+ * Three batches go round between two queues: `full` to the encoder, `empty` back to the
+ * reader. So memory is that of three batches whatever the dataset's size, nothing is
+ * allocated once they have grown, and rows come to the encoder in the order of the dataset.
+ * What the reading thread logs is kept in `relay` until the calling thread passes it on, so
+ * that a log is called by one thread. Without a second thread, where the system starts none,
+ * the same batches are filled and emptied in turns. */
 #ifndef SS_PASS_FEEDER_H
 #define SS_PASS_FEEDER_H
 

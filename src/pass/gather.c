@@ -1,4 +1,10 @@
-/* A thin layer over the reducers: each of their verbs is done to all of them. */
+/* A thin layer over the reducers: each of their verbs (start, take a batch, merge, finish) is
+ * done to all of them, in one order.
+ *
+ * Rows are known to them by file and place in it, packed into 64 bits (SS_PASS_ROW_BITS), and
+ * never by a number over the whole dataset: a part of a run does not know how many rows come
+ * before its own. That number is made when files are written (finish.c). This is what lets
+ * parts be merged into the bytes of one run, in any order. */
 #include "pass/gather.h"
 
 #include "base/mem.h"

@@ -1,4 +1,10 @@
-/* A bounded queue of pointers between two threads. */
+/* A bounded queue of pointers between two threads: one pushes, one pops.
+ *
+ * The bound is what makes the reader wait for the encoder, and so what bounds memory. Popping
+ * has a timeout, because the thread that called the library asks whether to stop about ten
+ * times a second also while it waits (base/stop.h). Closing wakes both sides: a reader that
+ * is done, or a consumer that failed, ends the other one so, and what is in the queue by then
+ * is still given out. */
 #ifndef SS_PASS_QUEUE_H
 #define SS_PASS_QUEUE_H
 

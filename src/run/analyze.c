@@ -1,4 +1,9 @@
-/* One pass: rows -> embeddings -> sparse activations -> reducers -> files. */
+/* One pass: rows -> embeddings -> sparse activations -> reducers -> files.
+ *
+ * This is the outermost loop and little else: the pass gives batches of activations
+ * (pass/pass.h), which go to the reducers (pass/gather.c); between two batches a snapshot for
+ * viewers and a checkpoint are made when they are due, by the clock, and both are left out of
+ * what decides results. What was gathered becomes files in finish.c. */
 #include "base/file.h"
 #include "base/number.h"
 #include "base/sized.h"

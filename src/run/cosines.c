@@ -1,4 +1,6 @@
-/* Cosines with all texts of a sample: eight rows side by side, each summed in one fixed order. */
+/* Cosines of a query with all texts of a sample: eight rows side by side, each summed in
+ * double in one fixed order, so that a rank does not depend on the machine or on how many
+ * texts there are. */
 #include "run/cosines.h"
 
 #include <math.h>

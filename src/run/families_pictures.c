@@ -1,4 +1,10 @@
-/* What the pictures of families say; view draws them. */
+/* What the pictures of families say; view draws them: trees of parents, maps of the largest
+ * families, and the matrix of all in the order of the trees or of Ward's tree.
+ *
+ * Everything is chosen by numbers that are in families.json (sizes, then numbers of
+ * features), never by what fits best on a page, so that the same run has the same pictures.
+ * Values of a map are cut into a fixed number of levels: neighbours of one level become one
+ * box, which keeps the files small. */
 #include "run/families_pictures.h"
 
 #include <math.h>

@@ -1,4 +1,11 @@
-/* From a state to a run: results in memory, the files of its folder, and the steps after them. */
+/* From a state to a run: results in memory, the files of its folder, and the steps after
+ * them.
+ *
+ * A run in one piece comes here with the state that it gathered, a merge with that of all
+ * parts; nothing below looks at rows any more, and so both write the same bytes. Files are
+ * made in a staging folder that becomes the run's by one rename (folder/folder.h); steps
+ * (steps.c) work on the finished folder and add to it, each whole or not at all, since a run
+ * without its labels is a run. */
 #include <string.h>
 
 #include "base/file.h"

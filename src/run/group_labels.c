@@ -1,3 +1,11 @@
+/* Labels of groups of texts (families, clusters), by the code that labels features
+ * (describe/contrast.c).
+ *
+ * A group is made into what a feature is there: its texts are those on which it fires, with a
+ * strength; texts that nearly belong to it are its misses; phrases are found on one half of
+ * the evidence and scored on the other. So a name of a group is held to the same measure as a
+ * label, and there is one way to be wrong. Groups are worked on in blocks, since the products
+ * with all texts are most of the memory. */
 #include "run/group_labels.h"
 
 #include <stdlib.h>

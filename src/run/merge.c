@@ -1,4 +1,10 @@
-/* States of parts -> the state of all -> the folder of a run, or a state again. */
+/* States of parts -> the state of all -> the folder of a run, or a state again.
+ *
+ * States are read one at a time and merged into the first, so memory is that of the state of
+ * all and one part. Merging is commutative and associative down to the bytes
+ * (docs/formats.md, "state"), and a part that is there already is left out where its content
+ * is the same and refused where it is not: who merges twice, or merges sums of parts that
+ * overlap, gets the same run or an error. */
 #include <string.h>
 
 #include "base/file.h"

@@ -1,4 +1,8 @@
-/* Facts and tables about a path, as ss_inspect gives them out. */
+/* Facts and tables about a path, as ss_inspect gives them out.
+ *
+ * Whoever adds a fact need not check for memory: failure is kept and told by the one call
+ * that finishes the report. Texts come from files that nobody has vouched for, so they are
+ * repaired to valid UTF-8 here, once, for everybody who shows them. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,10 @@
+/* The rows that an SAE is trained on: read once, kept in memory up to 32 MB and else in a
+ * file without a name, from which steps read them by number in any order.
+ *
+ * A tenth of them is held out, not by place but by a hash of their numbers: texts that occur
+ * twice have equal rows, and one of them in the training would tell the evaluation the other.
+ * A bit for each row says which. The digest of all rows is part of a training's identity: a
+ * checkpoint goes on only with the rows that it came from (train/train_checkpoint.c). */
 #include "run/training_rows.h"
 
 #include <math.h>

@@ -1,4 +1,10 @@
-/* From options to what is trained: two recipes, and what replaces their values. */
+/* From options to what is trained: two recipes, and what replaces their values.
+ *
+ * The recipe "seed" has the values of SAEs-for-Sentence-BERT and its code, so that its SAEs
+ * can be made again; "saescope" has what was found better on embeddings of texts, each value
+ * with what it was compared with (docs/training.md). An option replaces one value of the
+ * recipe and nothing else: what follows from it (the rate from the number of features, the
+ * steps from the rows) is computed after that. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
