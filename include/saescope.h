@@ -1017,7 +1017,7 @@ SS_DEFINE_INIT(ss_analyze_options)
  *                where that could be in doubt it is embedded again there (docs/numerics.md)
  * Memory         weights + fixed batches + statistics, whatever the number of rows; and the
  *                layers' weights a second time once a text was embedded again
- * Source         tests/unit/test_run_analyze.c, tests/unit/test_run_again.c */
+ * Source         tests/unit/test_run_analyze.c, tests/unit/test_run_reembed.c */
 SS_API SS_MUST_USE ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae,
                                         ss_dataset *dataset,
                                         const struct ss_analyze_options *options, ss_run **out,

@@ -90,7 +90,8 @@ SS_API SS_MUST_USE ss_status ss_inspect(const char *path,
  * Threads  any; not while it is in use */
 SS_API void ss_report_release(struct ss_report *report);
 
-/* Call `fn` with the next rows of a file as JSON objects, all columns, until it returns other
+/* Call `fn` with the next rows of a file as JSON objects, of Parquet and Arrow with columns that
+ * hold no text only where options->all_columns says so, until it returns other
  * than 0 or `limit` rows were given (0: all). `json` is one line without a newline, borrowed
  * until `fn` returns.
  *

@@ -196,7 +196,7 @@ struct ss_describe_score_options {
  * labels   [n_features] borrowed; phrases with ", " between; an empty one: no label
  * scores   [n_features] written
  * Errors   SS_E_NOMEM, SS_E_STOPPED, those of the embedder
- * Source   tests/unit/test_describe_score.c */
+ * Source   tests/unit/test_describe_auc.c */
 SS_MUST_USE ss_status ss_describe_score(const struct ss_describe_view *view,
                                         const struct ss_text *labels,
                                         const struct ss_describe_score_options *options,

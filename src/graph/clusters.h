@@ -25,7 +25,7 @@ struct ss_graph_join {
  * Errors   SS_E_NOMEM, SS_E_STOPPED
  * Threads  those of `work`
  * Memory   a float32 copy of the points and at most half of them in float64
- * Source   tests/unit/test_graph_ward.c, against scipy.cluster.hierarchy.linkage */
+ * Source   tests/unit/test_graph_map.c, against scipy.cluster.hierarchy.linkage */
 SS_MUST_USE ss_status ss_graph_ward(ss_work *work, const struct ss_graph_points *points,
                                     struct ss_graph_join *joins, ss_err *err);
 
@@ -85,7 +85,7 @@ void ss_graph_hdbscan_release(struct ss_graph_hdbscan *result);
  * out      gives (ss_graph_hdbscan_release)
  * Errors   SS_E_USAGE (min_cluster_size below 2, alpha not above 0), SS_E_NOMEM, SS_E_STOPPED
  * Threads  those of `work`
- * Source   tests/unit/test_graph_hdbscan.c, against hdbscan 0.8.44 */
+ * Source   tests/unit/test_graph_map.c, against hdbscan 0.8.44 */
 SS_MUST_USE ss_status ss_graph_hdbscan(ss_work *work, const struct ss_graph_points *points,
                                        const struct ss_graph_hdbscan_options *options,
                                        struct ss_graph_hdbscan *out, ss_err *err);

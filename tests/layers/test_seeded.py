@@ -115,6 +115,13 @@ def test_a_call_that_no_test_makes_is_reported(tmp_path, rule, test, says):
         verdict(tree(tmp_path / "bad", {**files, "tests/unit/test_faults_one.c": test}), "test_public", rule)
 
 
+@pytest.mark.parametrize("files", [{"docs/a.md": "see `net/net_two.c`\n"}, {"src/net/n.c": "/* As in net_two.c. */\n"}])
+def test_a_place_that_is_not_there_is_reported(tmp_path, files):
+    verdict(tree(tmp_path / "good", {"docs/a.md": "see `net/net_one.c`\n"}), "test_places", "test_files_that_texts_name_are_there")
+    with pytest.raises(AssertionError, match="net_two.c"):
+        verdict(tree(tmp_path / "bad", files), "test_places", "test_files_that_texts_name_are_there")
+
+
 def test_paths_of_a_machine_are_reported(tmp_path):
     folder = tree(tmp_path, {"docs/a.md": "see /" + "work/shared\n"})
     subprocess.run(["git", "init", "-q", folder], check=True)
