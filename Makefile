@@ -64,12 +64,12 @@ tidy: ## what clang-tidy finds, its analyzer included (TIDY_CHECKS=-clang-analyz
 	@test -e build/release/build.ninja || $(call CONFIGURE,release,ON)
 	@git ls-files 'src/*.c' 'cli/*.c' | xargs -P $(JOBS) -n 8 clang-tidy -p build/release --quiet --checks='$(TIDY_CHECKS)' 2> /dev/null
 
-faults: ## every allocation and every call of a file fails, once and from then on, under asan
+faults: ## allocations and calls of files fail, each from every place (FAULTS=all: each of them), under asan
 	@scripts/setup.sh build test
 	@test -e build/asan/build.ninja || $(call CONFIGURE,asan,ON)
 	@$(call BUILD,asan,fault_tests)
 	@rm -f build/asan/fault-sites
-	@SS_FAULTS=all SS_FAULTS_SITES=$(CURDIR)/build/asan/fault-sites ctest --preset asan -R test_faults -j $(JOBS)
+	@SS_FAULTS=$(or $(FAULTS),stacks) SS_FAULTS_SITES=$(CURDIR)/build/asan/fault-sites ctest --preset asan -R test_faults -j $(JOBS)
 
 figures: ## how the sources are cut up, and what no test reaches (allocations: after make faults)
 	@/usr/bin/python3 scripts/figures.py build/release $(wildcard build/asan/fault-sites)

@@ -8,8 +8,8 @@
  * descriptors and the names in the folder are as before.
  *
  * Which calls fail: those with a stack that none before had, at most FAULTS_MOST of them,
- * spread evenly; all calls where the environment says SS_FAULTS=all. With SS_FAULTS set to
- * anything a problem is shown with the stack of the call that failed. */
+ * spread evenly; SS_FAULTS=stacks: every such call; SS_FAULTS=all: all calls, which takes hours. With
+ * SS_FAULTS set to anything a problem is shown with the stack of the call that failed. */
 #ifndef FAULTS_H
 #define FAULTS_H
 
@@ -57,6 +57,7 @@ static struct {
     uint64_t *stacks;          /* [n_calls] while recording */
     void *fired[FAULTS_DEPTH]; /* the stack of the first call that failed */
     int n_fired;
+    int sites; /* where they are listed; -1: nowhere */
     size_t n_problems;
     /* Opens what cases share anew, so that scratch which it keeps is gone; nullable. */
     void (*settle)(void);
@@ -83,20 +84,13 @@ static inline void faults_note_site(void)
 {
     enum { MOST = 1 << 16 };
     static uint64_t seen[MOST];
-    static int file = -2;
-    const char *path = getenv("SS_FAULTS_SITES");
     const uint64_t hash = faults_mix(1, faults.fired, (size_t)faults.n_fired * sizeof(void *));
-    if (path == NULL || atomic_load(&faults.kind) != FAULTS_MEMORY ||
+    if (faults.sites < 0 || atomic_load(&faults.kind) != FAULTS_MEMORY ||
         seen[hash % MOST] == hash) {
         return;
     }
     seen[hash % MOST] = hash;
-    if (file == -2) {
-        file = __real_open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    }
-    if (file >= 0) {
-        backtrace_symbols_fd(faults.fired, faults.n_fired, file);
-    }
+    backtrace_symbols_fd(faults.fired, faults.n_fired, faults.sites);
 }
 
 static inline bool faults_fails(faults_kind kind)
@@ -382,7 +376,8 @@ static inline size_t faults_choose(size_t n_calls, long *chosen)
             chosen[n++] = (long)i + 1;
         }
     }
-    const size_t n_kept = takes_all || n < FAULTS_MOST ? n : FAULTS_MOST;
+    const bool takes_stacks = setting != NULL && strcmp(setting, "stacks") == 0;
+    const size_t n_kept = takes_all || takes_stacks || n < FAULTS_MOST ? n : FAULTS_MOST;
     for (size_t i = 0; i < n_kept; i++) {
         chosen[i] = chosen[i * n / n_kept];
     }
@@ -452,6 +447,11 @@ static inline int faults_set_up(void **state)
     void *stack[1];
     (void)backtrace(stack, 1); /* loads what it needs */
     faults.stacks = __real_calloc(FAULTS_MAX_CALLS, sizeof *faults.stacks);
+    faults.sites = -1;
+    if (getenv("SS_FAULTS_SITES") != NULL) {
+        faults.sites = __real_open(getenv("SS_FAULTS_SITES"),
+                                   O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    }
     *state = mkdtemp(folder);
     return faults.stacks == NULL || *state == NULL;
 }
@@ -459,6 +459,9 @@ static inline int faults_set_up(void **state)
 static inline int faults_tear_down(void **state)
 {
     __real_free(faults.stacks);
+    if (faults.sites >= 0) {
+        close(faults.sites);
+    }
     return rmdir(*state); /* fails where a test left a file */
 }
 

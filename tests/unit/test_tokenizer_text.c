@@ -316,14 +316,42 @@ static void test_merging(void **state)
     close_fixture(&fixture);
 }
 
+/* A long word of letters with marks goes through all buffers of the normaliser, which count. */
+static void test_scratch_counts_its_buffers(void **state)
+{
+    (void)state;
+    enum { N = 40000 };
+    static char text[3 * N];
+    struct fixture fixture;
+    open_fixture(&fixture, DATA "uncased", NULL);
+    for (size_t i = 0; i < N; i++) {
+        memcpy(text + 3 * i, "e\xCC\x81", 3); /* e, U+0301 */
+    }
+    const size_t before = ss_tokenizer_token_scratch_bytes(fixture.scratch);
+    tokenize(&fixture, text, sizeof text, 0);
+    const size_t grown = ss_tokenizer_token_scratch_bytes(fixture.scratch) - before;
+    const struct ss_tokenizer_normal_scratch *normal = &fixture.scratch->normal;
+    const size_t n_points =
+        normal->points.capacity + normal->other.capacity + normal->marks.capacity;
+    assert_true(normal->other.capacity >= N);
+    assert_true(grown >= n_points * sizeof(uint32_t));
+    close_fixture(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_limit),        cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_batch),        cmocka_unit_test(test_shared_scratch),
-        cmocka_unit_test(test_invalid_utf8), cmocka_unit_test(test_long_runs),
-        cmocka_unit_test(test_empty_token),  cmocka_unit_test(test_cuts),
-        cmocka_unit_test(test_parts),        cmocka_unit_test(test_merging),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_shared_scratch),
+        cmocka_unit_test(test_invalid_utf8),
+        cmocka_unit_test(test_long_runs),
+        cmocka_unit_test(test_empty_token),
+        cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_merging),
+        cmocka_unit_test(test_scratch_counts_its_buffers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -499,6 +500,29 @@ static void test_nonfinite(void **state)
     assert_int_equal(first, 5000);
 }
 
+/* Each bound of a torch archive is told by its name, before anything is written. */
+static void test_bounds_of_a_torch_archive(void **state)
+{
+    (void)state;
+    enum { N = 65 };
+    static const float number = 1;
+    struct ss_weights_tensor_out tensors[N];
+    const char *path = "/tmp/saescope-bounds.pt";
+    ss_err err;
+    for (size_t i = 0; i < N; i++) {
+        tensors[i] = (struct ss_weights_tensor_out){
+            .name = "x", .data = &number, .n_dims = 1, .shape = {1}};
+    }
+    assert_int_equal(ss_weights_torch_write(path, tensors, N, &err), SS_E_LIMIT);
+    assert_non_null(strstr(err.message, "65 tensors"));
+    tensors[0].n_dims = 2;
+    tensors[0].shape[0] = 1 << 20;
+    tensors[0].shape[1] = 1 << 10;
+    assert_int_equal(ss_weights_torch_write(path, tensors, 1, &err), SS_E_LIMIT);
+    assert_non_null(strstr(err.message, "need 4296015872 bytes"));
+    assert_int_equal(access(path, F_OK), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,7 +533,7 @@ int main(void)
         cmocka_unit_test(test_need),          cmocka_unit_test(test_view),
         cmocka_unit_test(test_halves),        cmocka_unit_test(test_nonfinite),
         cmocka_unit_test(test_table),         cmocka_unit_test(test_plain_values),
-        cmocka_unit_test(test_arrays_beside),
+        cmocka_unit_test(test_arrays_beside), cmocka_unit_test(test_bounds_of_a_torch_archive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
