@@ -20,6 +20,9 @@ static uint64_t mix(uint64_t x)
     return x ^ x >> 31;
 }
 
+/* The key of a row is a hash of its number and the seed, and the sample is the n rows with
+ * the smallest keys: uniform, without replacement, and the same whichever worker, part or
+ * order the rows come in. The constants are those of splitmix64. */
 uint64_t ss_dataset_sample_key(uint64_t seed, uint64_t row)
 {
     return mix(row + mix(seed));
@@ -103,6 +106,7 @@ ss_status ss_dataset_sample_choose(struct ss_dataset_sample *sample, uint64_t n_
     return SS_OK;
 }
 
+/* Rows are asked for in rising order, so a cursor is enough. */
 bool ss_dataset_sample_has(struct ss_dataset_sample *sample, uint64_t row)
 {
     while (sample->n_given < sample->n_places && sample->places[sample->n_given].row < row) {
@@ -127,6 +131,9 @@ static ss_status flush(struct ss_dataset_sample *sample, ss_err *err)
     return SS_OK;
 }
 
+/* How many rows there are is not known, so a row that is wanted now may be pushed out later.
+ * Its bytes are written anyway and stay: by the n-th row the chance to be wanted is n over
+ * the rows so far, and the sum of these is what the head of this file says. */
 ss_status ss_dataset_sample_add(struct ss_dataset_sample *sample, uint64_t row,
                                 const struct ss__buf *bytes, ss_err *err)
 {

@@ -1,3 +1,10 @@
+/* Rules of families by name, their defaults, and what is measured of every family whichever
+ * rule found it.
+ *
+ * A rule gives families and parents, and no more; sizes, rounds, ratios of blocks are
+ * measured here by one code, so that rules can be compared. Families by parents are ordered
+ * by depth, size and root: whole trees first. The rules of other projects keep the order of
+ * their code (docs/families.md). */
 #include "graph/families.h"
 
 #include <stdlib.h>

@@ -1,3 +1,12 @@
+/* What families found on one half of the texts are on the other (docs/families.md, "Held
+ * out").
+ *
+ * A rule that looks at thousands of pairs finds some by accident. So it is run again on the
+ * rows of the half "describe" alone, and the pairs of parent and child that it finds there
+ * are counted on the half "score": rows that fire both against what independence expects,
+ * summed over pairs before they are divided, since single expectations are often below one.
+ * The interval of a sum is Byar's of a Poisson count. Whether parent and child mean the like
+ * is asked of the caller (`meaning`): this room knows no texts. */
 #include "graph/families_held_out.h"
 
 #include <math.h>

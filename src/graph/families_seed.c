@@ -1,4 +1,10 @@
-/* The two builders of the Python workflow. */
+/* The two builders of the Python workflow, with its constants, its rounds and its order of
+ * equals, so that the same families come out (docs/families.md has the rules in words).
+ *
+ * Its graph has an edge where one feature fires in at least tau of the rows of another; a
+ * forest of largest weights is taken out of it three times, each time without the roots found
+ * before. Where its code depends on the order of a dictionary, that order is one of features
+ * that first came into an edge, which is kept here as `ids`. */
 #include <stdlib.h>
 
 #include "base/sort.h"

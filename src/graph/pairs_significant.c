@@ -1,4 +1,11 @@
-/* Which pairs fire together more often than chance has it. */
+/* Which pairs fire together more often than chance has it: a one-sided test of each pair that
+ * occurs, and the q-values of Benjamini and Hochberg over all pairs of features that fire,
+ * those that never fire together among them (they count as tests with p = 1, without being
+ * walked over).
+ *
+ * A q is never smaller than its p, so a p above the limit is dropped at once, and what is
+ * kept is a small part of the pairs. Blocks of features are tested by threads, and what they
+ * kept is joined in the order of the blocks. */
 #include <math.h>
 #include <stdlib.h>
 

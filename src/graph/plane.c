@@ -1,4 +1,9 @@
-/* Two principal components, by iterating a plane. Of many points every m-th is looked at. */
+/* Two principal components, by iterating a plane: where a map begins.
+ *
+ * More directions are iterated than are wanted, because two components of about the same size
+ * would turn into each other slowly. Of many points every m-th is looked at: the start needs
+ * the large directions of the cloud and no digits. Sums are made by blocks of fixed size,
+ * added in their order, whatever thread made them. */
 #include <math.h>
 #include <string.h>
 

@@ -1,4 +1,9 @@
-/* Trees of joins: their order, their cuts, their leaves. */
+/* Trees of joins (Ward's, single linkage): their order, their cuts, their leaves.
+ *
+ * A tree is a list of joins of two nodes at a height, as in scipy; node numbers of leaves
+ * come first. Equal heights are frequent (features that fire in the same rows), so every
+ * order has a last key that is never equal: the smallest leaf of a node, or the number of the
+ * join. Groups are numbered by falling size, then by their first member. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,14 @@
-/* The layout: epochs whose forces all come from the positions at their start. */
+/* The layout: epochs whose forces all come from the positions at their start.
+ *
+ * umap-learn moves one end of an edge after the other, each from where the last move left it;
+ * its result depends on the order of edges, and with several threads on chance. Here every
+ * point adds up the forces on itself from the positions of the epoch before, in the order of
+ * its edges, and goes to a second array of positions; draws of negative samples are a hash of
+ * seed, epoch and edge, not the next numbers of one generator. So threads share nothing but
+ * what they only read, and the map has the same bytes for any number of them. The graph, the
+ * curve and the forces are umap-learn's (umap_graph.c, umap_forces.c), the step is Adam's
+ * since forces of a whole epoch are larger than those of one edge; how close the maps are in
+ * what they keep: docs/map.md. */
 #include "graph/umap.h"
 
 #include <math.h>

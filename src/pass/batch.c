@@ -8,6 +8,8 @@
 #include "base/json_write.h"
 #include "base/mem.h"
 
+/* A batch without a text has no tokens by which it would ever be full: rows of nothing but
+ * nulls are cut at so many, so that whoever waits hears of them. */
 enum { MAX_UNEMBEDDED = 1 << 16 };
 
 void ss_pass_row_counts_add(struct ss_pass_row_counts *sum,
@@ -23,6 +25,9 @@ void ss_pass_row_counts_add(struct ss_pass_row_counts *sum,
     }
 }
 
+/* The dataset counts what it passed over by itself, since such rows are never given out. What
+ * was added since the last batch belongs to this one, so that counts are right wherever a
+ * pass is stopped. */
 void ss_pass_row_counts_pass(struct ss_pass_row_counts *counts, const ss_dataset *dataset,
                              struct ss_dataset_passed *before)
 {
@@ -143,6 +148,9 @@ void ss_pass_batch_walk_start(struct ss_pass_batch_walk *walk,
     walk->n_used = walk->n_unembedded = 0;
 }
 
+/* Rows in the order of their ids: used and unembedded ones are two rising lists that are
+ * merged. A null without kept columns is in neither, to save memory where most rows are null;
+ * where every row has to have a place (`fills_gaps`), it is told by the id that is missing. */
 bool ss_pass_batch_walk_next(struct ss_pass_batch_walk *walk, struct ss_pass_batch_row *row)
 {
     const struct ss_pass_batch *batch = walk->batch;
@@ -197,6 +205,9 @@ void ss_pass_batch_release(struct ss_pass_batch *batch)
     *batch = (struct ss_pass_batch){0};
 }
 
+/* The first row always fits, however long: else a text above the limits would never be read.
+ * Limits are of bytes of text, and of rows or tokens, whichever the caller gave. What a batch
+ * is cut at changes no result (docs/numerics.md, "One order of sums"), only memory and speed. */
 bool ss_pass_batch_fits(const struct ss_pass_batch *batch,
                         const struct ss_pass_batch_limits *limits, size_t n_tokens,
                         size_t n_text_bytes)

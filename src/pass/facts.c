@@ -1,5 +1,9 @@
-/* Facts of parts, added up. Everything that is the same for everybody has one order: files, bad
- * rows by file and row, warnings by their bytes. */
+/* Facts of parts, added up. Merging has to be commutative and associative down to the bytes,
+ * as it is of the reducers, so everything that is the same for everybody has one order that
+ * does not depend on who came first: files as in the dataset, bad rows by file and row,
+ * warnings by their bytes (each once), parts by number. What describes one command (options,
+ * title, models) is taken from the lowest part. Times add up, whether parts ran beside each
+ * other or one after another. */
 #include "pass/facts.h"
 
 #include <math.h>
@@ -63,6 +67,9 @@ void ss_pass_facts_sort_warnings(struct ss_pass_facts *facts)
 
 /* ---- numbers of rows ---- */
 
+/* Numbers over the whole dataset: of each file the rows before it. They exist from here on,
+ * when all files are known; until then rows are known by file and place in it, which does not
+ * depend on who read what. */
 ss_status ss_pass_facts_number(struct ss_pass_facts *facts, ss_err *err)
 {
     uint64_t n = 0;
@@ -88,6 +95,9 @@ const char *ss_pass_facts_file(const struct ss_pass_facts *facts, uint32_t file)
 
 /* ---- merging ---- */
 
+/* Of a file that a part did not read to its end nobody but the others knows the rows. Two
+ * that know must agree: a file that changed between two workers would give a run that nobody
+ * could make again. */
 static ss_status merge_files(struct ss_pass_facts *facts, const struct ss_pass_facts *other,
                              const char *const names[N_MERGED], ss_err *err)
 {
@@ -118,6 +128,8 @@ static int compare_bad(const void *a, const void *b)
                               : (x->row > y->row) - (x->row < y->row);
 }
 
+/* The first so many of all, by file and row: each part kept that many of its own, so the
+ * first of all are among them. */
 static ss_status merge_bad(struct ss_pass_facts *facts, const struct ss_pass_facts *other,
                            ss_err *err)
 {

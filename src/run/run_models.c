@@ -1,5 +1,11 @@
-/* Models of a run: known by the hashes in run.json, since answers of others would be compared
- * with activations that live in another space. */
+/* The encoder and the SAE of a run, opened again for what is made of it later.
+ *
+ * They are known by the hashes in run.json and not by their names: another revision gives
+ * embeddings that look alike and lie in another space, and comparing them with activations of
+ * the run would be wrong without a sign of it. So every file that the run recorded is hashed
+ * before anything is computed; a model that has moved is found by the caller's path, by which
+ * each recorded file is looked for. Options that change what a model does (prompt, lengths,
+ * width, precision, rule) are those of the run, too. */
 #include "run/run_models.h"
 
 #include <stdlib.h>
@@ -51,6 +57,7 @@ static char *path_now(const struct opening *opening, const char *part, const cha
     return path[n] == '/' ? ss__path_join(now, path + n + 1) : ss__strdup(now);
 }
 
+/* Hashing a model takes a second or two; what it prevents would not be noticed. */
 static ss_status check_file(struct opening *opening, const char *path, const char *recorded,
                             ss_err *err)
 {
@@ -95,6 +102,9 @@ static ss_status find_path(const struct opening *opening, const char *part, cons
     return SS_OK;
 }
 
+/* The width that is recorded is that of the embeddings, which truncation may have made
+ * smaller. Whether it did is known when the encoder is open; then it is opened once more, and
+ * most often it is not. */
 ss_status ss_run_open_recorded_encoder(const char *path, const struct ss__json *root,
                                        ss_work *work, struct ss_progress_callback stop,
                                        ss_encoder **out, ss_err *err)
@@ -134,6 +144,10 @@ static ss_status open_encoder(struct opening *opening, ss_err *err)
                                         opening->asking.stop, &opening->out->encoder, err);
 }
 
+/* A threshold that the analysis calibrated stands in the manifest as a number: it is used as
+ * it is, since calibrating again on other rows would give another one. Weights are kept where
+ * the caller needs directions of the decoder; an SAE of a format without them is opened all
+ * the same. */
 static ss_status open_sae(struct opening *opening, ss_err *err)
 {
     const struct ss__json *sae = ss__json_get(opening->root, "sae");

@@ -60,6 +60,8 @@ void *ss_tensor_work_object(const ss_work *work)
     return work->object;
 }
 
+/* One object of another room lives as long as the workspace (the tokenizer's scratch): this
+ * room knows only how to release it. */
 void ss_tensor_work_set_object(ss_work *work, void *object, void (*release)(void *object))
 {
     if (work->object != NULL) {
@@ -108,6 +110,8 @@ struct ss__pool *ss_tensor_work_pool(ss_work *work)
     return work->pool;
 }
 
+/* A slot grows and never shrinks, and its content is lost when it grows: callers fill it anew
+ * each time. Nothing is allocated once the largest batch has been seen. NULL: no memory. */
 void *ss_tensor_work_scratch(ss_work *work, ss_tensor_slot slot, size_t n_bytes)
 {
     struct slot *self = &work->slots[slot];
@@ -133,6 +137,8 @@ struct ss_tensor_list *ss_tensor_work_lists(ss_work *work, size_t n)
     return work->lists;
 }
 
+/* Waking threads costs some microseconds, which is more than a small product takes: those are
+ * done by the caller's thread. Which thread does a task changes no result. */
 void ss_tensor_work_run(ss_work *work, size_t n_tasks, double n_flops,
                         void (*task)(void *context, size_t index, size_t worker), void *context)
 {

@@ -1,4 +1,6 @@
-/* A trainer's memory. */
+/* A trainer's memory: weights with both moments of Adam, and the arrays of one step, sized
+ * for the largest batch so far. A step after the first of its size asks for no memory but
+ * where more pairs fire than before. */
 #include <math.h>
 #include <string.h>
 

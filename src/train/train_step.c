@@ -1,4 +1,12 @@
-/* A step of training, part after part, and its figures. */
+/* A step of training, part after part, and its figures.
+ *
+ * The order is that of train_priv.h: rows first, each by itself (normalise, encode, select,
+ * reconstruct); then features, each by itself, from the list of its pairs. Threads so never
+ * add to the same number, and what is summed over rows or features is summed here, by one
+ * thread, in their order: a training has the same bytes for any number of threads. Gradients
+ * are not kept: a feature's weights are updated as soon as its gradient is known. Where the
+ * norm of all gradients has to be known before (clipping), a bound that costs nothing tells
+ * most steps that they cannot be clipped; the others pass over the features twice. */
 #include <math.h>
 #include <string.h>
 

@@ -1,4 +1,12 @@
-/* The gate: request line, headers, who may ask. */
+/* The gate: request line, headers, who may ask. What may pass, and why so little, is in
+ * gate.h.
+ *
+ * The order of the checks is part of the design. First the form, byte by byte, so that
+ * nothing below sees a request that two parsers could read in two ways. Then the Host, which
+ * must be this server's own name and port: a page elsewhere that makes a browser resolve its
+ * name to this machine (DNS rebinding) is told by it. Then the Origin, so that another page
+ * cannot ask in the user's name. Only then a token, compared without telling by time how much
+ * of it was right. A request that fails says why in one line and reaches no handler. */
 #include "web/gate.h"
 
 #include <stdio.h>
