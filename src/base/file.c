@@ -31,9 +31,9 @@ ss__path_kind ss__path_stat(const char *path)
 {
     struct stat facts;
     if (stat(path, &facts) != 0) {
-        const bool is_hidden = errno == EACCES || errno == ELOOP || errno == EIO;
-        return is_hidden || (errno == ENOENT && lstat(path, &facts) == 0) ? SS__PATH_BROKEN
-                                                                          : SS__PATH_NONE;
+        const bool is_absent = (errno == ENOENT && lstat(path, &facts) != 0) ||
+                               errno == ENOTDIR || errno == ENAMETOOLONG;
+        return is_absent ? SS__PATH_NONE : SS__PATH_BROKEN;
     }
     return kind_of(&facts);
 }

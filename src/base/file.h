@@ -16,11 +16,11 @@ typedef enum ss__path_kind {
     SS__PATH_FILE,
     SS__PATH_FOLDER,
     SS__PATH_OTHER,
-    SS__PATH_BROKEN /* there, but out of reach: a link that leads nowhere, a folder without
-                       access */
+    SS__PATH_BROKEN /* out of reach: a link that leads nowhere, a folder without access, a file
+                       system that fails */
 } ss__path_kind;
 
-ss__path_kind ss__path_stat(const char *path); /* NONE on other errors */
+ss__path_kind ss__path_stat(const char *path);
 
 /* The same for FOLDER/NAME; needs no memory, so that "not there" never means that it ran out.
  */

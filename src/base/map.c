@@ -119,13 +119,17 @@ ss_status ss__open_regular(const char *path, int *descriptor, struct ss__file_fa
     if (*descriptor < 0) {
         return ss__fail_errno(err, path, "open", errno);
     }
-    if (fstat(*descriptor, &found) == 0 && S_ISREG(found.st_mode)) {
+    const int why = fstat(*descriptor, &found) != 0 ? errno : 0;
+    if (why == 0 && S_ISREG(found.st_mode)) {
         *facts = facts_from(&found);
         return SS_OK;
     }
     const bool is_folder = S_ISDIR(found.st_mode);
     close(*descriptor);
     *descriptor = -1;
+    if (why != 0) {
+        return ss__fail_errno(err, path, "open", why);
+    }
     return ss__fail_file(err, path, SS_E_DATA, "this is %s, not a file",
                          is_folder ? "a folder" : "a device or pipe");
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -420,10 +421,16 @@ static size_t parent_length(const char *path)
     return n;
 }
 
-void ss__unmake_folder(char *path, size_t n)
+void ss__unmake_folder(const char *path, size_t n)
 {
-    for (; n > 0 && rmdir(path) == 0; n--) {
-        path[parent_length(path)] = '\0';
+    char at[PATH_MAX];
+    const size_t n_bytes = strlen(path) + 1;
+    if (n_bytes > sizeof at) {
+        return; /* nor was it made */
+    }
+    memcpy(at, path, n_bytes);
+    for (; n > 0 && rmdir(at) == 0; n--) {
+        at[parent_length(at)] = '\0';
     }
 }
 
@@ -444,10 +451,11 @@ ss_status ss__make_folder(const char *path, size_t *n_made, ss_err *err)
         }
         const char kept = *at;
         *at = '\0';
-        if (mkdir(partial, 0777) == 0) {
+        const int why = mkdir(partial, 0777) == 0 ? 0 : errno;
+        if (why == 0) {
             n++;
-        } else if (errno != EEXIST && ss__path_stat(partial) != SS__PATH_FOLDER) {
-            ss__fail_errno(err, partial, "create folder", errno);
+        } else if (why != EEXIST && ss__path_stat(partial) != SS__PATH_FOLDER) {
+            ss__fail_errno(err, partial, "create folder", why);
             partial[parent_length(partial)] = '\0';
             SS_TRY(SS_E_IO);
         }

@@ -69,8 +69,8 @@ SS_MUST_USE ss_status ss__file_move(const char *from, const char *to, ss_err *er
  * none of those stays. Errors: SS_E_USAGE (an empty name), SS_E_IO. */
 SS_MUST_USE ss_status ss__make_folder(const char *path, size_t *n_made, ss_err *err);
 
-/* Remove the innermost n folders of a path as far as they are empty; `path` is cut. */
-void ss__unmake_folder(char *path, size_t n);
+/* Remove the innermost n folders of a path as far as they are empty; needs no memory. */
+void ss__unmake_folder(const char *path, size_t n);
 
 /* Flush an open folder, after which renames in it are durable; where a file system cannot,
  * nothing happens. */

@@ -32,8 +32,8 @@
     "is a file of a statistics program (R, SPSS, Stata, SAS, MATLAB), which is not read; "     \
     "save the table as CSV or Parquet"
 #define ARRAY                                                                                  \
-    "is an array of numbers (.npy, .npz), not a dataset of texts; embeddings are given by "    \
-    "`embeddings`"
+    "is an array of numbers (.npy, .npz), not a dataset of texts; it is read as embeddings "   \
+    "where `embeddings` names the file itself: not a pattern, a folder or a pipe"
 #define WEIGHTS "holds the weights of a model, not rows of text"
 #define TFRECORD "is a TFRecord file, which is not read; save the rows as Parquet or JSON Lines"
 #define OTHER_ARCHIVE "is an archive of a kind that is not read (7z, RAR); unpack it first"

@@ -66,7 +66,8 @@ static ss_status add_file(struct ss_net_cached_repo *repo, ss_net_cached_kind ki
         .name = is_pointer ? (is_link ? blob_of_link(repo, path) : "")
                            : ss__arena_strndup(&repo->arena, below, strlen(below)),
         .is_link = is_link,
-        .is_dangling = is_link && access(path, F_OK) != 0 && errno != EACCES,
+        .is_dangling = is_link && access(path, F_OK) != 0 &&
+                       (errno == ENOENT || errno == ENOTDIR || errno == ELOOP),
         .n_bytes = is_link ? 0 : (uint64_t)facts->st_size,
         .changed_at = (int64_t)facts->st_mtime,
     };

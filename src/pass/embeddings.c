@@ -234,6 +234,7 @@ ss_status ss_embeddings_open(const char *path, const struct ss_embeddings_option
     ss_status status = SS_OK;
     struct ss_embeddings_options read = {.struct_size = sizeof read};
     ss_embeddings *embeddings = NULL;
+    const char *kind = NULL;
     *out = NULL;
     SS_TRY(SS_READ_OPTIONS(&read, options, ss_embeddings_options, err));
     const char *column = read.column;
@@ -250,7 +251,11 @@ ss_status ss_embeddings_open(const char *path, const struct ss_embeddings_option
         (struct ss_embeddings_info){.struct_size = sizeof(struct ss_embeddings_info),
                                     .path = embeddings->path,
                                     .column = ""};
-    if (ss__path_stat(path) == SS__PATH_FILE && ss_weights_sniff(path) != NULL) {
+    const ss__path_kind at = ss__path_stat(path);
+    if (at == SS__PATH_FILE || at == SS__PATH_BROKEN) {
+        SS_TRY(ss_weights_sniff(path, &kind, err));
+    }
+    if (kind != NULL) {
         SS_TRY(ss_weights_open(path, &embeddings->asking, &embeddings->weights, err));
         embeddings->info.format = ss_weights_format(embeddings->weights);
         SS_TRY(find_array(embeddings, err));

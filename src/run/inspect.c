@@ -165,7 +165,7 @@ static ss_status look_at(const char *path, struct ss_run_probe *probe, ss_err *e
                              "this is a device or pipe; give a file or folder");
     }
     if (probe->kind == SS__PATH_FILE) {
-        probe->weights = ss_weights_sniff(path);
+        SS_RETURN_IF_ERROR(ss_weights_sniff(path, &probe->weights, err));
         if (probe->weights == NULL && !claims_weights(probe)) {
             SS_RETURN_IF_ERROR(ss_dataset_sniff(path, &probe->sniff, err));
         }

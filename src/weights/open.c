@@ -225,14 +225,20 @@ out:
     return status;
 }
 
-const char *ss_weights_sniff(const char *path)
+ss_status ss_weights_sniff(const char *path, const char **out, ss_err *err)
 {
+    ss_status status = SS_OK;
     struct ss__map map = {0};
-    if (ss__file_map(path, &map, NULL) != SS_OK) {
-        return NULL;
-    }
+    const size_t n_failed = ss__mem_n_failed();
+    *out = NULL;
+    SS_TRY(ss__file_map(path, &map, err));
     const struct kind *kind = find_kind(
         &(struct ss_source_bytes){.file = path, .data = map.data, .n_bytes = map.n_bytes});
+    if (ss__mem_n_failed() != n_failed) { /* a guess is none where memory ran out */
+        SS_TRY(ss__fail_nomem(err, "looking at it"));
+    }
+    *out = kind == NULL ? NULL : kind->name;
+out:
     ss__map_release(&map);
-    return kind == NULL ? NULL : kind->name;
+    return status;
 }

@@ -204,7 +204,7 @@ SS_MUST_USE ss_status ss_weights_torch_write(const char *path,
 
 /* The kind of a file by its first bytes, and an archive's by its directory: "safetensors",
  * "torch zip", "torch stream", "zip", "npy", "npz", "pickle" (static), or NULL when it is none
- * of them or cannot be read. */
-const char *ss_weights_sniff(const char *path);
+ * of them. Errors: it cannot be read, which says nothing of what it is. */
+SS_MUST_USE ss_status ss_weights_sniff(const char *path, const char **out, ss_err *err);
 
 #endif

@@ -89,15 +89,19 @@ static void test_kinds(void **state)
         {"broken/lone.pkl", "pickle"},
         {"broken/empty.npy", NULL},
         {"expected.json", NULL},
-        {"absent", NULL},
     };
     char path[PATH_BYTES];
     (void)state;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         snprintf(path, sizeof path, "%s/%s", DATA, kinds[i].file);
-        const char *found = ss_weights_sniff(path);
+        const char *found = "none";
+        ss_err err;
+        assert_int_equal(ss_weights_sniff(path, &found, &err), SS_OK);
         assert_true(found == NULL ? kinds[i].kind == NULL : strcmp(found, kinds[i].kind) == 0);
     }
+    const char *found = "none";
+    assert_int_equal(ss_weights_sniff(DATA "/absent", &found, NULL), SS_E_NOINPUT);
+    assert_null(found);
 }
 
 static void test_metadata(void **state)
