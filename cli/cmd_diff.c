@@ -179,8 +179,11 @@ static int diff(const struct cli_command *command, const struct cli_values *valu
                     &found, &err) != SS_OK) {
         return cli_fail(&err);
     }
-    if (ss_descriptions_open(values->arguments[0], &descriptions, &err) != SS_OK) {
-        descriptions = NULL; /* labels are shown where there are some */
+    /* labels are shown where there are some */
+    const ss_status described = ss_descriptions_open(values->arguments[0], &descriptions, &err);
+    if (described != SS_OK && described != SS_E_NOINPUT) {
+        ss_diff_free(found);
+        return cli_fail(&err);
     }
     struct differences all = {
         .diff = found,

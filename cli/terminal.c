@@ -95,8 +95,11 @@ int cli_usage_error(const struct cli_command *command, const char *format, ...)
 
 int cli_fail(const ss_err *err)
 {
+    static const ss_err unsaid = {.code = SS_E_INTERNAL,
+                                  .message = "it failed without saying why; please report it"};
     char message[CLI_MESSAGE_BYTES];
     cli_progress_end_line();
+    err = err->code == SS_OK ? &unsaid : err; /* a failure is never exit code 0 */
     if (writes_json) {
         print_json_error(err);
         return ss_status_exit_code(err->code);

@@ -22,10 +22,16 @@ static const struct ss__temporary_kind staging_kind = {".unfinished.", ""};
 
 /* ---- what lies in the folder ---- */
 
-static bool is_there(int folder, const char *name)
+/* A name that cannot be looked at is neither: what is left out or removed for it would be lost. */
+enum presence { ABSENT, PRESENT, UNKNOWN };
+
+static enum presence look_for(int folder, const char *name)
 {
     struct stat facts;
-    return fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0;
+    if (fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0) {
+        return PRESENT;
+    }
+    return errno == ENOENT || errno == ENOTDIR ? ABSENT : UNKNOWN;
 }
 
 bool ss_folder_is_staging(const char *name)
@@ -205,12 +211,12 @@ static void take_back(const struct ss_folder *folder, int staging)
     while (folder->files[last + 1] != NULL) {
         last++;
     }
-    if (!is_there(staging, folder->files[last]) ||
-        is_there(folder->descriptor - 1, folder->files[last])) {
+    if (look_for(staging, folder->files[last]) != PRESENT ||
+        look_for(folder->descriptor - 1, folder->files[last]) != ABSENT) {
         return;
     }
     for (size_t i = 0; i < last; i++) {
-        if (!is_there(staging, folder->files[i])) {
+        if (look_for(staging, folder->files[i]) == ABSENT) {
             unlinkat(folder->descriptor - 1, folder->files[i], 0);
         }
     }
@@ -399,6 +405,21 @@ static ss_status move(struct ss_folder *folder, size_t i, ss_err *err)
     return SS_OK;
 }
 
+/* Its new form, or none: then the old one goes. */
+static ss_status put_in_place(struct ss_folder *folder, size_t i, ss_err *err)
+{
+    const char *name = folder->files[i];
+    switch (look_for(folder->staging_descriptor - 1, name)) {
+    case PRESENT:
+        return move(folder, i, err);
+    case ABSENT:
+        return drop_old(folder, name, err);
+    default:
+        return ss__fail_file(err, folder->path, SS_E_IO, "cannot look at the new %s: %s", name,
+                             strerrordesc_np(errno));
+    }
+}
+
 ss_status ss_folder_commit(struct ss_folder *folder, ss_err *err)
 {
     const int in = folder->descriptor - 1;
@@ -410,9 +431,7 @@ ss_status ss_folder_commit(struct ss_folder *folder, ss_err *err)
     SS_RETURN_IF_ERROR(drop_old(folder, folder->files[last], err));
     SS_RETURN_IF_ERROR(ss__flush_folder(in, folder->path, err));
     for (size_t i = 0; i < last; i++) {
-        const bool is_new = is_there(folder->staging_descriptor - 1, folder->files[i]);
-        SS_RETURN_IF_ERROR(is_new ? move(folder, i, err)
-                                  : drop_old(folder, folder->files[i], err));
+        SS_RETURN_IF_ERROR(put_in_place(folder, i, err));
     }
     remove_subfolders(folder, in); /* of those that went */
     SS_RETURN_IF_ERROR(flush_subfolders(folder, in, err));

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/sized.h"
@@ -129,42 +128,6 @@ static ss_status read_counts(struct ss_run *run, const char *file, const struct 
     return SS_OK;
 }
 
-static ss_status check_hashes(const char *file, const char *folder, const struct ss__json *root,
-                              struct ss__asking *asking, ss_err *err)
-{
-    ss_status status = SS_OK;
-    const struct ss__json *outputs = NULL;
-    char *path = NULL;
-    const char *name = NULL;
-    const struct ss__json *value = NULL;
-    SS_TRY(need_object(file, root, "outputs", &outputs, err));
-    SS_JSON_EACH_MEMBER ((struct ss__json *)(uintptr_t)outputs, name, value) {
-        char hex[SS__SHA256_HEX_BYTES];
-        if (!ss__path_is_inside(name) || !ss__json_is_string(value)) {
-            SS_FAIL_FILE(file, SS_E_DATA, "'outputs' names something that is not a file here");
-        }
-        path = ss__path_join(folder, name);
-        if (path == NULL) {
-            SS_TRY(ss__fail_nomem(err, "a path"));
-        }
-        if (ss__path_stat(path) != SS__PATH_FILE) {
-            SS_FAIL_FILE(path, SS_E_DATA, "missing: this is not a complete run");
-        }
-        SS_TRY(ss__sha256_file(path, asking, hex, err));
-        if (strcmp(hex, ss__json_string(value)) != 0) {
-            SS_FAIL_FILE(path, SS_E_DATA,
-                         "changed since the run was written (%s has another "
-                         "sha256)",
-                         SS_FOLDER_FILE_MANIFEST);
-        }
-        ss__free(path);
-        path = NULL;
-    }
-out:
-    ss__free(path);
-    return status;
-}
-
 ss_status ss_folder_manifest_read(struct ss_run *run, const char *folder, bool check,
                                   struct ss__asking *asking, ss_err *err)
 {
@@ -188,7 +151,7 @@ ss_status ss_folder_manifest_read(struct ss_run *run, const char *folder, bool c
     SS_TRY(read_names(run, path, root, err));
     SS_TRY(read_counts(run, path, root, err));
     if (check) {
-        SS_TRY(check_hashes(path, folder, root, asking, err));
+        SS_TRY(ss_folder_manifest_check(path, folder, root, asking, err));
     }
 out:
     ss__json_free(root);

@@ -2,6 +2,7 @@
 #ifndef SS_FOLDER_MANIFEST_READ_H
 #define SS_FOLDER_MANIFEST_READ_H
 
+#include "base/json.h"
 #include "folder/results.h"
 
 enum { SS_FOLDER_MANIFEST_SCHEMA = 1 };
@@ -11,6 +12,13 @@ enum { SS_FOLDER_MANIFEST_SCHEMA = 1 };
 SS_MUST_USE ss_status ss_folder_manifest_read(struct ss_run *run, const char *folder,
                                               bool check, struct ss__asking *asking,
                                               ss_err *err);
+
+/* Whether the files that run.json (`root`, at `file`) names, those of its steps too, are there with
+ * the hashes that it has, and the pictures whole (manifest_check.c). Errors: SS_E_DATA, those of
+ * hashing. */
+SS_MUST_USE ss_status ss_folder_manifest_check(const char *file, const char *folder,
+                                               const struct ss__json *root,
+                                               struct ss__asking *asking, ss_err *err);
 
 /* As ss_run_open, with the hashes compared too. */
 SS_MUST_USE ss_status ss_folder_run_open_checked(const char *dir, bool check,

@@ -8,8 +8,10 @@
  *   compare_difference, compare_low, compare_high, compare_p, compare_q (f8): columns of
  *                 `diff --print-csv`
  *   compare_labels: UTF-8, a line a feature of the other run, where it has labels and another SAE */
+#include "base/file.h"
 #include "base/json_write.h"
 #include "base/mem.h"
+#include "folder/descriptions.h"
 #include "folder/manifest_read.h"
 #include "web/pages_priv.h"
 
@@ -27,11 +29,10 @@ ss_status ss_web_source_compare(struct ss_web_source *source, const char *folder
         ss_folder_run_open_checked(folder, false, source->asking, &source->other, err));
     SS_RETURN_IF_ERROR(ss_diff_run(source->folder, folder, &options, &source->diff, err));
     ss_diff_describe(source->diff, &info);
-    if (!info.is_same_sae &&
-        ss_descriptions_open(folder, &source->other_descriptions, NULL) == SS_E_NOMEM) {
-        return ss__fail_nomem(err, "labels");
-    }
-    return SS_OK;
+    return !info.is_same_sae &&
+                   ss__path_look_in(folder, SS_FOLDER_FILE_DESCRIPTIONS) != SS__PATH_NONE
+               ? ss_descriptions_open(folder, &source->other_descriptions, err)
+               : SS_OK;
 }
 
 /* ---- arrays ---- */
