@@ -96,8 +96,9 @@ SS_MUST_USE ss_status ss_dataset_take_part(ss_dataset *dataset, uint64_t part, u
                                            ss_err *err);
 /* Whether the part has the begin of a file: of each file one part has it, and reads the file. */
 bool ss_dataset_share_begins(const ss_dataset *dataset, size_t file);
-/* Whether another process could read the same rows from the first one on: no pipe, no rows that a
- * program hands over, none that are chosen among all. */
+/* Whether another process could read the same rows from the first one on, or know that they are
+ * others: no pipe, no rows that a program hands over, none that are chosen among all, no URL whose
+ * content is not pinned. */
 bool ss_dataset_can_reread(const ss_dataset *dataset);
 /* Rows whose files lack the text column, and the first such file. */
 uint64_t ss_dataset_n_absent(const ss_dataset *dataset, size_t *first_file);

@@ -12,11 +12,18 @@ static bool is_once(const ss_dataset *dataset, size_t file)
             !ss_source_is_remote(dataset->use.paths.items[file]));
 }
 
+/* Whether a server may give other bytes under the same name. */
+static bool may_change(const ss_dataset *dataset, size_t file)
+{
+    return ss_source_is_remote(dataset->use.paths.items[file]) &&
+           (dataset->use.commit == NULL || dataset->use.commit[0] == '\0');
+}
+
 bool ss_dataset_can_reread(const ss_dataset *dataset)
 {
     bool can = dataset->given.source.next == NULL && !ss_dataset_is_selective(dataset);
     for (size_t i = 0; i < dataset->use.paths.n; i++) {
-        can = can && !is_once(dataset, i);
+        can = can && !is_once(dataset, i) && !may_change(dataset, i);
     }
     return can;
 }

@@ -187,17 +187,28 @@ static ss_status put_file(struct writing *writing, ss_err *err)
     return ss__out_commit(&writing->out, err);
 }
 
+static ss_status write_opened(struct writing *writing, ss_status status, ss_err *err)
+{
+    if (status == SS_OK) {
+        status = put_file(writing, err);
+    }
+    ss__out_abort(&writing->out);
+    ss__hash_free(writing->all);
+    ss__hash_free(writing->common);
+    return status;
+}
+
 ss_status ss_pass_state_write(struct ss_pass_state *state, const char *path, ss_err *err)
 {
-    ss_status status = SS_OK;
     struct writing writing = {.state = state, .out = SS__OUT_CLOSED};
-    SS_TRY(ss__out_open(path, &writing.out, err));
-    SS_TRY(put_file(&writing, err));
-out:
-    ss__out_abort(&writing.out);
-    ss__hash_free(writing.all);
-    ss__hash_free(writing.common);
-    return status;
+    return write_opened(&writing, ss__out_open(path, &writing.out, err), err);
+}
+
+ss_status ss_pass_state_write_named(struct ss_pass_state *state, const char *path, bool force,
+                                    ss_err *err)
+{
+    struct writing writing = {.state = state, .out = SS__OUT_CLOSED};
+    return write_opened(&writing, ss__out_open_named(path, force, &writing.out, err), err);
 }
 
 /* ---- reading ---- */

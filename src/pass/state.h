@@ -20,6 +20,9 @@ void ss_pass_state_release(struct ss_pass_state *state);
  * gets one. Errors: SS_E_IO, SS_E_EXISTS, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_pass_state_write(struct ss_pass_state *state, const char *path,
                                           ss_err *err);
+/* The same into a file that the user named, or in a folder of theirs, as ss__out_open_named. */
+SS_MUST_USE ss_status ss_pass_state_write_named(struct ss_pass_state *state, const char *path,
+                                                bool force, ss_err *err);
 
 /* Read one, which is not trusted; its reducers are in order. `pairs_bytes`: memory for pairs; 0:
  * the usual. Release after failure too. Errors: SS_E_NOINPUT, SS_E_DATA (damaged, or no state),

@@ -234,7 +234,7 @@ ss_status ss_merge(const char *const *states, size_t n_states,
             SS_FAIL_FILE(read.state_path, SS_E_EXISTS,
                          "this file exists; name another one, or replace it with `force`");
         }
-        SS_TRY(ss_pass_state_write(&merging.state, read.state_path, err));
+        SS_TRY(ss_pass_state_write_named(&merging.state, read.state_path, read.force, err));
     } else {
         SS_TRY(finish(&merging, out, err));
     }
