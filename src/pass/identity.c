@@ -148,8 +148,8 @@ static void put_inputs(struct ss__json_writer *writer, const char *key,
     ss__put_close(writer, ']');
 }
 
-static void put_dataset(struct ss__json_writer *writer, const ss_dataset *dataset,
-                        bool with_times)
+void ss_pass_put_rows_identity(struct ss__json_writer *writer, const ss_dataset *dataset,
+                               bool with_times)
 {
     struct ss_dataset_info info = {.struct_size = sizeof info};
     ss_dataset_describe(dataset, &info);
@@ -193,7 +193,7 @@ ss_status ss_pass_identity(struct ss_pass_analysis *analysis, uint64_t n_parts, 
     put_models(&writer, analysis->state.facts.models);
     put_gathered(&writer, analysis);
     ss__put_count(&writer, "parts", n_parts);
-    put_dataset(&writer, analysis->dataset, with_times);
+    ss_pass_put_rows_identity(&writer, analysis->dataset, with_times);
     ss__put_close(&writer, '}');
     SS_TRY(ss__buf_check(&writer.buf, err));
     SS_TRY(ss__json_parse("identity", writer.buf.data, writer.buf.n_bytes, out, err));

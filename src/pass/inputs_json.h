@@ -30,11 +30,16 @@ SS_MUST_USE ss_status ss_pass_put_embeddings(struct ss__json_writer *writer,
 SS_MUST_USE ss_status ss_pass_put_sae(struct ss__json_writer *writer,
                                       const struct ss_pass_hashing *hashing,
                                       const struct ss_pass_sae_use *use, ss_err *err);
-/* An object of its own: the dataset (nullable); and the options of the command under a key. */
+/* An object of its own: the dataset (nullable). */
 SS_MUST_USE ss_status ss_pass_put_dataset(struct ss__json_writer *writer,
                                           const struct ss_pass_hashing *hashing,
                                           const ss_dataset *dataset, const char *name,
                                           ss_err *err);
+/* Member "dataset": what its rows depend on, for whoever compares (identity.c). A file is known by
+ * its name, size, first and last bytes, and `with_times` by when it was written. */
+void ss_pass_put_rows_identity(struct ss__json_writer *writer, const ss_dataset *dataset,
+                               bool with_times);
+/* The options of the command under a key. */
 void ss_pass_put_options(struct ss__json_writer *writer, const char *key,
                          const struct ss_analyze_options *options);
 

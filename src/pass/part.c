@@ -86,7 +86,7 @@ static ss_status write_part(struct ss_pass_analysis *analysis, const char *path,
     facts->n_done = 1;
     facts->n_parts = analysis->options->n_parts;
     ss_pass_facts_sort_warnings(facts);
-    return ss_pass_state_write(&analysis->state, path, err);
+    return ss_pass_state_write_named(&analysis->state, path, true, err);
 }
 
 ss_status ss_pass_part_make(struct ss_pass_analysis *analysis, ss_err *err)
@@ -94,6 +94,7 @@ ss_status ss_pass_part_make(struct ss_pass_analysis *analysis, ss_err *err)
     ss_status status = SS_OK;
     const struct ss_analyze_options *options = analysis->options;
     bool is_made = false;
+    size_t n_made = 0;
     char checkpoint[64];
     char *path = part_path(options);
     snprintf(checkpoint, sizeof checkpoint, ".%05llu-of-%05llu.checkpoint",
@@ -102,7 +103,7 @@ ss_status ss_pass_part_make(struct ss_pass_analysis *analysis, ss_err *err)
         return ss__fail_nomem(err, "a path");
     }
     SS_TRY(ss_dataset_take_part(analysis->dataset, options->part, options->n_parts, err));
-    SS_TRY(ss__make_folder(options->out_dir, NULL, err));
+    SS_TRY(ss__make_folder(options->out_dir, &n_made, err));
     SS_TRY(ss_pass_identity(analysis, options->n_parts, false, &analysis->state.identity, err));
     SS_TRY(find_made(analysis, path, &is_made, err));
     if (!is_made) {
@@ -115,6 +116,7 @@ ss_status ss_pass_part_make(struct ss_pass_analysis *analysis, ss_err *err)
     }
     analysis->is_written = true;
 out:
+    ss__unmake_folder(options->out_dir, n_made); /* where nothing is in it */
     ss__free(path);
     return status;
 }

@@ -226,14 +226,21 @@ static ss_status check_ids(const struct ss_export_options *options, ss_err *err)
     return SS_OK;
 }
 
-/* The folder, and for imports the one in it. */
-static ss_status make_folders(const struct ss_run_exporting *exporting, ss_err *err)
+/* The folder, and for imports the one in it; on errors what is empty of them goes again. */
+static ss_status export_into(struct ss_run_exporting *exporting, ss_err *err)
 {
+    size_t n_made = 0;
     char *inner = ss__path_join(exporting->dir, kinds[exporting->options->kind].folder);
     if (inner == NULL) {
         return ss__fail_nomem(err, "a path");
     }
-    const ss_status status = ss__make_folder(inner, NULL, err);
+    ss_status status = ss__make_folder(inner, &n_made, err);
+    if (status == SS_OK) {
+        status = export_features(exporting, err);
+    }
+    if (status != SS_OK) {
+        ss__unmake_folder(inner, n_made);
+    }
     ss__free(inner);
     return status;
 }
@@ -279,8 +286,7 @@ ss_status ss_descriptions_export(const char *run_dir, const char *dir,
     exporting.evidence = evidence.n_features > 0 ? &evidence : NULL;
     exporting.descriptions = descriptions;
     exporting.run = run;
-    SS_TRY(make_folders(&exporting, err));
-    SS_TRY(export_features(&exporting, err));
+    SS_TRY(export_into(&exporting, err));
     if (n_files != NULL) {
         *n_files = exporting.n_files;
     }

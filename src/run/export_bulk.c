@@ -20,6 +20,10 @@
 
 enum { BATCH_FEATURES = 256, STEER_STRENGTH = 10, ID_CHARS = 25, NAME_BYTES = 512 };
 
+/* The folders of the three kinds of lines. */
+static const char *const folders[] = {"/features", "/activations", "/explanations"};
+enum { N_FOLDERS = sizeof folders / sizeof folders[0] };
+
 struct bulk {
     struct ss_run_exporting *exporting;
     struct ss_run_export_source source;
@@ -27,6 +31,7 @@ struct bulk {
     char folder[NAME_BYTES]; /* MODEL/SOURCE */
     struct ss__json_writer features, texts, labels;
     size_t n, n_batches;
+    size_t n_made[N_FOLDERS]; /* new folders */
 };
 
 /* ---- parts of lines ---- */
@@ -256,17 +261,35 @@ static ss_status write_heads(struct bulk *bulk, ss_err *err)
     return SS_OK;
 }
 
-static ss_status make_folder(const struct bulk *bulk, const char *name, ss_err *err)
+/* On errors what is empty of them goes again. */
+static char *folder_path(const struct bulk *bulk, size_t i)
 {
     char inner[NAME_BYTES + 64];
-    ss__snprintf(inner, sizeof inner, "%s%s", bulk->folder, name);
-    char *path = ss__path_join(bulk->exporting->dir, inner);
-    if (path == NULL) {
-        return ss__fail_nomem(err, "a path");
+    ss__snprintf(inner, sizeof inner, "%s%s", bulk->folder, folders[i]);
+    return ss__path_join(bulk->exporting->dir, inner);
+}
+
+static ss_status make_folders(struct bulk *bulk, ss_err *err)
+{
+    ss_status status = SS_OK;
+    for (size_t i = 0; i < N_FOLDERS && status == SS_OK; i++) {
+        char *path = folder_path(bulk, i);
+        status = path == NULL ? ss__fail_nomem(err, "a path")
+                              : ss__make_folder(path, &bulk->n_made[i], err);
+        ss__free(path);
     }
-    const ss_status status = ss__make_folder(path, NULL, err);
-    ss__free(path);
     return status;
+}
+
+static void unmake_folders(const struct bulk *bulk)
+{
+    for (size_t i = N_FOLDERS; i-- > 0;) {
+        char *path = folder_path(bulk, i);
+        if (path != NULL) {
+            ss__unmake_folder(path, bulk->n_made[i]);
+        }
+        ss__free(path);
+    }
 }
 
 /* When the run was made, as far as its files tell. */
@@ -296,7 +319,6 @@ static bool is_name(const char *id)
 
 ss_status ss_run_export_bulk(struct ss_run_exporting *exporting, ss_err *err)
 {
-    static const char *const folders[] = {"/features", "/activations", "/explanations"};
     ss_status status = SS_OK;
     const struct ss_export_options *options = exporting->options;
     struct bulk bulk = {.exporting = exporting};
@@ -308,12 +330,13 @@ ss_status ss_run_export_bulk(struct ss_run_exporting *exporting, ss_err *err)
     ss__snprintf(bulk.folder, sizeof bulk.folder, "%s/%s", options->model_id,
                  options->source_id);
     SS_TRY(set_made(&bulk, err));
-    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
-        SS_TRY(make_folder(&bulk, folders[i], err));
-    }
+    SS_TRY(make_folders(&bulk, err));
     SS_TRY(write_heads(&bulk, err));
     SS_TRY(write_features(&bulk, err));
 out:
+    if (status != SS_OK) {
+        unmake_folders(&bulk);
+    }
     ss__buf_release(&bulk.features.buf);
     ss__buf_release(&bulk.texts.buf);
     ss__buf_release(&bulk.labels.buf);

@@ -1,8 +1,5 @@
-/* Training an SAE: rows in, a folder with the SAE, its metrics and figures out.
- *
- * While it runs, OUT.training/ beside the output folder holds what an interruption must not
- * lose: the embeddings of a dataset, and the state of the training every so many steps. The same
- * call then goes on from there and ends in the same bytes. */
+/* Training an SAE: rows in, a folder with the SAE, its metrics and figures out. What an
+ * interruption must not lose is kept beside it (training_kept.c). */
 #include "run/training.h"
 
 #include <errno.h>
@@ -19,6 +16,7 @@
 #include "folder/folder.h"
 #include "pass/pipeline.h"
 #include "run/evaluation.h"
+#include "run/training_kept.h"
 #include "tensor/tensor.h"
 
 enum { CENTER_ROWS = 8192, CHECKPOINT_STEPS = 500, LEAST_CALIBRATION_ROWS = 64 };
@@ -37,113 +35,14 @@ struct session {
     struct ss_folder folder;
     ss_work *work;
     struct ss__asking asking;
-    char *aside, *state_path, *embeddings_path, *key_path; /* OUT.training and in it */
+    struct ss_run_training_kept kept;
     float *batch;
     double first_error, start;
     uint64_t first_step; /* of this call */
     bool borrows_rows;
 };
 
-/* ---- places ---- */
-
-static ss_status name_places(struct session *self, const char *out, ss_err *err)
-{
-    struct ss__buf aside = {0};
-    size_t n = strlen(out);
-    while (n > 1 && out[n - 1] == '/') {
-        n--;
-    }
-    ss__buf_add(&aside, out, n);
-    ss__buf_add_text(&aside, ".training");
-    const char *name = ss__buf_text(&aside);
-    self->aside = name == NULL ? NULL : ss__strdup(name);
-    ss__buf_release(&aside);
-    if (self->aside == NULL) {
-        return ss__fail_nomem(err, "a path");
-    }
-    self->state_path = ss__path_join(self->aside, "state");
-    self->embeddings_path = ss__path_join(self->aside, "embeddings.npy");
-    self->key_path = ss__path_join(self->aside, "embeddings.txt");
-    if (self->state_path == NULL || self->embeddings_path == NULL || self->key_path == NULL) {
-        return ss__fail_nomem(err, "a path");
-    }
-    return ss__make_folder(self->aside, NULL, err);
-}
-
-static void remove_aside(const struct session *self)
-{
-    ss__out_remove_stale(self->aside);
-    (void)unlink(self->state_path);
-    (void)unlink(self->embeddings_path);
-    (void)unlink(self->key_path);
-    (void)rmdir(self->aside);
-}
-
 /* ---- rows ---- */
-
-static void put_facts(struct ss__buf *key, const char *path)
-{
-    struct ss__file_facts facts = {0};
-    (void)ss__file_facts_at(path, &facts);
-    ss__buf_printf(key, "%s %llu %lld.%09ld\n", path, (unsigned long long)facts.n_bytes,
-                   (long long)facts.modified.tv_sec, facts.modified.tv_nsec);
-}
-
-/* What the embeddings of a dataset depend on: encoder and files as they are now. */
-static ss_status make_key(const struct session *self, const ss_encoder *encoder,
-                          const ss_dataset *dataset, struct ss__buf *key, ss_err *err)
-{
-    struct ss_encoder_info model = {.struct_size = sizeof model};
-    struct ss_dataset_info data = {.struct_size = sizeof data};
-    ss_encoder_describe(encoder, &model);
-    ss_dataset_describe(dataset, &data);
-    ss__buf_printf(key, "%s\n%s %s %s %s %zu %zu\n%llu %s\n", model.prompt, model.precision,
-                   model.pooling, model.numbers, model.commit, model.width, model.max_tokens,
-                   (unsigned long long)self->options.num_examples, data.text_column);
-    for (size_t i = 0; i < ss_encoder_n_files(encoder); i++) {
-        put_facts(key, ss_encoder_file(encoder, i));
-    }
-    for (size_t i = 0; i < data.n_files; i++) {
-        put_facts(key, data.files[i]);
-    }
-    return ss__buf_check(key, err);
-}
-
-static bool has_embeddings(const struct session *self, const struct ss__buf *key)
-{
-    struct ss__buf found = {0};
-    ss_err ignored = {0};
-    const bool is_same = ss__path_stat(self->embeddings_path) == SS__PATH_FILE &&
-                         ss__file_read(self->key_path, 1 << 24, &found, &ignored) == SS_OK &&
-                         found.n_bytes == key->n_bytes &&
-                         memcmp(found.data, key->data, key->n_bytes) == 0;
-    ss__buf_release(&found);
-    return is_same;
-}
-
-/* The embeddings of a dataset, made unless they are there from an earlier try. */
-static ss_status embed_dataset(const struct session *self, const ss_encoder *encoder,
-                               ss_dataset *dataset, ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__buf key = {0};
-    const struct ss_embed_options options = {.struct_size = sizeof options,
-                                             .num_examples = self->options.num_examples,
-                                             .null_rule = SS_NULL_SKIP,
-                                             .force = true,
-                                             .n_threads = self->options.n_threads,
-                                             .batch_tokens = self->options.batch_tokens,
-                                             .log = self->options.log,
-                                             .progress = self->options.progress};
-    SS_TRY(make_key(self, encoder, dataset, &key, err));
-    if (!has_embeddings(self, &key)) {
-        SS_TRY(ss_embed_file(encoder, dataset, self->embeddings_path, &options, NULL, err));
-        SS_TRY(ss__file_write(self->key_path, key.data, key.n_bytes, err));
-    }
-out:
-    ss__buf_release(&key);
-    return status;
-}
 
 static ss_status read_rows(struct session *self, const ss_encoder *encoder, ss_dataset *dataset,
                            ss_err *err)
@@ -156,8 +55,8 @@ static ss_status read_rows(struct session *self, const ss_encoder *encoder, ss_d
     }
     if (given == NULL) {
         const struct ss_embeddings_options options = {.struct_size = sizeof options};
-        SS_TRY(embed_dataset(self, encoder, dataset, err));
-        SS_TRY(ss_embeddings_open(self->embeddings_path, &options, &made, err));
+        SS_TRY(ss_run_training_kept_embed(&self->kept, &self->options, encoder, dataset, err));
+        SS_TRY(ss_embeddings_open(self->kept.embeddings, &options, &made, err));
         most = 0;
     }
     SS_TRY(ss_run_training_rows_read(&self->training.rows, made != NULL ? made : given, most,
@@ -222,7 +121,7 @@ static ss_status save_state(const struct session *self, ss_err *err)
                                                .cursor = self->training.cursor};
     SS_TRY(ss__buf_check(&self->training.metrics, err));
     SS_TRY(ss_train_save(self->trainer, &progress, &bytes, err));
-    SS_TRY(ss__file_write(self->state_path, bytes.data, bytes.n_bytes, err));
+    SS_TRY(ss__file_write(self->kept.state, bytes.data, bytes.n_bytes, err));
 out:
     ss__buf_release(&bytes);
     return status;
@@ -244,14 +143,14 @@ static ss_status load_state(struct session *self, ss_err *err)
     ss_status status = SS_OK;
     struct ss__buf bytes = {0};
     struct ss_train_progress progress = {.identity = text_of(&self->training.identity)};
-    SS_TRY(ss__file_read(self->state_path, (size_t)MAX_STATE_BYTES, &bytes, err));
-    SS_TRY(ss_train_restore(self->trainer, self->state_path, text_of(&bytes), &progress, err));
+    SS_TRY(ss__file_read(self->kept.state, (size_t)MAX_STATE_BYTES, &bytes, err));
+    SS_TRY(ss_train_restore(self->trainer, self->kept.state, text_of(&bytes), &progress, err));
     self->training.cursor = progress.cursor;
     self->training.metrics.n_bytes = 0;
     ss__buf_add(&self->training.metrics, progress.metrics.data, progress.metrics.n_bytes);
     self->first_step = ss_train_steps_done(self->trainer);
     ss__log(&self->options.log, SS_LEVEL_NOTICE, "going on from step %llu of %s",
-            (unsigned long long)self->first_step, self->state_path);
+            (unsigned long long)self->first_step, self->kept.state);
 out:
     ss__buf_release(&bytes);
     return status;
@@ -260,13 +159,13 @@ out:
 static ss_status start(struct session *self, ss_err *err)
 {
     SS_RETURN_IF_ERROR(start_anew(self, err));
-    if (ss__path_stat(self->state_path) == SS__PATH_NONE) {
+    if (ss__path_stat(self->kept.state) == SS__PATH_NONE) {
         return SS_OK;
     }
     const ss_status status = load_state(self, err);
     const bool is_other = status == SS_E_DATA || status == SS_E_USAGE;
     if (is_other && self->options.force) {
-        (void)unlink(self->state_path);
+        (void)unlink(self->kept.state);
         return start_anew(self, err);
     }
     return status;
@@ -287,7 +186,7 @@ static ss_status check_error(struct session *self, const struct ss_train_figures
                     "training diverges: at step %llu the loss is %g; give a smaller `lr` than "
                     "%g (the last state before is %s)",
                     (unsigned long long)figures->step, figures->loss, self->training.config.lr,
-                    ss__path_stat(self->state_path) == SS__PATH_FILE ? self->state_path
+                    ss__path_stat(self->kept.state) == SS__PATH_FILE ? self->kept.state
                                                                      : "not written yet");
 }
 
@@ -316,7 +215,7 @@ static ss_status stop_here(const struct session *self, ss_err *err)
     return ss__fail(err, SS_E_STOPPED,
                     "stopped after step %llu of %llu; the same command goes on from there (%s)",
                     (unsigned long long)ss_train_steps_done(self->trainer),
-                    (unsigned long long)self->training.config.n_steps, self->state_path);
+                    (unsigned long long)self->training.config.n_steps, self->kept.state);
 }
 
 static ss_status train_steps(struct session *self, ss_err *err)
@@ -369,6 +268,63 @@ static ss_status take_held_out(struct session *self, ss_err *err)
     return SS_OK;
 }
 
+static void fill_result(const struct session *self, struct ss_train_result *result)
+{
+    const struct ss_run_training *training = &self->training;
+    result->n_steps = training->config.n_steps;
+    result->n_features = training->config.n_features;
+    result->top_k = training->config.top_k;
+    result->n_rows = training->rows.n;
+    result->n_rows_held_out = training->rows.n_held_out;
+    result->n_rows_left_out = training->rows.n_missing;
+    result->kind = ss_train_kind_name(training->config.kind);
+    result->seconds = ss__seconds_now() - self->start;
+}
+
+static ss_status evaluate(struct session *self, const char *folder,
+                          struct ss_train_result *result, ss_err *err)
+{
+    const struct ss_run_training *training = &self->training;
+    const struct ss_sae_options sae = {.struct_size = sizeof sae,
+                                       .batchtopk_rule = SS_BATCHTOPK_THRESHOLD};
+    const struct ss_run_evaluation evaluation = {.sae = folder,
+                                                 .options = &sae,
+                                                 .x = training->held_out,
+                                                 .n = training->n_held_out,
+                                                 .width = training->rows.width};
+    return ss_run_evaluate(self->work, &evaluation, &result->evaluation, err);
+}
+
+/* What its result depends on. */
+static struct ss_run_training_mark mark_of(const struct session *self)
+{
+    return (struct ss_run_training_mark){text_of(&self->training.identity),
+                                         self->training.is_half ? "float16" : "float32"};
+}
+
+/* Whether an SAE of a sweep was trained before the sweep was stopped: its figures are made again,
+ * which gives the same ones. */
+static ss_status find_finished(struct session *self, const char *out,
+                               struct ss_train_result *result, bool *is_finished, ss_err *err)
+{
+    ss_status status = SS_OK;
+    const struct ss_run_training_mark mark = mark_of(self);
+    *is_finished = false;
+    if (!self->options.force) {
+        SS_TRY(ss_run_training_kept_is_finished(&self->kept, &mark, out, is_finished, err));
+    }
+    if (*is_finished) {
+        SS_TRY(ss_folder_open(out, file_names, true, &self->folder, err));
+        ss_folder_abort(&self->folder); /* what the dead one left in it is gone now */
+        SS_TRY(take_held_out(self, err));
+        SS_TRY(evaluate(self, out, result, err));
+        fill_result(self, result);
+        ss__log(&self->options.log, SS_LEVEL_NOTICE, "%s was trained before", out);
+    }
+out:
+    return status;
+}
+
 static ss_status finish(struct session *self, struct ss_train_result *result, ss_err *err)
 {
     struct ss_run_training *training = &self->training;
@@ -386,32 +342,20 @@ static ss_status finish(struct session *self, struct ss_train_result *result, ss
     self->trainer = NULL;
     SS_RETURN_IF_ERROR(ss_run_training_write_sae(training, NULL, folder, err));
     SS_RETURN_IF_ERROR(ss_run_training_write_curves(training, folder, err));
-    const struct ss_sae_options sae = {.struct_size = sizeof sae,
-                                       .batchtopk_rule = SS_BATCHTOPK_THRESHOLD};
-    const struct ss_run_evaluation evaluation = {.sae = folder,
-                                                 .options = &sae,
-                                                 .x = training->held_out,
-                                                 .n = training->n_held_out,
-                                                 .width = training->rows.width};
-    SS_RETURN_IF_ERROR(ss_run_evaluate(self->work, &evaluation, &result->evaluation, err));
+    SS_RETURN_IF_ERROR(evaluate(self, folder, result, err));
     SS_RETURN_IF_ERROR(ss_run_evaluation_write(&result->evaluation, folder, err));
     SS_RETURN_IF_ERROR(ss_run_training_write_sae(training, &result->evaluation, folder, err));
+    if (self->borrows_rows) {
+        const struct ss_run_training_mark mark = mark_of(self);
+        SS_RETURN_IF_ERROR(ss_run_training_kept_finish(&self->kept, &mark, folder, err));
+    }
     SS_RETURN_IF_ERROR(ss_folder_commit(&self->folder, err));
-    remove_aside(self);
+    if (self->borrows_rows) {
+        (void)unlink(self->kept.state); /* the rest goes when the sweep is done */
+    } else {
+        ss_run_training_kept_remove(&self->kept);
+    }
     return SS_OK;
-}
-
-static void fill_result(const struct session *self, struct ss_train_result *result)
-{
-    const struct ss_run_training *training = &self->training;
-    result->n_steps = training->config.n_steps;
-    result->n_features = training->config.n_features;
-    result->top_k = training->config.top_k;
-    result->n_rows = training->rows.n;
-    result->n_rows_held_out = training->rows.n_held_out;
-    result->n_rows_left_out = training->rows.n_missing;
-    result->kind = ss_train_kind_name(training->config.kind);
-    result->seconds = ss__seconds_now() - self->start;
 }
 
 /* What is recorded of the encoder, and its fingerprint. */
@@ -427,13 +371,12 @@ static ss_status describe_encoder(struct session *self, const ss_encoder *encode
     return ss_pass_encoder_fingerprint(encoder, self->work, training->fingerprint, err);
 }
 
-static ss_status run_session(struct session *self, const struct ss_run_training_call *call,
-                             const char *out, struct ss_train_result *result, ss_err *err)
+/* Rows, settings, and what tells them from others. */
+static ss_status prepare(struct session *self, const struct ss_run_training_call *call,
+                         const char *out, ss_err *err)
 {
     struct ss_run_training *training = &self->training;
-    SS_RETURN_IF_ERROR(
-        ss_folder_open(out, file_names, self->options.force, &self->folder, err));
-    SS_RETURN_IF_ERROR(name_places(self, out, err));
+    SS_RETURN_IF_ERROR(ss_run_training_kept_open(&self->kept, out, err));
     SS_RETURN_IF_ERROR(ss_work_new(self->options.n_threads, &self->work, err));
     ss_tensor_work_warn_threads(self->work, &self->options.log);
     if (call->rows != NULL) {
@@ -444,7 +387,31 @@ static ss_status run_session(struct session *self, const struct ss_run_training_
     }
     SS_RETURN_IF_ERROR(describe_encoder(self, call->encoder, err));
     SS_RETURN_IF_ERROR(ss_run_training_settle(training, err));
-    SS_RETURN_IF_ERROR(ss_run_training_identify(training, err));
+    return ss_run_training_identify(training, err);
+}
+
+static ss_status open_folder(struct session *self, const char *out, ss_err *err)
+{
+    return ss_folder_open(out, file_names, self->options.force, &self->folder, err);
+}
+
+static ss_status run_session(struct session *self, const struct ss_run_training_call *call,
+                             const char *out, struct ss_train_result *result, ss_err *err)
+{
+    struct ss_run_training *training = &self->training;
+    const bool is_of_sweep = call->rows != NULL;
+    if (!is_of_sweep) { /* a folder that cannot be used is said before rows are read */
+        SS_RETURN_IF_ERROR(open_folder(self, out, err));
+    }
+    SS_RETURN_IF_ERROR(prepare(self, call, out, err));
+    if (is_of_sweep) {
+        bool is_finished = false;
+        SS_RETURN_IF_ERROR(find_finished(self, out, result, &is_finished, err));
+        if (is_finished) {
+            return SS_OK;
+        }
+        SS_RETURN_IF_ERROR(open_folder(self, out, err));
+    }
     SS_ALLOC_OR_RETURN(self->batch, training->config.batch_rows * training->config.width);
     SS_RETURN_IF_ERROR(start(self, err));
     SS_RETURN_IF_ERROR(train_steps(self, err));
@@ -454,9 +421,6 @@ static ss_status run_session(struct session *self, const struct ss_run_training_
 
 static void end_session(struct session *self)
 {
-    if (self->aside != NULL) {
-        (void)rmdir(self->aside); /* if nothing is in it */
-    }
     ss_train_free(self->trainer);
     ss_work_free(self->work);
     if (!self->borrows_rows) {
@@ -467,10 +431,7 @@ static void end_session(struct session *self)
     ss__buf_release(&self->training.metrics);
     ss__free(self->training.held_out);
     ss__free(self->batch);
-    ss__free(self->aside);
-    ss__free(self->state_path);
-    ss__free(self->embeddings_path);
-    ss__free(self->key_path);
+    ss_run_training_kept_close(&self->kept);
 }
 
 ss_status ss_run_training_do(const struct ss_run_training_call *call, const char *out,
@@ -495,7 +456,7 @@ ss_status ss_run_training_read_rows(const struct ss_run_training_call *call, con
                                     struct ss_run_training_rows *rows, ss_err *err)
 {
     struct session session = {.options = *call->options};
-    ss_status status = name_places(&session, out, err);
+    ss_status status = ss_run_training_kept_open(&session.kept, out, err);
     if (status == SS_OK) {
         status = read_rows(&session, call->encoder, call->dataset, err);
     }
@@ -508,8 +469,8 @@ ss_status ss_run_training_read_rows(const struct ss_run_training_call *call, con
 void ss_run_training_forget(const char *out)
 {
     struct session session = {.first_step = 0};
-    if (name_places(&session, out, NULL) == SS_OK) {
-        remove_aside(&session);
+    if (ss_run_training_kept_open(&session.kept, out, NULL) == SS_OK) {
+        ss_run_training_kept_remove(&session.kept);
     }
     end_session(&session);
 }

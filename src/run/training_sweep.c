@@ -229,6 +229,19 @@ out:
     return status;
 }
 
+/* What was kept to go on with. */
+static void forget_all(const struct sweep *self)
+{
+    for (size_t i = 0; i < self->n_points; i++) {
+        char *folder = ss__path_join(self->out, self->points[i].name);
+        if (folder != NULL) {
+            ss_run_training_forget(folder);
+        }
+        ss__free(folder);
+    }
+    ss_run_training_forget(self->out);
+}
+
 /* ---- the table and the picture ---- */
 
 static void find_best(struct sweep *self)
@@ -337,6 +350,7 @@ static ss_status run_sweep(struct sweep *self, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_run_training_rows rows = {0};
+    size_t n_made = 0;
     SS_TRY(read_axes(self, err));
     SS_ALLOC(self->points, self->n_points);
     for (size_t i = 0; i < self->n_points; i++) { /* all are checked before the first */
@@ -344,15 +358,16 @@ static ss_status run_sweep(struct sweep *self, ss_err *err)
         SS_TRY(choose(self, i, &chosen, err));
         self->points[i].name[0] = '\0';
     }
-    SS_TRY(ss__make_folder(self->out, NULL, err));
+    SS_TRY(ss__make_folder(self->out, &n_made, err));
     SS_TRY(ss_run_training_read_rows(self->call, self->out, &rows, err));
     SS_TRY(train_all(self, &rows, err));
     find_best(self);
     SS_TRY(write_table(self, err));
     ss__sort(self->points, self->n_points, sizeof *self->points, compare_l0);
     SS_TRY(draw(self, err));
-    ss_run_training_forget(self->out);
+    forget_all(self);
 out:
+    ss__unmake_folder(self->out, n_made); /* where nothing is in it */
     ss_run_training_rows_release(&rows);
     return status;
 }

@@ -1,7 +1,8 @@
 /* A library for LD_PRELOAD in which the n-th call of a kind goes wrong, counted from the
  * beginning of main to its end.
  *
- *   FAULT_CALLS  kinds, by commas: write, sync, rename, create, remove, list, lock, alloc
+ *   FAULT_CALLS  kinds, by commas: write, sync, rename, create, remove, list, lock, alloc,
+ *                open (of what is there), look (stat and its kin)
  *   FAULT_AT     which call, from 1; 0: none
  *   FAULT_KIND   error (default; FAULT_ERRNO, else EIO) | zero | short | kill
  *                | stop (until SIGCONT)
@@ -150,7 +151,7 @@ static mode_t mode_of(int flags, va_list list)
     va_start(list, flags);                                                                     \
     const mode_t mode = mode_of(flags, list);                                                  \
     va_end(list);                                                                              \
-    return (flags & O_CREAT) != 0 && FAILS("create")                                           \
+    return FAILS((flags & O_CREAT) != 0 ? "create" : "open")                                   \
                ? -1                                                                            \
                : (int)syscall(SYS_openat, folder, path, flags, mode)
 
@@ -192,6 +193,26 @@ int unlinkat(int folder, const char *path, int flags)
 int rmdir(const char *path)
 {
     return FAILS("remove") ? -1 : (int)syscall(SYS_rmdir, path);
+}
+
+int stat(const char *path, struct stat *out)
+{
+    return FAILS("look") ? -1 : (int)syscall(SYS_stat, path, out);
+}
+
+int lstat(const char *path, struct stat *out)
+{
+    return FAILS("look") ? -1 : (int)syscall(SYS_lstat, path, out);
+}
+
+int fstat(int fd, struct stat *out)
+{
+    return FAILS("look") ? -1 : (int)syscall(SYS_fstat, fd, out);
+}
+
+int fstatat(int folder, const char *path, struct stat *out, int flags)
+{
+    return FAILS("look") ? -1 : (int)syscall(SYS_newfstatat, folder, path, out, flags);
 }
 
 struct dirent *readdir(DIR *folder)
