@@ -307,22 +307,21 @@ static struct ss_run_training_mark mark_of(const struct session *self)
 static ss_status find_finished(struct session *self, const char *out,
                                struct ss_train_result *result, bool *is_finished, ss_err *err)
 {
-    ss_status status = SS_OK;
     const struct ss_run_training_mark mark = mark_of(self);
     *is_finished = false;
     if (!self->options.force) {
-        SS_TRY(ss_run_training_kept_is_finished(&self->kept, &mark, out, is_finished, err));
+        SS_RETURN_IF_ERROR(
+            ss_run_training_kept_is_finished(&self->kept, &mark, out, is_finished, err));
     }
     if (*is_finished) {
-        SS_TRY(ss_folder_open(out, file_names, true, &self->folder, err));
+        SS_RETURN_IF_ERROR(ss_folder_open(out, file_names, true, &self->folder, err));
         ss_folder_abort(&self->folder); /* what the dead one left in it is gone now */
-        SS_TRY(take_held_out(self, err));
-        SS_TRY(evaluate(self, out, result, err));
+        SS_RETURN_IF_ERROR(take_held_out(self, err));
+        SS_RETURN_IF_ERROR(evaluate(self, out, result, err));
         fill_result(self, result);
         ss__log(&self->options.log, SS_LEVEL_NOTICE, "%s was trained before", out);
     }
-out:
-    return status;
+    return SS_OK;
 }
 
 static ss_status finish(struct session *self, struct ss_train_result *result, ss_err *err)
