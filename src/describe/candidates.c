@@ -187,7 +187,7 @@ static void forget_parts(const struct ss_describe_phrases *phrases,
 }
 
 static size_t choose(const struct ss_describe_phrases *phrases,
-                     struct ss_describe_counter *counter, size_t n,
+                     struct ss_describe_counter *counter, size_t n, const float *coherence,
                      struct ss_describe_candidate *out)
 {
     size_t n_chosen = 0;
@@ -197,7 +197,8 @@ static size_t choose(const struct ss_describe_phrases *phrases,
     for (size_t i = 0; i < n && n_chosen < SS_DESCRIBE_MAX_CANDIDATES; i++) {
         const struct ss_describe_candidate *candidate = &counter->found[i];
         if ((double)counter->in_active[candidate->phrase] <
-            subsumed_share * (double)candidate->n_texts) {
+                subsumed_share * (double)candidate->n_texts &&
+            coherence[candidate->phrase] >= SS_DESCRIBE_LEAST_COHERENCE) {
             out[n_chosen++] = *candidate;
         }
     }
@@ -230,7 +231,12 @@ ss_status ss_describe_find_candidates(const struct ss_describe_candidate_query *
     if (n_found > 0) {
         ss__sort_with(counter->found, n_found, sizeof *counter->found, by_z, &ordering);
     }
-    *n = choose(query->phrases, counter, n_found, out);
+    *n = choose(query->phrases, counter, n_found, query->coherence, out);
+    for (size_t i = 0; i < *n; i++) {
+        out[i].span = query->phrases->phrases[out[i].phrase];
+        ss_describe_extend_phrase(query->phrases->corpus, describe->rows, describe->n,
+                                  &out[i].span);
+    }
 out:
     for (size_t t = 0; t < describe->n; t++) {
         uncount_text(query->phrases, describe->rows[t], counter->in_describe);

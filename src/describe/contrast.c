@@ -17,6 +17,7 @@ static void find_some(void *context, size_t index, size_t worker)
     const struct ss_describe_candidate_query query = {.view = work->view,
                                                       .phrases = &work->phrases,
                                                       .pool_counts = work->pool_counts,
+                                                      .coherence = work->coherence,
                                                       .sets = &labelling->sets,
                                                       .feature = labelling->feature};
     ss_describe_sets_fill(&labelling->sets, work->view, labelling->feature, false);
@@ -52,7 +53,7 @@ static ss_status embed_candidates(struct ss_describe_contrasting *work, ss_err *
         struct ss_describe_labelling *labelling = &work->block[i];
         for (size_t c = 0; c < labelling->n_candidates; c++) {
             text.n_bytes = 0;
-            ss_describe_phrase_text(&work->phrases, labelling->candidates[c].phrase, &text);
+            ss_describe_phrase_text(&work->corpus, labelling->candidates[c].span, &text);
             SS_TRY(ss__buf_check(&text, err));
             SS_TRY(ss_describe_strings_add(&work->strings,
                                            (struct ss_text){text.data, text.n_bytes},
@@ -130,7 +131,7 @@ static ss_status add_labels(struct ss_describe_contrasting *work, struct ss_desc
             const struct ss_describe_candidate *candidate =
                 &labelling->candidates[labelling->chosen[k]];
             surface.n_bytes = 0;
-            SS_TRY(ss_describe_phrase_surface(&work->phrases, candidate->phrase,
+            SS_TRY(ss_describe_phrase_surface(&work->corpus, candidate->span,
                                               labelling->sets.describe.rows,
                                               labelling->sets.describe.n, &surface, err));
             SS_TRY(ss__buf_check(&surface, err));
@@ -176,6 +177,7 @@ static ss_status init_block(struct ss_describe_contrasting *work, ss_err *err)
         const size_t n = work->block[i].sets.n_rows;
         SS_ALLOC_OR_RETURN(work->block[i].probe, work->view->n_pool[SS_STATS_DESCRIBE]);
         SS_ALLOC_OR_RETURN(work->block[i].joint, n);
+        SS_ALLOC_OR_RETURN(work->block[i].vector, work->view->evidence->width);
     }
     work->n_threads = ss__pool_n_threads(work->view->pool);
     SS_ALLOC_OR_RETURN(work->counters, work->n_threads);
@@ -204,6 +206,9 @@ static ss_status init_contrast(struct ss_describe_contrasting *work, ss_err *err
                                                 work->options->stop, err));
     SS_ALLOC_OR_RETURN(work->pool_counts, work->phrases.n);
     ss_describe_count_pool(&work->phrases, n_pool, work->pool_counts);
+    SS_ALLOC_OR_RETURN(work->coherence, work->phrases.n);
+    SS_RETURN_IF_ERROR(ss_describe_find_coherence(view, &work->phrases, work->pool_counts,
+                                                  work->coherence, err));
     SS_RETURN_IF_ERROR(
         ss_tensor_matrix_new(n_pool, evidence->width, SS_PRECISION_HIGHEST, &work->pool, err));
     ss_tensor_matrix_fill(&work->pool, 0, n_pool, view->centred, SS_TENSOR_OUT_BY_IN);
@@ -211,7 +216,7 @@ static ss_status init_contrast(struct ss_describe_contrasting *work, ss_err *err
     if (evidence->width <= SS_DESCRIBE_PROBE_MAX_WIDTH) {
         SS_RETURN_IF_ERROR(ss_describe_probe_init(&work->probe, view, err));
     }
-    return SS_OK;
+    return ss_describe_learn_joining(work, err);
 }
 
 static void release_contrast(struct ss_describe_contrasting *work)
@@ -221,6 +226,7 @@ static void release_contrast(struct ss_describe_contrasting *work)
         ss__free(work->block[i].probe);
         ss__free(work->block[i].similarities);
         ss__free(work->block[i].joint);
+        ss__free(work->block[i].vector);
         ss_describe_sets_release(&work->block[i].sets);
     }
     for (size_t i = 0; work->solving != NULL && i < work->n_threads; i++) {
@@ -238,8 +244,10 @@ static void release_contrast(struct ss_describe_contrasting *work)
     ss__free(work->products);
     ss__free(work->candidate_products);
     ss__free(work->lengths);
+    ss__free(work->steps);
     ss__free(work->row_of);
     ss__free(work->pool_counts);
+    ss__free(work->coherence);
     ss_tensor_matrix_release(&work->pool);
     ss_describe_strings_release(&work->strings);
     ss_describe_phrases_release(&work->phrases);

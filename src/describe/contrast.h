@@ -12,7 +12,7 @@ enum {
     SS_DESCRIBE_PHRASES = 5,     /* of a label, at most */
     SS_DESCRIBE_FEW_PHRASES = 2, /* of a label from fewer texts than the next */
     SS_DESCRIBE_FEW_TEXTS = 5,
-    SS_DESCRIBE_TRIED = 3 /* joint texts that are embedded for the next phrase */
+    SS_DESCRIBE_TRIED = 8 /* joint texts that are embedded for the next phrase */
 };
 
 /* A phrase that the label may grow by. */
@@ -31,7 +31,9 @@ struct ss_describe_labelling {
     float *similarities; /* [n_candidates, describe] */
     size_t similarities_room;
     float *joint;        /* [describe + pool] similarities of the label so far, */
-    double joint_length; /* and what is left of its vector behind the mean */
+    float *vector;       /* [width] its direction behind the mean, */
+    double joint_length; /* what is left of its length there, */
+    size_t n_bytes;      /* and of its text */
     uint32_t chosen[SS_DESCRIBE_PHRASES]; /* of the candidates */
     size_t n_chosen;
     double best; /* worth of the label, without the part of z */
@@ -57,6 +59,7 @@ struct ss_describe_contrasting {
     struct ss_describe_corpus corpus;
     struct ss_describe_phrases phrases;
     uint32_t *pool_counts;                /* [phrases] */
+    float *coherence;                     /* [phrases] */
     struct ss_describe_strings strings;   /* phrases, with the lengths of their vectors */
     struct ss_describe_probe probe;       /* without a matrix where vectors are too wide */
     struct ss_tensor_matrix pool;         /* [describe pool, width] centred */
@@ -77,6 +80,7 @@ struct ss_describe_contrasting {
     bool keeps;                /* trials are the candidates themselves: similarities are kept */
     float *candidate_products; /* the same of candidates, which stay while those are tried */
     size_t candidate_products_room;
+    float *steps; /* [SS_DESCRIBE_PHRASES - 1, describe half] similarities: contrast_joint.c */
     uint32_t *row_of; /* [strings] row of a string in the block + 1 */
     size_t row_of_room;
 };
@@ -106,6 +110,14 @@ SS_MUST_USE ss_status ss_describe_add_trial(struct ss_describe_contrasting *work
 void ss_describe_place(struct ss_describe_contrasting *work, const float *x, size_t row);
 /* Products of the block's vectors with the pool, then the worth of all trials. */
 SS_MUST_USE ss_status ss_describe_measure(struct ss_describe_contrasting *work, ss_err *err);
+
+/* ---- contrast_joint.c ---- */
+
+/* Find the steps that joining makes from the sum of the parts. */
+SS_MUST_USE ss_status ss_describe_learn_joining(struct ss_describe_contrasting *work,
+                                                ss_err *err);
+/* What n_parts phrases of n_bytes weigh beside one of n_bytes_more. */
+double ss_describe_weight_of_parts(size_t n_parts, size_t n_bytes, size_t n_bytes_more);
 
 /* ---- contrast_grow.c ---- */
 

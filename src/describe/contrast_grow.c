@@ -10,9 +10,9 @@
 #include "describe/contrast.h"
 
 enum { SCREENED_IDLE = 1000 };
-static const double least_gain = 0.002;
+static const double least_gain = 0.01;
 static const double most_alike = 0.85; /* cosine with a phrase that was chosen */
-static const double price_of_repeats = 0.03;
+static const double least_z = 1;       /* of a phrase that is added */
 
 static int by_worth(const void *left, const void *right)
 {
@@ -58,83 +58,26 @@ void ss_describe_begin_label(const struct ss_describe_contrasting *work,
     memcpy(labelling->joint + n, with_pool(work, labelling, 0),
            work->view->n_pool[SS_STATS_DESCRIBE] * sizeof(float));
     labelling->joint_length = (double)first->length;
+    ss_describe_centre(work->view, ss_describe_vector(&work->strings, first->string),
+                       labelling->vector);
+    labelling->n_bytes = work->strings.texts[first->string].n_bytes;
 }
 
 /* ---- all candidates, without an encoder ---- */
 
-/* ---- words of one stem ---- */
-
-enum { STEM_CHARACTERS = 4 };
-static const double stem_share = 0.66; /* of the shorter word */
-
-/* The next word of a phrase, between spaces and hyphens. */
-static bool next_word(struct ss_text phrase, size_t *at, struct ss_text *word)
-{
-    while (*at < phrase.n_bytes && (phrase.data[*at] == ' ' || phrase.data[*at] == '-')) {
-        ++*at;
-    }
-    const size_t begin = *at;
-    while (*at < phrase.n_bytes && phrase.data[*at] != ' ' && phrase.data[*at] != '-') {
-        ++*at;
-    }
-    *word = (struct ss_text){phrase.data + begin, *at - begin};
-    return *at > begin;
-}
-
-static size_t count_characters(struct ss_text text)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < text.n_bytes; i++) {
-        n += ((unsigned char)text.data[i] & 0xC0) != 0x80;
-    }
-    return n;
-}
-
-static char lower_of(char c)
-{
-    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
-/* Whether two words begin alike, as "vortex" and "vortices". */
-static bool have_one_stem(struct ss_text a, struct ss_text b)
-{
-    size_t n = 0;
-    while (n < a.n_bytes && n < b.n_bytes && lower_of(a.data[n]) == lower_of(b.data[n])) {
-        n++;
-    }
-    if (n == a.n_bytes && n == b.n_bytes) {
-        return true;
-    }
-    const size_t n_same = count_characters((struct ss_text){a.data, n});
-    const size_t n_less = count_characters(a.n_bytes < b.n_bytes ? a : b);
-    return n_same >= STEM_CHARACTERS && (double)n_same >= stem_share * (double)n_less;
-}
-
-static bool repeats(struct ss_text a, struct ss_text b)
-{
-    struct ss_text word, other;
-    for (size_t i = 0; next_word(a, &i, &word);) {
-        for (size_t j = 0; next_word(b, &j, &other);) {
-            if (have_one_stem(word, other)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* What a phrase has to be worth more for if it says a word of the label again. */
-static double price_of(const struct ss_describe_contrasting *work,
+/* Whether a phrase says a word of the label again. */
+static bool says_again(const struct ss_describe_contrasting *work,
                        const struct ss_describe_labelling *labelling, uint32_t candidate)
 {
     const struct ss_text text = work->strings.texts[labelling->candidates[candidate].string];
     for (size_t i = 0; i < labelling->n_chosen; i++) {
         const uint32_t chosen = labelling->chosen[i];
-        if (repeats(text, work->strings.texts[labelling->candidates[chosen].string])) {
-            return price_of_repeats;
+        if (ss_describe_repeats(&work->corpus, text,
+                                work->strings.texts[labelling->candidates[chosen].string])) {
+            return true;
         }
     }
-    return 0;
+    return false;
 }
 
 static bool is_alike(const struct ss_describe_contrasting *work,
@@ -156,6 +99,29 @@ static bool is_alike(const struct ss_describe_contrasting *work,
     return false;
 }
 
+/* What the label and a candidate count for in the direction of their joint text. */
+struct parts {
+    float old, more;
+};
+
+static struct parts weigh_parts(const struct ss_describe_contrasting *work,
+                                const struct ss_describe_labelling *labelling,
+                                uint32_t candidate)
+{
+    const struct ss_describe_candidate *other = &labelling->candidates[candidate];
+    const size_t width = work->view->evidence->width;
+    const double more = (double)other->length;
+    const double old = labelling->joint_length *
+                       ss_describe_weight_of_parts(labelling->n_chosen, labelling->n_bytes,
+                                                   work->strings.texts[other->string].n_bytes);
+    const float *x = ss_describe_vector(&work->strings, other->string);
+    const double product = (double)(ss_tensor_dot(x, labelling->vector, width) -
+                                    ss_tensor_dot(work->view->mean, labelling->vector, width));
+    const double squares = old * old + more * more + 2 * old * product;
+    const double factor = squares > 0 ? 1 / sqrt(squares) : 0;
+    return (struct parts){(float)(old * factor), (float)(more * factor)};
+}
+
 static double screen_candidate(const struct ss_describe_contrasting *work,
                                const struct ss_describe_labelling *labelling,
                                uint32_t candidate, float *room)
@@ -164,17 +130,26 @@ static double screen_candidate(const struct ss_describe_contrasting *work,
     const size_t n_pool = work->view->n_pool[SS_STATS_DESCRIBE];
     const float *describing = with_describing(labelling, candidate);
     const float *pool = with_pool(work, labelling, candidate);
-    const float old = (float)labelling->n_chosen * (float)labelling->joint_length;
-    const float new = labelling->candidates[candidate].length;
+    const struct parts parts = weigh_parts(work, labelling, candidate);
+    const float *steps =
+        work->steps + (labelling->n_chosen - 1) * work->view->evidence->first[SS_STATS_SCORE];
     for (size_t i = 0; i < n; i++) {
-        room[i] = old * labelling->joint[i] + new *describing[i];
+        room[i] = parts.old * labelling->joint[i] + parts.more * describing[i] +
+                  steps[labelling->sets.describe.rows[i]];
     }
     for (size_t i = 0; i < n_pool; i++) {
-        room[n + i] = old * labelling->joint[n + i] + new *pool[i];
+        room[n + i] = parts.old * labelling->joint[n + i] + parts.more * pool[i] + steps[i];
     }
     ss_describe_sort(room, n);
     return ss_describe_worth_of(labelling, room, room + n, n_pool, SCREENED_IDLE) +
            ss_describe_worth_of_z(labelling->candidates[candidate].z, labelling->n_chosen + 1);
+}
+
+/* Joint texts are embedded for the best of each round: fewer where they are longer. */
+static size_t most_tried(const struct ss_describe_labelling *labelling)
+{
+    static const uint8_t tried[SS_DESCRIBE_PHRASES] = {0, 8, 6, 4, 2};
+    return tried[labelling->n_chosen];
 }
 
 static void note_tried(struct ss_describe_labelling *labelling, uint32_t candidate,
@@ -184,10 +159,10 @@ static void note_tried(struct ss_describe_labelling *labelling, uint32_t candida
     while (at > 0 && worth > labelling->tried[at - 1].worth) {
         at--;
     }
-    if (at == SS_DESCRIBE_TRIED) {
+    if (at == most_tried(labelling)) {
         return;
     }
-    labelling->n_tried += labelling->n_tried < SS_DESCRIBE_TRIED;
+    labelling->n_tried += labelling->n_tried < most_tried(labelling);
     for (size_t i = labelling->n_tried - 1; i > at; i--) {
         labelling->tried[i] = labelling->tried[i - 1];
     }
@@ -200,10 +175,9 @@ static void screen_label(void *context, size_t index, size_t worker)
     struct ss_describe_labelling *labelling = &work->block[index];
     labelling->n_tried = 0;
     for (uint32_t c = 0; !labelling->is_done && c < labelling->n_candidates; c++) {
-        if (!is_alike(work, labelling, c)) {
-            note_tried(labelling, c,
-                       screen_candidate(work, labelling, c, work->rooms[worker]) -
-                           price_of(work, labelling, c));
+        if (labelling->candidates[c].z >= least_z && !is_alike(work, labelling, c) &&
+            !says_again(work, labelling, c)) {
+            note_tried(labelling, c, screen_candidate(work, labelling, c, work->rooms[worker]));
         }
     }
 }
@@ -295,6 +269,10 @@ static void take_phrase(const struct ss_describe_contrasting *work,
     memcpy(labelling->joint + labelling->sets.describe.n, work->products + trial->row * n_pool,
            n_pool * sizeof(float));
     labelling->joint_length = (double)work->lengths[trial->row];
+    memcpy(labelling->vector, work->vectors + trial->row * work->view->evidence->width,
+           work->view->evidence->width * sizeof(float));
+    labelling->n_bytes +=
+        2 + work->strings.texts[labelling->candidates[trial->candidate].string].n_bytes;
     labelling->is_done = labelling->n_chosen == most_phrases(labelling);
 }
 
@@ -304,19 +282,16 @@ static void take_best(const struct ss_describe_contrasting *work,
     const struct ss_describe_trial *trials = work->trials + labelling->first_trial;
     size_t best = 0;
     double best_worth = 0;
-    double best_price = 0;
     for (size_t i = 0; i < labelling->n_trials; i++) {
         const double z = labelling->candidates[trials[i].candidate].z;
-        const double price = price_of(work, labelling, trials[i].candidate);
         const double worth =
-            trials[i].worth - price + ss_describe_worth_of_z(z, labelling->n_chosen + 1);
+            trials[i].worth + ss_describe_worth_of_z(z, labelling->n_chosen + 1);
         if (i == 0 || worth > best_worth) {
             best = i;
             best_worth = worth;
-            best_price = price;
         }
     }
-    if (trials[best].worth - best_price < labelling->best + least_gain) {
+    if (trials[best].worth < labelling->best + least_gain) {
         labelling->is_done = true;
     } else {
         take_phrase(work, labelling, &trials[best]);

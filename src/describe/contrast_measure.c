@@ -1,6 +1,6 @@
 /* What a phrase is worth as a label, on the describe half:
  *
- *   worth = random + 0.5 near + probe + 0.02 min(z, 6)
+ *   worth = random + 0.3 near + 0.4 probe + 0.02 min(z, 6)
  *
  * random and near are areas under the ROC curve of its centred cosine with the describing texts
  * against texts on which the feature does not fire. The areas of some eighty texts are noisy;
@@ -12,8 +12,8 @@
 
 #include "describe/contrast.h"
 
-static const double weight_near = 0.5;
-static const double weight_probe = 1;
+static const double weight_near = 0.3;
+static const double weight_probe = 0.4;
 static const double weight_z = 0.02;
 static const double largest_z = 6;
 

@@ -186,6 +186,7 @@ static ss_status add_word(struct ss_describe_corpus *corpus, struct ss_text word
         SS_GROW_OR_RETURN(corpus->facts, corpus->facts_room, corpus->strings.n);
         corpus->facts[*number] = (struct ss_describe_word){
             .can_end = is_glued || (!is_number(word) && !is_one_character(word)),
+            .can_join = true,
             .is_glued = is_glued,
             .form = SS_DESCRIBE_NO_STRING};
     }

@@ -15,6 +15,7 @@ enum {
 /* A word of the corpus, lower-cased. */
 struct ss_describe_word {
     bool can_end;  /* may stand first or last in a phrase */
+    bool can_join; /* may stand inside one */
     bool is_glued; /* a character of a script without spaces */
     uint32_t form; /* that texts write most often; of equal ones the first */
 };
@@ -90,12 +91,23 @@ ss_describe_phrase_words(const struct ss_describe_phrases *phrases, uint32_t phr
 {
     return phrases->corpus->words + phrases->phrases[phrase].place;
 }
+/* Words that nearly always stand beside a phrase of the most words in n texts belong to it:
+ * "Markov Chain Monte Carlo". */
+void ss_describe_extend_phrase(const struct ss_describe_corpus *corpus, const uint32_t *texts,
+                               size_t n, struct ss_describe_phrase *span);
 /* Append a phrase, each word as most texts write it. */
-void ss_describe_phrase_text(const struct ss_describe_phrases *phrases, uint32_t phrase,
-                             struct ss__buf *out);
+void ss_describe_phrase_text(const struct ss_describe_corpus *corpus,
+                             struct ss_describe_phrase span, struct ss__buf *out);
 /* Append a phrase as most of n texts write it; of equally many the first by code points. */
-SS_MUST_USE ss_status ss_describe_phrase_surface(const struct ss_describe_phrases *phrases,
-                                                 uint32_t phrase, const uint32_t *texts,
-                                                 size_t n, struct ss__buf *out, ss_err *err);
+SS_MUST_USE ss_status ss_describe_phrase_surface(const struct ss_describe_corpus *corpus,
+                                                 struct ss_describe_phrase span,
+                                                 const uint32_t *texts, size_t n,
+                                                 struct ss__buf *out, ss_err *err);
+
+/* ---- repeats.c ---- */
+
+/* Whether two phrases share a word, in whatever form. */
+bool ss_describe_repeats(const struct ss_describe_corpus *corpus, struct ss_text a,
+                         struct ss_text b);
 
 #endif

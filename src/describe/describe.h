@@ -188,6 +188,9 @@ struct ss_describe_score_options {
     bool without_tops; /* positives that stand in the top list do not count */
     bool with_probe;   /* also the linear probe */
     const struct ss_describe_answers *answers; /* for the sentence test; NULL: without */
+    /* of its sentences, of which only the order of numbers counts: may be a coarser one;
+       without a function: `embedder` */
+    struct ss_describe_embedder sentence_embedder;
     struct ss_progress_callback stop;
 };
 

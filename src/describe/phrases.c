@@ -82,11 +82,31 @@ static ss_status add_phrase(struct ss_describe_phrases *phrases, size_t place, s
 
 /* ---- phrases of a text ---- */
 
+/* Whether a word stands among others. */
+static bool is_among(const uint32_t *words, size_t n, uint32_t word)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (words[i] == word) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_phrase(const struct ss_describe_corpus *corpus, size_t place, size_t n)
 {
-    const struct ss_describe_word *first = &corpus->facts[corpus->words[place]];
-    const struct ss_describe_word *last = &corpus->facts[corpus->words[place + n - 1]];
-    return first->can_end && last->can_end && (!first->is_glued || n >= 2);
+    const uint32_t *words = corpus->words + place;
+    const struct ss_describe_word *first = &corpus->facts[words[0]];
+    const struct ss_describe_word *last = &corpus->facts[words[n - 1]];
+    if (first->is_glued) {
+        return n >= 2 && first->can_end && last->can_end;
+    }
+    for (size_t i = 1; i < n; i++) {
+        if (is_among(words, i, words[i]) || (i + 1 < n && !corpus->facts[words[i]].can_join)) {
+            return false;
+        }
+    }
+    return first->can_end && last->can_end;
 }
 
 /* How many words from `place` on may belong to one phrase. */
@@ -163,12 +183,11 @@ void ss_describe_phrases_release(struct ss_describe_phrases *phrases)
 
 /* ---- as text ---- */
 
-void ss_describe_phrase_text(const struct ss_describe_phrases *phrases, uint32_t phrase,
-                             struct ss__buf *out)
+void ss_describe_phrase_text(const struct ss_describe_corpus *corpus,
+                             struct ss_describe_phrase span, struct ss__buf *out)
 {
-    const struct ss_describe_corpus *corpus = phrases->corpus;
-    const uint32_t *words = ss_describe_phrase_words(phrases, phrase);
-    for (size_t i = 0; i < phrases->phrases[phrase].n_words; i++) {
+    const uint32_t *words = corpus->words + span.place;
+    for (size_t i = 0; i < span.n_words; i++) {
         const struct ss_text word = corpus->forms.texts[corpus->facts[words[i]].form];
         if (i > 0 && !corpus->facts[words[i]].is_glued) {
             ss__buf_add_byte(out, ' ');
@@ -189,14 +208,13 @@ static void add_surface(const struct ss_describe_corpus *corpus, struct ss_text 
     }
 }
 
-ss_status ss_describe_phrase_surface(const struct ss_describe_phrases *phrases, uint32_t phrase,
-                                     const uint32_t *texts, size_t n, struct ss__buf *out,
-                                     ss_err *err)
+ss_status ss_describe_phrase_surface(const struct ss_describe_corpus *corpus,
+                                     struct ss_describe_phrase span, const uint32_t *texts,
+                                     size_t n, struct ss__buf *out, ss_err *err)
 {
     ss_status status = SS_OK;
-    const struct ss_describe_corpus *corpus = phrases->corpus;
-    const uint32_t *words = ss_describe_phrase_words(phrases, phrase);
-    const size_t n_words = phrases->phrases[phrase].n_words;
+    const uint32_t *words = corpus->words + span.place;
+    const size_t n_words = span.n_words;
     struct ss_describe_strings forms = {0};
     struct ss__buf form = {0};
     size_t *counts = NULL;
@@ -229,7 +247,7 @@ ss_status ss_describe_phrase_surface(const struct ss_describe_phrases *phrases, 
     if (forms.n > 0) {
         ss__buf_add(out, forms.texts[best].data, forms.texts[best].n_bytes);
     } else {
-        ss_describe_phrase_text(phrases, phrase, out);
+        ss_describe_phrase_text(corpus, span, out);
     }
 out:
     ss__free(counts);

@@ -326,17 +326,20 @@ static void place_label(const void *context, size_t feature, float *out)
 static ss_status test_sentences(const struct scoring *scoring, ss_err *err)
 {
     const struct ss_describe_evidence *evidence = scoring->view->evidence;
-    const struct ss_describe_sentence_job job = {.texts = evidence->texts,
-                                                 .n_texts = evidence->n_texts,
-                                                 .n_features = evidence->n_features,
-                                                 .width = evidence->width,
-                                                 .texts_of = scoring->tested,
-                                                 .embedder = &scoring->options->embedder,
-                                                 .answers = scoring->options->answers,
-                                                 .place = place_sentence,
-                                                 .place_label = place_label,
-                                                 .context = scoring,
-                                                 .stop = scoring->options->stop};
+    const struct ss_describe_score_options *options = scoring->options;
+    const struct ss_describe_sentence_job job = {
+        .texts = evidence->texts,
+        .n_texts = evidence->n_texts,
+        .n_features = evidence->n_features,
+        .width = evidence->width,
+        .texts_of = scoring->tested,
+        .embedder = options->sentence_embedder.embed == NULL ? &options->embedder
+                                                             : &options->sentence_embedder,
+        .answers = options->answers,
+        .place = place_sentence,
+        .place_label = place_label,
+        .context = scoring,
+        .stop = options->stop};
     return scoring->tested == NULL ? SS_OK
                                    : ss_describe_test_sentences(&job, scoring->scores, err);
 }

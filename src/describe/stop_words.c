@@ -360,6 +360,14 @@ static const char *const function_words[] = {
     "third",
 };
 
+/* Those of them that may stand inside one: "equation of state", but neither "is achieved by"
+ * nor "lock the laser". */
+static const char *const joining_words[] = {
+    "against", "and",   "as",  "at",     "between", "by",  "for",  "from",   "in",
+    "into",    "of",    "off", "on",     "or",      "out", "over", "per",    "through",
+    "to",      "under", "up",  "versus", "via",     "vs",  "with", "within", "without",
+};
+
 static void forbid(struct ss_describe_corpus *corpus, struct ss_text word)
 {
     const uint32_t number = ss_describe_strings_find(&corpus->strings, word);
@@ -423,10 +431,23 @@ out:
     return status;
 }
 
+static void set_joining(struct ss_describe_corpus *corpus, const char *word, bool can_join)
+{
+    const uint32_t number =
+        ss_describe_strings_find(&corpus->strings, (struct ss_text){word, strlen(word)});
+    if (number != SS_DESCRIBE_NO_STRING) {
+        corpus->facts[number].can_join = can_join;
+    }
+}
+
 void ss_describe_forbid_english(struct ss_describe_corpus *corpus)
 {
     for (size_t i = 0; i < sizeof function_words / sizeof function_words[0]; i++) {
         forbid(corpus, (struct ss_text){function_words[i], strlen(function_words[i])});
+        set_joining(corpus, function_words[i], false);
+    }
+    for (size_t i = 0; i < sizeof joining_words / sizeof joining_words[0]; i++) {
+        set_joining(corpus, joining_words[i], true);
     }
 }
 

@@ -151,13 +151,22 @@ static ss_status choose_stop_words(struct step *step, struct ss_describe_stop_wo
     return SS_OK;
 }
 
-/* Phrases are compared at the lowest precision: there are some twenty for each that is kept,
- * and what is kept is embedded again for its score, as precisely as the texts. */
+/* Where only the order of numbers counts, texts are embedded at the lowest precision: phrases
+ * that are compared, some twenty for each that is kept, and sentences. What a label is scored
+ * by is embedded as precisely as the texts. */
+static ss_status open_search_model(struct step *step, ss_err *err)
+{
+    if (step->searching == NULL) {
+        SS_RETURN_IF_ERROR(ss_encoder_at_precision(step->inputs.encoder, step->inputs.work,
+                                                   SS_PRECISION_LOW, &step->searching, err));
+        step->search_model = (struct ss_run_describe_model){&step->inputs, step->searching};
+    }
+    return SS_OK;
+}
+
 static ss_status make_contrast_labels(struct step *step, ss_err *err)
 {
-    SS_RETURN_IF_ERROR(ss_encoder_at_precision(step->inputs.encoder, step->inputs.work,
-                                               SS_PRECISION_LOW, &step->searching, err));
-    step->search_model = (struct ss_run_describe_model){&step->inputs, step->searching};
+    SS_RETURN_IF_ERROR(open_search_model(step, err));
     struct ss_describe_contrast_options options = {
         .embedder = ss_run_describe_embedder(&step->search_model),
         .stop = step->options->progress};
@@ -211,9 +220,15 @@ static void forget_stop(struct step *step)
 static ss_status score_labels(struct step *step, bool without_tops, ss_err *err)
 {
     const struct ss_describe_answers answers = ss_run_describe_answers(&step->inputs);
+    const bool has_sentences = step->inputs.sae != NULL && !was_stopped(step);
+    if (has_sentences) {
+        SS_RETURN_IF_ERROR(open_search_model(step, err));
+    }
     const struct ss_describe_score_options options = {
         .embedder = ss_run_describe_embedder(&step->model),
-        .answers = step->inputs.sae == NULL || was_stopped(step) ? NULL : &answers,
+        .answers = has_sentences ? &answers : NULL,
+        .sentence_embedder = has_sentences ? ss_run_describe_embedder(&step->search_model)
+                                           : (struct ss_describe_embedder){0},
         .is_plain = step->options->plain_similarity,
         .without_tops = without_tops,
         .with_probe = true,

@@ -60,6 +60,23 @@ static bool fires(size_t feature, size_t text, bool is_planted, bool is_han)
     }
 }
 
+/* As encoders do it: the mean of the words, not their sum. */
+static ss_status mean_of_words(void *user, const struct ss_text *texts, size_t n, float *out,
+                               ss_err *err)
+{
+    assert_int_equal(stand_in(user, texts, n, out, err), SS_OK);
+    for (size_t i = 0; i < n; i++) {
+        size_t n_words = 0;
+        for (size_t k = 0; k < texts[i].n_bytes; k++) {
+            n_words += texts[i].data[k] != ' ' && (k == 0 || texts[i].data[k - 1] == ' ');
+        }
+        for (size_t k = 0; k < STAND_IN_WIDTH; k++) {
+            out[i * STAND_IN_WIDTH + k] /= (float)(n_words == 0 ? 1 : n_words);
+        }
+    }
+    return SS_OK;
+}
+
 static void make_texts(struct made *made, struct ss__arena *arena, bool *planted, bool *han)
 {
     uint64_t state = 3;
@@ -78,7 +95,7 @@ static void make_texts(struct made *made, struct ss__arena *arena, bool *planted
             (struct ss_text){ss__arena_strndup(arena, buf.data, buf.n_bytes), buf.n_bytes};
         ss__buf_release(&buf);
     }
-    assert_int_equal(stand_in(NULL, made->texts, N_TEXTS, made->embeddings, NULL), SS_OK);
+    assert_int_equal(mean_of_words(NULL, made->texts, N_TEXTS, made->embeddings, NULL), SS_OK);
 }
 
 /* The lists of a half: the first that fire, or the first of the pool that do not. */
@@ -163,7 +180,7 @@ static void answer_with(const struct made *made, size_t n_threads, struct answer
 {
     ss_work *work = NULL;
     struct ss_describe_view *view = NULL;
-    const struct ss_describe_embedder model = {stand_in, NULL, STAND_IN_WIDTH};
+    const struct ss_describe_embedder model = {mean_of_words, NULL, STAND_IN_WIDTH};
     const struct ss_describe_contrast_options options = {.embedder = model};
     const struct ss_describe_score_options scoring = {.embedder = model, .with_probe = true};
     assert_int_equal(ss_work_new(n_threads, &work, NULL), SS_OK);
@@ -195,8 +212,8 @@ static void a_planted_word_is_the_label(void **state)
     answer_with(&made, 2, &answer);
     const struct ss_describe_score *planted = &answer.scores[PLANTED];
     /* as the texts write it */
-    assert_non_null(strstr(answer.labels[PLANTED].data, "Zorblax"));
-    assert_true(planted->auc[SS_DESCRIBE_RANDOM].value >= 0.97); /* of 16 numbers a text */
+    assert_string_equal(answer.labels[PLANTED].data, "Zorblax");
+    assert_true(planted->auc[SS_DESCRIBE_RANDOM].value >= 0.99);
     assert_true(planted->coverage == 1 && planted->coverage_random == 0);
     assert_int_equal(planted->verdict, SS_DESCRIBE_SHARP);
     assert_true(planted->f1 > 0.85 && planted->precision > 0.4);
@@ -267,7 +284,7 @@ static void progress_is_told(void **state)
     for (size_t stop_after = 0; stop_after < 3; stop_after++) {
         struct told told = {.stop_after = stop_after};
         const struct ss_progress_callback callback = {note, &told};
-        const struct ss_describe_embedder model = {stand_in, NULL, STAND_IN_WIDTH};
+        const struct ss_describe_embedder model = {mean_of_words, NULL, STAND_IN_WIDTH};
         const struct ss_describe_contrast_options options = {.embedder = model,
                                                              .stop = callback};
         const struct ss_describe_score_options scoring = {.embedder = model, .stop = callback};
@@ -308,6 +325,9 @@ static const struct {
      "equation|equation of state|state|x-ray|x-ray data|data"},
     {"", ""},
     {"of the 12 7 a", ""},
+    {"loss of energy is achieved; lock the laser", /* no verb and no article inside */
+     "loss|loss of energy|energy|achieved|lock|laser"},
+    {"again Zorblax Zorblax spin-spin", "Zorblax|Zorblax spin-spin|spin-spin"},
     {"don't star-forming (galaxies) NGC 891 disc",
      "star-forming|galaxies|NGC|NGC 891 disc|disc"},
     {"\u5b87\u5b99\u5b66\u3002\u661f", "\u5b87\u5b99|\u5b87\u5b99\u5b66|\u5b99\u5b66"},
@@ -331,13 +351,114 @@ static void phrases_of_texts(void **state)
                          SS_OK);
         for (size_t k = 0; k < phrases.n_list; k++) {
             ss__buf_add_text(&found, k == 0 ? "" : "|");
-            ss_describe_phrase_text(&phrases, phrases.list[k], &found);
+            ss_describe_phrase_text(&corpus, phrases.phrases[phrases.list[k]], &found);
         }
         assert_string_equal(ss__buf_text(&found), phrase_cases[i].phrases);
         ss__buf_release(&found);
         ss_describe_phrases_release(&phrases);
         ss_describe_corpus_release(&corpus);
     }
+}
+
+/* Phrases of three words, and what they are part of nearly everywhere. */
+static const struct {
+    const char *texts[5];
+    const char *phrase, *extended;
+} extended_cases[] = {
+    {{"A Markov chain Monte Carlo run", "the Markov chain Monte Carlo method"},
+     "markov chain monte",
+     "Markov chain Monte Carlo"},
+    {{"A Markov chain Monte Carlo run", "the Markov chain Monte Carlo method"},
+     "chain monte carlo",
+     "Markov chain Monte Carlo"},
+    {{"atoms in strong fields", "atoms in strong fields.", "atoms in strong light"},
+     "atoms in strong",
+     "atoms in strong"}, /* two of three */
+    {{"qq b cc dd", "qq b cc dd", "qq b cc dd", "qq b cc dd", "qq b cc x"},
+     "qq b cc",
+     "qq b cc dd"}, /* four of five */
+    {{"ab bc cd of the", "ab bc cd of the"}, "ab bc cd", "ab bc cd"},
+    {{"ab bc cd of the ef gh", "ab bc cd of the ef gh"}, "ab bc cd", "ab bc cd of the ef"},
+    {{"ab bc cd ab bc cd ab bc cd"}, "ab bc cd", "ab bc cd"},
+    {{"new york city hall", "new york city hall"}, "york city", "york city"},
+    {{"once ab bc cd de"}, "ab bc cd", "ab bc cd"},
+};
+
+static void phrases_are_whole(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof extended_cases / sizeof extended_cases[0]; i++) {
+        struct ss_text texts[5];
+        uint32_t rows[5], words[8];
+        size_t n = 0, n_words = 0;
+        bool is_known = false;
+        struct ss_describe_corpus corpus;
+        struct ss__buf found = {0};
+        for (; n < 5 && extended_cases[i].texts[n] != NULL; n++) {
+            texts[n] = (struct ss_text){extended_cases[i].texts[n],
+                                        strlen(extended_cases[i].texts[n])};
+            rows[n] = (uint32_t)n;
+        }
+        assert_int_equal(ss_describe_corpus_init(&corpus, texts, n, NULL), SS_OK);
+        ss_describe_forbid_english(&corpus);
+        const struct ss_text phrase = {extended_cases[i].phrase,
+                                       strlen(extended_cases[i].phrase)};
+        assert_int_equal(
+            ss_describe_corpus_find(&corpus, phrase, words, 8, &n_words, &is_known, NULL),
+            SS_OK);
+        assert_true(is_known);
+        struct ss_describe_phrase span = {0, (uint32_t)n_words};
+        while (memcmp(corpus.words + span.place, words, n_words * sizeof *words) != 0) {
+            span.place++;
+        }
+        ss_describe_extend_phrase(&corpus, rows, n, &span);
+        assert_int_equal(ss_describe_phrase_surface(&corpus, span, rows, n, &found, NULL),
+                         SS_OK);
+        assert_string_equal(ss__buf_text(&found), extended_cases[i].extended);
+        ss__buf_release(&found);
+        ss_describe_corpus_release(&corpus);
+    }
+}
+
+static const struct {
+    const char *a, *b;
+    bool repeats;
+} repeats_cases[] = {
+    {"vortex", "vortices", true},
+    {"X-ray", "gamma rays", true},
+    {"X-ray spectra", "soft X-ray", true},
+    {"neutrino flux", "Neutrinos", true},
+    {"AGN", "AGNs", true},
+    {"CMB anisotropy", "cosmic microwave background", true},
+    {"gamma-ray burst", "GRBs", true},
+    {"dark matter", "dark energy", true},
+    {"loss of energy", "state of matter", false},
+    {"NGC 891", "NGC 4151", true},
+    {"galaxy 12", "planet 12", false},
+    {"star", "starch", true}, /* they begin alike */
+    {"comet", "common", false},
+    {"SN", "solar neutrinos", false}, /* two letters are too few */
+    {"\u661f\u7cfb", "\u661f\u56e2", false},
+    {"\u661f\u7cfb", "\u661f\u7cfb", true},
+    {"", "star", false},
+};
+
+static void words_said_twice(void **state)
+{
+    const struct ss_text known = {"of 12 loss", 10};
+    struct ss_describe_corpus corpus;
+    (void)state;
+    assert_int_equal(ss_describe_corpus_init(&corpus, &known, 1, NULL), SS_OK);
+    ss_describe_forbid_english(&corpus);
+    for (size_t i = 0; i < sizeof repeats_cases / sizeof repeats_cases[0]; i++) {
+        const struct ss_text a = {repeats_cases[i].a, strlen(repeats_cases[i].a)};
+        const struct ss_text b = {repeats_cases[i].b, strlen(repeats_cases[i].b)};
+        if (ss_describe_repeats(&corpus, a, b) != repeats_cases[i].repeats ||
+            ss_describe_repeats(&corpus, b, a) != repeats_cases[i].repeats) {
+            fail_msg("%s, %s", repeats_cases[i].a, repeats_cases[i].b);
+        }
+    }
+    ss_describe_corpus_release(&corpus);
 }
 
 /* ---- sentences ---- */
@@ -388,6 +509,8 @@ int main(void)
         cmocka_unit_test(a_planted_word_is_the_label),
         cmocka_unit_test(progress_is_told),
         cmocka_unit_test(phrases_of_texts),
+        cmocka_unit_test(phrases_are_whole),
+        cmocka_unit_test(words_said_twice),
         cmocka_unit_test(sentences_of_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
