@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """A run folder of random features, as large or as hostile as pages have to bear.
 
-    make_page_run.py OUT [--features 65536] [--tops 10] [--texts 15292] [--map-texts N] [--hostile]
+    make_page_run.py OUT [--features 65536] [--tops 10] [--texts 15292] [--from FILE] [--map-texts N] [--hostile]
 
 Files are those of docs/formats.md, written from its words: run.json, features.csv, fire_rate.npy,
 top_activations.json, descriptions.json. Activations of a feature fall; a hundredth of the features
 is dead. With --hostile, texts, labels, keywords, names and settings are markup, scripts and odd
-bytes of tests/web/hostile.txt instead of words. --map-texts adds map.csv and clusters.json with so many
+bytes of tests/web/hostile.txt instead of words; with --from they are those of a file of JSON lines. --map-texts adds map.csv and clusters.json with so many
 texts. Needs numpy.
 """
 import argparse
@@ -57,7 +57,7 @@ def make_tops(counts, n_tops, n_texts, rng):
 def describe(f, counts, label, n_rows):
     k = int(counts[f])
     scored = k >= 10
-    auc = 0.5 + 0.5 * ((f * 7919) % 1000) / 1000
+    auc = 0.5 + 0.5 * ((f * 791_969) % 1_000_003) / 1_000_003  # of as many digits as scores have
     part = {"auc": round(auc, 6), "low": round(max(0, auc - 0.05), 6), "high": round(min(1, auc + 0.05), 6), "se": 0.02, "positives": min(k, 100), "negatives": 500}
     words = [word for word in label.split(", ") if word]
     return {"feature_id": f, "keywords": [[word, 2.5] for word in words], "label": label or None, "method": "contrast", "description": None, "count": k,
@@ -112,6 +112,7 @@ def main(argv):
     parser.add_argument("--features", type=int, default=65536)
     parser.add_argument("--tops", type=int, default=10)
     parser.add_argument("--texts", type=int, default=15292)
+    parser.add_argument("--from", type=Path, dest="texts_from")
     parser.add_argument("--map-texts", type=int)
     parser.add_argument("--hostile", action="store_true")
     given = parser.parse_args(argv)
@@ -122,7 +123,8 @@ def main(argv):
         write_run(given.out, given.features, given.tops, texts, labels, texts[0], rng)
     else:
         labels = [", ".join(rng.choice(WORDS, 3, replace=False)) for _ in range(4999)] + [""]
-        write_run(given.out, given.features, given.tops, make_texts(given.texts, rng), labels, "synthetic", rng)
+        texts = make_texts(given.texts, rng) if given.texts_from is None else [json.loads(line)["text"] for line in open(given.texts_from, encoding="utf8")][:given.texts]
+        write_run(given.out, given.features, given.tops, texts, labels, "synthetic", rng)
     if given.map_texts is not None:
         write_map(given.out, given.features, given.map_texts, labels, rng)
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -185,6 +186,29 @@ def test_a_budget_shortens_texts(run, program, tmp_path):
     assert large > middle >= small
     done = run("report", tmp_path / "run", "-o", tmp_path / "b.html", "--budget", own)
     assert done.code == 65 and "--budget" in done.err and "--no-texts" in done.err and not (tmp_path / "b.html").exists()
+
+
+def size_by_the_table(arrays):
+    """The table of docs/pages.md, for what `--extract` gives."""
+    text = (ROOT / "docs/pages.md").read_text(encoding="utf8").split("How large a report is")[1].split("`--no-texts`")[0]
+    numbers = [float(n.replace(",", "")) for n in re.findall(r"([\d.][\d,.]*)(?= [FSUBHPNM]\b| \| the pages)", text)]
+    pages, base, scored, mapped, listed, each, shown, bars, pairs, neighbours, places = numbers
+    size = lambda *names: sum(len(arrays[name]) for name in names if name in arrays)  # noqa: E731
+    f = size("n_fires")
+    has_scores, has_map = np.isfinite(arrays["label_auc"]).any() if "label_auc" in arrays else False, "map_x" in arrays
+    return (pages + f * (base + scored * has_scores + mapped * has_map) + listed * size("top_texts", "firing_texts", "miss_texts") + each * size("text_bytes")
+            + shown * float(arrays["text_bytes"].astype("u8").sum()) + bars * size("histogram_bins") + pairs * size("pair_partners")
+            + neighbours * size("neighbour_ids") + places * size("map_text_x"))
+
+
+@pytest.mark.parametrize("features, tops, budget", [(2304, 10, "30M"), (2304, 10, "1M"), (8192, 10, "30M"), (8192, 10, "2M"), (32768, 5, "30M"), (6000, 40, "30M")])
+def test_the_size_is_what_the_table_says(run, tmp_path, features, tops, budget):
+    """Within a tenth, whole texts and cut ones, as many of them as there are beside few and many features."""
+    make_page_run.main([str(tmp_path / "run"), "--features", str(features), "--tops", str(tops), "--from", str(ROOT / "demo/texts.jsonl")])
+    assert run("report", tmp_path / "run", "-o", tmp_path / "a.html", "--budget", budget).code == 0
+    assert run("report", "--extract", tmp_path / "a.html", "-o", tmp_path / "a.npz").code == 0
+    size, expected = (tmp_path / "a.html").stat().st_size, size_by_the_table(np.load(tmp_path / "a.npz"))
+    assert abs(size / expected - 1) <= 0.1, (size, expected)
 
 
 @pytest.mark.parametrize("text, sentence", [(b"<html>", "no report"), (b'<script type="application/octet-stream" id="data">AAAA</script>', "damaged"),
