@@ -95,6 +95,20 @@ double ss_graph_cosine(const struct ss_graph_table *table, ss_graph_row_set rows
     return squares > 0 ? product / sqrt(squares) : 0;
 }
 
+double ss_graph_correlation(const struct ss_graph_table *table, ss_graph_row_set rows, size_t a,
+                            size_t b, uint64_t index, const double sums[2])
+{
+    const double n = (double)ss_graph_n_rows(table, rows);
+    const double product = SS_STATS_PRODUCT_UNIT *
+                           sum_of(table->products[index], table->score_products[index], rows);
+    const double square_a = SS_STATS_PRODUCT_UNIT * square_of(table, rows, a);
+    const double square_b = SS_STATS_PRODUCT_UNIT * square_of(table, rows, b);
+    const double both = n * product - sums[0] * sums[1];
+    const double alone =
+        (n * square_a - sums[0] * sums[0]) * (n * square_b - sums[1] * sums[1]);
+    return alone > 0 ? fmax(-1, fmin(1, both / sqrt(alone))) : 0;
+}
+
 uint64_t ss_graph_find(const struct ss_graph_table *table, size_t a, size_t b)
 {
     const size_t low = a < b ? a : b;

@@ -41,6 +41,10 @@ uint64_t ss_graph_count(const struct ss_graph_table *table, ss_graph_row_set row
 /* The cosine of two features' activations over those rows: of the pair at `index`. */
 double ss_graph_cosine(const struct ss_graph_table *table, ss_graph_row_set rows, size_t a,
                        size_t b, uint64_t index);
+/* The correlation (Pearson's) of two features' activations over those rows, of the pair at
+ * `index`; `sums` are those of both features' activations. 0 where one of them is constant. */
+double ss_graph_correlation(const struct ss_graph_table *table, ss_graph_row_set rows, size_t a,
+                            size_t b, uint64_t index, const double sums[2]);
 /* Where the pair of two different features stands; UINT64_MAX: they never fire together. */
 uint64_t ss_graph_find(const struct ss_graph_table *table, size_t a, size_t b);
 

@@ -273,6 +273,7 @@ ss_status ss_descriptions_export(const char *run_dir, const char *dir,
     struct ss_export_options read = {.struct_size = sizeof read};
     struct ss_run_exporting exporting = {.options = &read, .run_dir = run_dir, .dir = dir};
     struct ss_folder_evidence evidence = {0};
+    struct ss_run_export_partners *partners = NULL;
     ss_descriptions *descriptions = NULL;
     ss_run *run = NULL;
     if (n_files != NULL) {
@@ -286,12 +287,17 @@ ss_status ss_descriptions_export(const char *run_dir, const char *dir,
     exporting.evidence = evidence.n_features > 0 ? &evidence : NULL;
     exporting.descriptions = descriptions;
     exporting.run = run;
+    if (!kinds[read.kind].needs_labels) {
+        SS_TRY(ss_run_export_partners_find(run_dir, run, &partners, err));
+        exporting.partners = partners;
+    }
     SS_TRY(export_into(&exporting, err));
     if (n_files != NULL) {
         *n_files = exporting.n_files;
     }
 out:
     ss__buf_release(&exporting.writer.buf);
+    ss__free(partners);
     ss_folder_evidence_release(&evidence);
     ss_descriptions_free(descriptions);
     ss_run_free(run);

@@ -13,8 +13,9 @@ struct ss_run_exporting {
     const ss_run *run;
     const struct ss_folder_evidence *evidence; /* NULL: there is none */
     const char *run_dir, *dir;
-    struct ss__json_writer writer; /* of the batch that is being filled */
-    size_t n, n_files;             /* features in it; files written */
+    const struct ss_run_export_partners *partners; /* [n_features]; NULL: pairs are not known */
+    struct ss__json_writer writer;                 /* of the batch that is being filled */
+    size_t n, n_files;                             /* features in it; files written */
 };
 
 /* "LAYER-SET[__SUFFIX]". */
@@ -74,14 +75,37 @@ void ss_run_export_put_numbers(struct ss__json_writer *writer, const char *key,
                                const double *values, size_t n);
 void ss_run_export_put_empty(struct ss__json_writer *writer, const char *const *keys, size_t n);
 
+/* ---- features that go together (export_pairs.c) ---- */
+
+enum { SS_RUN_EXPORT_PARTNERS = 3 }; /* as many as SAEDashboard shows */
+
+/* Correlation and cosine of activations over all rows. */
+struct ss_run_export_partner {
+    uint32_t feature;
+    double pearson, cosine;
+};
+struct ss_run_export_partners {
+    size_t n;
+    struct ss_run_export_partner best[SS_RUN_EXPORT_PARTNERS];
+};
+/* Those of all features; gives an array (ss__free), *out NULL where the run has no pairs. Errors:
+ * those of ss_folder_coactivation_open. */
+SS_MUST_USE ss_status ss_run_export_partners_find(const char *run_dir, const ss_run *run,
+                                                  struct ss_run_export_partners **out,
+                                                  ss_err *err);
+/* The members correlated_features_…; NULL: empty ones. */
+void ss_run_export_put_partners(struct ss__json_writer *writer,
+                                const struct ss_run_export_partners *partners);
+
 /* ---- forms ---- */
 
 /* batch-N.json as SAEDashboard writes them (export_dashboard.c). */
 SS_MUST_USE ss_status ss_run_export_dashboard_add(struct ss_run_exporting *exporting,
                                                   size_t feature, ss_err *err);
 /* What a feature's dashboard has: members of an open object. */
-void ss_run_export_put_statistics(struct ss__json_writer *writer, const ss_run *run,
-                                  size_t feature, const struct ss_run_export_feature *gathered);
+void ss_run_export_put_statistics(struct ss__json_writer *writer,
+                                  const struct ss_run_exporting *exporting, size_t feature,
+                                  const struct ss_run_export_feature *gathered);
 /* {model}/{source}/… as Neuronpedia's bulk files (export_bulk.c). */
 SS_MUST_USE ss_status ss_run_export_bulk(struct ss_run_exporting *exporting, ss_err *err);
 

@@ -106,7 +106,7 @@ static void add_feature(struct bulk *bulk, size_t feature,
     ss_run_export_put_empty(writer,
                             (const char *const[]){"topkCosSimIndices", "topkCosSimValues"}, 2);
     ss__put_string(writer, "sourceSetName", bulk->source.set);
-    ss_run_export_put_statistics(writer, bulk->exporting->run, feature, gathered);
+    ss_run_export_put_statistics(writer, bulk->exporting, feature, gathered);
     end_line(writer);
 }
 

@@ -1,33 +1,30 @@
 /* Features as SAEDashboard's runner for Neuronpedia writes them: batch-N.json.
  *
  * A text's tokens are its words with the space before each, and its activation stands on every
- * one. What a model of text embeddings does not have is empty: logits, neurons. */
+ * one. Features that go together are those whose activations correlate most. What a model of text
+ * embeddings does not have is empty: logits, neurons. */
 #include <string.h>
 
 #include "run/export.h"
 
-static const char *const before_bars[] = {"neuron_alignment_indices",
-                                          "neuron_alignment_values",
-                                          "neuron_alignment_l1",
-                                          "correlated_neurons_indices",
-                                          "correlated_neurons_pearson",
-                                          "correlated_neurons_l1",
-                                          "correlated_features_indices",
-                                          "correlated_features_pearson",
-                                          "correlated_features_l1",
-                                          "neg_str",
-                                          "neg_values",
-                                          "pos_str",
-                                          "pos_values"};
+static const char *const of_neurons[] = {
+    "neuron_alignment_indices",   "neuron_alignment_values",    "neuron_alignment_l1",
+    "correlated_neurons_indices", "correlated_neurons_pearson", "correlated_neurons_l1"};
+static const char *const of_logits[] = {"neg_str", "neg_values", "pos_str", "pos_values"};
 static const char *const logits[] = {"logits_hist_data_bar_values",
                                      "logits_hist_data_bar_heights"};
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
-void ss_run_export_put_statistics(struct ss__json_writer *writer, const ss_run *run,
-                                  size_t feature, const struct ss_run_export_feature *gathered)
+void ss_run_export_put_statistics(struct ss__json_writer *writer,
+                                  const struct ss_run_exporting *exporting, size_t feature,
+                                  const struct ss_run_export_feature *gathered)
 {
-    ss_run_export_put_empty(writer, before_bars, COUNT_OF(before_bars));
+    const ss_run *run = exporting->run;
+    ss_run_export_put_empty(writer, of_neurons, COUNT_OF(of_neurons));
+    ss_run_export_put_partners(
+        writer, exporting->partners == NULL ? NULL : &exporting->partners[feature]);
+    ss_run_export_put_empty(writer, of_logits, COUNT_OF(of_logits));
     ss__put_number(writer, "frac_nonzero",
                    run->info.n_rows_used == 0 ? 0
                                               : (double)run->features[feature].n_fires /
@@ -82,7 +79,7 @@ ss_status ss_run_export_dashboard_add(struct ss_run_exporting *exporting, size_t
     ss_run_export_gather(exporting, feature, &gathered);
     ss__put_open(writer, NULL, '{');
     ss__put_count(writer, "feature_index", feature);
-    ss_run_export_put_statistics(writer, exporting->run, feature, &gathered);
+    ss_run_export_put_statistics(writer, exporting, feature, &gathered);
     ss__put_count(writer, "n_prompts_total", info->n_rows_used);
     ss__put_number(writer, "n_tokens_in_prompt",
                    info->n_rows_used == 0 ? 0

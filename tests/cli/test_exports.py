@@ -4,6 +4,7 @@ import gzip
 import json
 import random
 import re
+import shutil
 import subprocess
 
 import numpy as np
@@ -92,6 +93,32 @@ def test_batches_of_saedashboard(run, made):
             assert abs(heights[i] - exact) <= blurred(active, edges[i]) + blurred(active, edges[i + 1]) + 1
         n_intervals += len({text["bin_min"] for text in item["activations"]} - {-1})
     assert n_intervals > 20
+
+
+def correlated(values, f):
+    """The three largest correlations of a feature with those that fire in a row with it, as SAEDashboard computes them, and the cosines."""
+    x = values.astype("f8")
+    centred, partners = x - x.mean(axis=0), [g for g in range(x.shape[1]) if g != f and ((x[:, f] > 0) & (x[:, g] > 0)).any()]
+    size = lambda v: np.sqrt((v * v).sum())  # noqa: E731
+    pearson = {g: centred[:, f] @ centred[:, g] / (size(centred[:, f]) * size(centred[:, g])) for g in partners}
+    best = sorted(partners, key=lambda g: (-pearson[g], g))[:3]
+    return best, [pearson[g] for g in best], [x[:, f] @ x[:, g] / (size(x[:, f]) * size(x[:, g])) for g in best]
+
+
+def test_correlated_features_are_those_of_numpy(run, made, tmp_path):
+    folders = [made["run"] / "saedashboard/batch-0.json"]
+    assert run("describe", made["run"], "--export", "saedashboard", *IDS, "-f").code == 0
+    n = 0
+    for item in json.loads(folders[0].read_text(encoding="utf8"))["features"]:
+        ids, pearson, cosine = correlated(made["values"], item["feature_index"])
+        assert item["correlated_features_indices"] == ids
+        assert item["correlated_features_pearson"] == pytest.approx(pearson, abs=1.1e-5) and item["correlated_features_l1"] == pytest.approx(cosine, abs=1.1e-5)
+        n += len(ids)
+    assert n > 20
+    shutil.copytree(made["run"], tmp_path / "run", ignore=shutil.ignore_patterns("coactivation.npz", "saedashboard"))
+    assert run("describe", tmp_path / "run", "--export", "saedashboard", *IDS).code == 0
+    items = json.loads((tmp_path / "run/saedashboard/batch-0.json").read_text(encoding="utf8"))["features"]
+    assert items and all(item["correlated_features_indices"] == item["correlated_features_pearson"] == [] for item in items)
 
 
 def lines_of(path):
