@@ -92,6 +92,9 @@ ss_status ss_run_directions_read(const char *dir, size_t n_features,
     const struct ss__json *sae = ss__json_get(root, "sae");
     const char *recorded = ss__json_string(ss__json_get(sae, "path"));
     path = recorded == NULL ? NULL : ss_run_path_find(file, recorded);
+    if (path == NULL && recorded != NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
+    }
     if (path == NULL || ss__path_stat(path) == SS__PATH_NONE) {
         SS_FAIL_FILE(file, SS_E_NOINPUT, "the SAE is no longer at %s",
                      path == NULL ? "the place that it names" : path);
