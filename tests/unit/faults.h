@@ -35,7 +35,10 @@
 #include "saescope.h"
 #include "saescope_tools.h"
 
-enum { FAULTS_MOST = 40, FAULTS_MAX_CALLS = 400000, FAULTS_DEPTH = 10 };
+#ifndef FAULTS_MOST
+#define FAULTS_MOST 40
+#endif
+enum { FAULTS_MAX_CALLS = 400000, FAULTS_DEPTH = 10 };
 
 typedef enum faults_kind { FAULTS_OFF, FAULTS_MEMORY, FAULTS_FILES } faults_kind;
 
