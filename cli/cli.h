@@ -361,6 +361,8 @@ const char *cli_name_flags(const char *message, char out[CLI_MESSAGE_BYTES]);
 /* Print an error of the library on stderr and return its exit code. The second says in addition
  * that nothing was written to `out`, if the command was stopped. */
 int cli_fail(const ss_err *err);
+/* The same where the program itself has no memory. */
+int cli_no_memory(void);
 int cli_fail_before(const ss_err *err, const char *out);
 
 /* Notices and warnings on stderr; nothing but warnings with --quiet. */

@@ -195,7 +195,7 @@ static ss_export export_kind(const char *form)
 }
 
 /* RUN/FORM. */
-static int export(const struct cli_command *command, const struct cli_values *values)
+static int export(const struct cli_values *values)
 {
     const char *form = values->text[OPT_EXPORT];
     const char *run = values->arguments[0];
@@ -210,7 +210,7 @@ static int export(const struct cli_command *command, const struct cli_values *va
                                               .author_id = values->text[OPT_AUTHOR_ID],
                                               .force = cli_given(values, OPT_FORCE)};
     if (dir == NULL) {
-        return cli_usage_error(command, "out of memory");
+        return cli_no_memory();
     }
     snprintf(dir, n_dir, "%s/%s", run, form);
     const ss_status status = ss_descriptions_export(run, dir, &options, &n_files, &err);
@@ -272,7 +272,7 @@ static int describe(const struct cli_command *command, const struct cli_values *
         return cli_usage_error(command, "--keyword-model is for --method seed");
     }
     if (cli_given(values, OPT_EXPORT)) {
-        return export(command, values);
+        return export(values);
     }
     ss_status status = cli_open_run_encoder(values, &encoder, &err);
     if (status == SS_OK && cli_given(values, OPT_KEYWORD_MODEL)) {

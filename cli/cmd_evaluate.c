@@ -1,5 +1,6 @@
 /* saescope evaluate: how well SAEs reconstruct rows. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,6 +126,10 @@ static ss_status embed_rows(const struct cli_values *values, struct rows *rows, 
         status = ss_embed_file(in.encoder, in.dataset, rows->path, &options, NULL, err);
         cli_progress_end(&progress);
     }
+    char *place = status == SS_E_STOPPED ? strstr(err->message, "; nothing was written") : NULL;
+    if (place != NULL) { /* to a file that nobody named */
+        *place = '\0';
+    }
     cli_close_inputs(&in);
     return status;
 }
@@ -134,7 +139,10 @@ static ss_status open_rows(const struct cli_values *values, struct rows *rows, s
     if (cli_given(values, OPT_EMBEDDINGS)) {
         return SS_OK;
     }
-    rows->made = tmpfile();
+    const char *folder = getenv("TMPDIR");
+    const int made = open(folder == NULL || *folder == '\0' ? "/tmp" : folder,
+                          O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    rows->made = made >= 0 ? fdopen(made, "w+b") : tmpfile(); /* where one has to have a name */
     if (rows->made == NULL) {
         *err = (ss_err){.code = SS_E_IO};
         (void)snprintf(err->message, sizeof err->message,
@@ -155,7 +163,8 @@ static ss_status evaluate_one(const struct cli_values *values, const struct rows
     const struct ss_evaluate_options options = {.struct_size = sizeof options,
                                                 .sae = &sae,
                                                 .num_examples = values->count[OPT_NUM_EXAMPLES],
-                                                .n_threads = values->count[OPT_THREADS]};
+                                                .n_threads = values->count[OPT_THREADS],
+                                                .progress = cli_stop()};
     out->struct_size = sizeof *out;
     ss_status status = cli_fetch(values, SS_FETCH_SAE, name, &place, err);
     if (status == SS_OK) {

@@ -12,9 +12,8 @@ static void say_shown(const char *path, const struct ss_report_result *result)
     }
 }
 
-static int write_report(const struct cli_values *values)
+static int write_report(const struct cli_values *values, const char *out)
 {
-    const char *out = values->text[OPT_OUT];
     struct ss_report_result result = {.struct_size = sizeof result};
     const struct ss_report_options options = {
         .struct_size = sizeof options,
@@ -47,15 +46,18 @@ static int report(const struct cli_command *command, const struct cli_values *va
                                             ? "give a run or --extract FILE, not both"
                                             : "a run folder is needed, or --extract FILE");
     }
-    if (from == NULL) {
-        return write_report(values);
+    const char *out = cli_out_file(command, values);
+    if (out == NULL) {
+        return CLI_USAGE;
     }
-    if (ss_report_extract(from, values->text[OPT_OUT], cli_given(values, OPT_FORCE), &err) !=
-        SS_OK) {
+    if (from == NULL) {
+        return write_report(values, out);
+    }
+    if (ss_report_extract(from, out, cli_given(values, OPT_FORCE), &err) != SS_OK) {
         return cli_fail(&err);
     }
     if (!cli_given(values, OPT_QUIET)) {
-        cli_say(stderr, "wrote %s", values->text[OPT_OUT]);
+        cli_say(stderr, "wrote %s", out);
     }
     return CLI_OK;
 }

@@ -193,8 +193,7 @@ static int show_found(const struct showing *showing)
     struct ss_feature_match *matches = calloc(showing->info.n_features + 1, sizeof *matches);
     size_t n_found = 0;
     ss_err err;
-    int code = matches == NULL ? cli_usage_error(showing->command, "out of memory")
-                               : read_query(showing, &query);
+    int code = matches == NULL ? cli_no_memory() : read_query(showing, &query);
     if (code == CLI_OK &&
         ss_run_select(showing->run, &query, matches, &n_found, &err) != SS_OK) {
         code = cli_fail(&err);

@@ -358,7 +358,7 @@ int cli_parse(const struct cli_command *command, int n, char *const *words,
     values->list = calloc(CLI_MAX_LIST, sizeof *values->list);
     values->arguments = calloc((size_t)n + 1, sizeof *values->arguments);
     if (values->list == NULL || values->arguments == NULL) {
-        return cli_usage_error(command, "out of memory");
+        return cli_no_memory();
     }
     bool only_arguments = false;
     expect_json(command, n, words);

@@ -110,6 +110,11 @@ int cli_fail(const ss_err *err)
     return ss_status_exit_code(err->code);
 }
 
+int cli_no_memory(void)
+{
+    return cli_fail(&(const ss_err){.code = SS_E_NOMEM, .message = "out of memory"});
+}
+
 int cli_fail_before(const ss_err *err, const char *out)
 {
     if (err->code != SS_E_STOPPED || out == NULL) {

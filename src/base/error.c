@@ -133,7 +133,9 @@ ss_status ss__fail_errno(ss_err *err, const char *file, const char *doing, int e
     const bool missing = error_number == ENOENT || error_number == ENOTDIR ||
                          error_number == EACCES || error_number == EPERM ||
                          error_number == ELOOP;
-    const ss_status code = reading && missing ? SS_E_NOINPUT : SS_E_IO;
+    const ss_status code = error_number == ENOMEM ? SS_E_NOMEM
+                           : reading && missing   ? SS_E_NOINPUT
+                                                  : SS_E_IO;
     char text[128];
     void *previous = ss__locale_enter(); /* sentences are English, in all their parts */
 #if defined(__GLIBC__) && defined(_GNU_SOURCE)

@@ -158,6 +158,7 @@ static ss_status fail_no_rows(const ss_dataset *dataset, ss_err *err)
 {
     const char *first = dataset->use.paths.items[0];
     const size_t n = count_empty(dataset, &first);
+    first = strcmp(first, "-") == 0 ? "standard input" : first;
     if (n < dataset->use.paths.n) {
         return ss__fail_file(err, first, SS_E_DATA, "there are no rows");
     }

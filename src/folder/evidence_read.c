@@ -136,6 +136,11 @@ ss_status ss_folder_evidence_read_embeddings(struct ss_folder_evidence *evidence
                                &evidence->embeddings, &evidence->owned, err);
 }
 
+ss_status ss_folder_evidence_check(const struct ss_folder_evidence *evidence, ss_err *err)
+{
+    return evidence->weights == NULL ? SS_OK : ss_weights_check(evidence->weights, err);
+}
+
 /* Copy an array of whole numbers of a type. Gives *out (ss__free). */
 static ss_status copy_array(const struct ss_weights *weights, const char *path,
                             const char *name, ss_weights_dtype dtype, uint64_t n, void **out,

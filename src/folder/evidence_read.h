@@ -70,6 +70,10 @@ struct ss_folder_evidence {
 SS_MUST_USE ss_status ss_folder_evidence_open(const char *folder, size_t n_features,
                                               struct ss_folder_evidence *out, ss_err *err);
 void ss_folder_evidence_release(struct ss_folder_evidence *evidence);
+/* Whether the mapped embeddings are still those of the file as it was opened: whoever computed
+ * with them asks before anything is given out. Errors: SS_E_IO. Threads: any. */
+SS_MUST_USE ss_status ss_folder_evidence_check(const struct ss_folder_evidence *evidence,
+                                               ss_err *err);
 
 /* The half of a row: 0 describe, 1 score. */
 static inline int ss_folder_evidence_half(const struct ss_folder_evidence *evidence, size_t row)

@@ -198,7 +198,7 @@ static ss_status find_sae(struct ss_run_describe_inputs *inputs, const char *fil
         inputs->sae = given;
     } else {
         const ss_status status = open_sae(inputs, file, recorded, &missing);
-        if (status == SS_E_STOPPED || status == SS_E_NOMEM) {
+        if (status == SS_E_STOPPED || status == SS_E_NOMEM || status == SS_E_IO) {
             if (err != NULL) {
                 *err = missing;
             }

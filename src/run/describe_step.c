@@ -285,6 +285,7 @@ ss_status ss_describe_run(const char *run_dir, const ss_encoder *encoder,
     SS_TRY(open_step(&step, run_dir, encoder, ss_run_method_name(step.options->method), err));
     SS_TRY(make_labels(&step, err));
     if (read.llm == NULL || !read.llm->dry_run) {
+        SS_TRY(ss_folder_evidence_check(&step.inputs.evidence, err));
         SS_TRY(ss_run_describe_write(&step.inputs, step.options, step.descriptions, err));
     }
     if (read.llm != NULL && !read.llm->dry_run) {
@@ -384,6 +385,7 @@ ss_status ss_score_labels(const char *run_dir, const ss_encoder *encoder,
                           (struct ss_text){text, strlen(text)}, err));
     }
     SS_TRY(score_labels(&step, false, err));
+    SS_TRY(ss_folder_evidence_check(&step.inputs.evidence, err));
     *out = step.descriptions;
     step.descriptions = NULL;
 out:

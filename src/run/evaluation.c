@@ -154,6 +154,7 @@ ss_status ss_evaluate(const char *sae, ss_embeddings *embeddings,
     SS_TRY(ss__result_check(out, "ss_evaluation", err));
     SS_TRY(SS_READ_OPTIONS(&read, options, ss_evaluate_options, err));
     SS_TRY(ss_work_new(read.n_threads, &work, err));
+    ss_work_set_progress(work, read.progress);
     SS_TRY(ss_run_training_rows_read(
         &rows, embeddings, read.num_examples > 0 ? read.num_examples : ROWS_BY_DEFAULT,
         read.progress, err));

@@ -252,6 +252,7 @@ static ss_status find_families(struct step *step, ss_err *err)
         SS_RETURN_IF_ERROR(hold_out(step, err));
     }
     SS_RETURN_IF_ERROR(name_families(step, err));
+    SS_RETURN_IF_ERROR(ss_folder_evidence_check(&step->evidence, err));
     ss_folder_evidence_release(&step->evidence);
     SS_RETURN_IF_ERROR(ss_graph_find_significant(families->table, SS_GRAPH_ALL, PAIRS_Q,
                                                  families->options.pool, &families->significant,
@@ -281,6 +282,18 @@ static const struct {
 };
 enum { N_OUTPUTS = sizeof outputs / sizeof outputs[0] };
 
+/* An older file goes where none is made; it stays where making one fails. */
+static ss_status write_file(const struct step *step, size_t i, const char *path, ss_err *err)
+{
+    struct ss__file_facts before, now;
+    const bool was_there = ss__file_facts_at(path, &before);
+    SS_RETURN_IF_ERROR(outputs[i].write(&step->families, path, err));
+    if (was_there && ss__file_facts_at(path, &now) && ss__file_is_same(&before, &now)) {
+        (void)unlink(path);
+    }
+    return SS_OK;
+}
+
 static ss_status write_files(const struct step *step, char hashes[][SS__SHA256_HEX_BYTES],
                              ss_err *err)
 {
@@ -291,10 +304,9 @@ static ss_status write_files(const struct step *step, char hashes[][SS__SHA256_H
         if (path == NULL) {
             SS_TRY(ss__fail_nomem(err, "a path"));
         }
-        (void)unlink(path); /* an older one, which this run may not make */
         hashes[i][0] = '\0';
-        SS_TRY(outputs[i].write(&step->families, path, err));
-        if (ss__path_stat(path) == SS__PATH_FILE) {
+        SS_TRY(write_file(step, i, path, err));
+        if (ss__path_stat(path) != SS__PATH_NONE) {
             SS_TRY(ss__sha256_file(path, NULL, hashes[i], err));
         }
         ss__free(path);

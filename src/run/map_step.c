@@ -241,6 +241,8 @@ static ss_status run_step(struct ss_run_map *map, const ss_encoder *encoder, ss_
     SS_RETURN_IF_ERROR(ss__step_tell(&step, 2, N_PARTS, err));
     if (map->texts.n > 0) {
         SS_RETURN_IF_ERROR(assign_texts(map, err));
+        SS_RETURN_IF_ERROR(
+            ss_folder_evidence_check(&map->evidence, err)); /* it takes longest */
         SS_RETURN_IF_ERROR(place_texts(map, &options, err));
     }
     if (map->options->place != NULL) {
@@ -248,6 +250,7 @@ static ss_status run_step(struct ss_run_map *map, const ss_encoder *encoder, ss_
     }
     SS_RETURN_IF_ERROR(ss__step_tell(&step, 3, N_PARTS, err));
     SS_RETURN_IF_ERROR(ss_run_map_label(map, err));
+    SS_RETURN_IF_ERROR(ss_folder_evidence_check(&map->evidence, err));
     SS_RETURN_IF_ERROR(ss_run_map_write(map, err));
     return ss__step_tell(&step, N_PARTS, N_PARTS, err);
 }

@@ -98,6 +98,7 @@ static ss_status find_meaning(struct ss_search *search, ss_err *err)
             add(search, i, evidence->positions[i], scores[i]);
         }
     }
+    SS_TRY(ss_folder_evidence_check(evidence, err));
     search->n_found = evidence->n_texts;
 out:
     ss__free(scores);

@@ -229,8 +229,8 @@ static ss_status find_neighbours(ss_work *work, const float *x, struct nearest_j
         SS_TRY(
             ss_tensor_linear(work, &matrix, unit + job->first * d, n_rows, scores, NULL, err));
         ss__pool_run(ss_tensor_work_pool(work), n_rows, nearest_task, job);
+        SS_TRY(ss_tensor_work_check(work, err));
     }
-    SS_TRY(ss_tensor_work_check(work, err));
 out:
     ss_tensor_matrix_release(&matrix);
     ss__free(unit);

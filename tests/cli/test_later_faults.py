@@ -9,6 +9,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import time
 import zipfile
 
 import numpy as np
@@ -242,3 +243,56 @@ def test_an_array_through_a_pipe_is_refused_for_that(run, place, x, tmp_path, wo
     words = [{"OUT": tmp_path / "out", "OUT.npz": tmp_path / "out.npz", "SAE": place / "sae"}.get(word, word) for word in words]
     done = run(*words, "--embeddings", "-", stdin=x.read_bytes())
     assert done.code == 65 and "pipe" in done.err and "array" in done.err, done.err
+
+
+# ---- files that are cut while they are read ----
+
+@pytest.fixture(scope="module")
+def large_run(program, place, tmp_path_factory):  # noqa: F811
+    """A run whose embeddings take several pages, so that what is cut off of them is touched."""
+    folder = tmp_path_factory.mktemp("large")
+    rows = folder / "rows.jsonl"
+    rows.write_text("".join(json.dumps({"text": " ".join(str(7919 * i))}) + "\n" for i in range(2000)))
+    subprocess.run([program, "analyze", "-m", MODEL, "-s", place / "sae", "-d", rows, "-o", folder / "run", "--sample-rows", "all", "--steps", "none",
+                    "--keep-duplicates", "-q"], check=True)
+    assert (folder / "run/evidence/embeddings.npy").stat().st_size > 3 * 4096
+    return folder / "run"
+
+
+@pytest.mark.parametrize("words", [["describe", "RUN", "-q"], ["score", "RUN", "--feature", "1", "--label", "a b", "-q"], ["families", "RUN", "-q"],
+                                   ["map", "RUN", "-q"], ["search", "RUN", "a b", "--meaning"]])
+def test_embeddings_that_are_cut_while_a_step_reads_them(program, large_run, faulty, tmp_path, words):  # noqa: F811
+    shutil.copytree(large_run, tmp_path / "run")
+    before = names(tmp_path / "run")
+    done = faulty([program, *[tmp_path / "run" if word == "RUN" else word for word in words]], cut="evidence/embeddings.npy")
+    assert done.returncode == 74 and "embeddings.npy" in done.err and done.out == "", (done.returncode, done.err)
+    assert names(tmp_path / "run") == before
+
+
+@pytest.mark.parametrize("words", [["train", *TRAIN, "-o", "OUT"], ["evaluate", "-s", "SAE", "-n", "3000"]])
+def test_embeddings_that_are_cut_while_rows_are_read(program, place, faulty, tmp_path, words):  # noqa: F811
+    np.save(tmp_path / "x.npy", np.random.default_rng(4).normal(size=(3000, 16)).astype(np.float32))
+    words = [{"OUT": tmp_path / "out", "SAE": place / "sae"}.get(word, word) for word in words]
+    done = faulty([program, *words, "--embeddings", tmp_path / "x.npy"], cut="x.npy")
+    assert done.returncode == 74 and "x.npy" in done.err and done.out == "", (done.returncode, done.err)
+    assert names(tmp_path) == {"x.npy"}
+
+
+def test_an_evaluation_is_stopped(program, place, tmp_path):  # noqa: F811
+    """The nearest of 60,000 rows take minutes."""
+    np.save(tmp_path / "x.npy", np.random.default_rng(4).normal(size=(60000, 16)).astype(np.float32))
+    job = subprocess.Popen([program, "evaluate", "-s", place / "sae", "--embeddings", tmp_path / "x.npy", "-n", "60000"], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, text=True)
+    time.sleep(1)
+    assert job.poll() is None, job.stderr.read()
+    job.send_signal(signal.SIGTERM)
+    out, err = job.communicate(timeout=10)
+    assert job.returncode == 75 and out == "" and "stopped" in err, err
+
+
+def test_the_rows_of_an_evaluation_lie_where_temporary_files_do(run, place, tmp_path):  # noqa: F811
+    rows = write_rows(tmp_path / "rows.jsonl")
+    words = ["evaluate", "-s", place / "sae", "-m", MODEL, "-d", rows, "-q"]
+    assert run(*words, env={"TMPDIR": str(tmp_path)}).code == 0 and names(tmp_path) == {"rows.jsonl"}
+    done = run(*words, preexec_fn=limit_files(100))
+    assert done.code == 74 and "/proc/" not in done.err, done.err
