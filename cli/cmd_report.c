@@ -25,6 +25,7 @@ static int write_report(const struct cli_values *values, const char *out)
     };
     ss_err err;
     if (ss_report_file(values->arguments[0], out, &options, &result, &err) != SS_OK) {
+        cli_end_if_unread(); /* the reader of --out - has gone */
         return cli_fail(&err);
     }
     if (!cli_given(values, OPT_QUIET)) {
@@ -54,6 +55,7 @@ static int report(const struct cli_command *command, const struct cli_values *va
         return write_report(values, out);
     }
     if (ss_report_extract(from, out, cli_given(values, OPT_FORCE), &err) != SS_OK) {
+        cli_end_if_unread();
         return cli_fail(&err);
     }
     if (!cli_given(values, OPT_QUIET)) {

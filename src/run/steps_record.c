@@ -1,6 +1,9 @@
 /* Records of finishing steps in run.json: its last member, "steps", has one for each, which a
  * later run of the step replaces. The rest of the file stays byte for byte. */
+#include <fcntl.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json_write.h"
@@ -69,6 +72,21 @@ static void replace_hash(struct ss__buf *text, const struct ss_run_output *chang
     }
 }
 
+/* Two steps may end at the same time, and each puts its record beside what it has read: one waits
+ * for the other. The folder itself is locked, since the file is replaced. The descriptor, or -1. */
+static int lock_folder(const char *folder)
+{
+    enum { MOST_TRIES = 1000, PAUSE_NANOSECONDS = 10000000 };
+    const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; descriptor >= 0 && i < MOST_TRIES; i++) {
+        if (ss__lock_try(descriptor) != SS__LOCK_TAKEN) {
+            break; /* where a file system has no locks it goes without */
+        }
+        (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NANOSECONDS}, NULL);
+    }
+    return descriptor;
+}
+
 ss_status ss_run_steps_record(const char *folder, const char *name, const char *record,
                               const struct ss_run_output *changed, ss_err *err)
 {
@@ -77,6 +95,7 @@ ss_status ss_run_steps_record(const char *folder, const char *name, const char *
     struct ss__buf out = {0};
     struct ss__json *root = NULL;
     char *path = ss__path_join(folder, SS_FOLDER_FILE_MANIFEST);
+    const int lock = lock_folder(folder);
     if (path == NULL) {
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
@@ -93,6 +112,9 @@ ss_status ss_run_steps_record(const char *folder, const char *name, const char *
     SS_TRY(ss__buf_check(&out, err));
     SS_TRY(ss__file_write(path, out.data, out.n_bytes, err));
 out:
+    if (lock >= 0) {
+        close(lock);
+    }
     ss__json_free(root);
     ss__buf_release(&text);
     ss__buf_release(&out);

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -296,3 +297,34 @@ def test_the_rows_of_an_evaluation_lie_where_temporary_files_do(run, place, tmp_
     assert run(*words, env={"TMPDIR": str(tmp_path)}).code == 0 and names(tmp_path) == {"rows.jsonl"}
     done = run(*words, preexec_fn=limit_files(100))
     assert done.code == 74 and "/proc/" not in done.err, done.err
+
+
+# ---- two at the same time ----
+
+def test_two_steps_that_end_together_are_both_recorded(program, described, faulty, tmp_path):  # noqa: F811
+    shutil.copytree(described, tmp_path / "run")
+    line = [program, "map", tmp_path / "run", "-q"]
+    n = count(faulty, line, "rename", tmp_path)
+    first = faulty(line, wait=False, calls="rename", at=n, kind="stop")     # before run.json is put in place
+    for _ in range(200):
+        if "T" in (Path("/proc") / str(first.pid) / "stat").read_text().split(") ")[1][:1]:
+            break
+        time.sleep(0.05)
+    second = subprocess.Popen([program, "describe", tmp_path / "run", "--method", "seed", "-q"])
+    time.sleep(1)
+    first.send_signal(signal.SIGCONT)
+    assert first.wait(20) == 0 and second.wait(20) == 0
+    steps = json.loads((tmp_path / "run/run.json").read_text())["steps"]
+    assert steps["map"]["outputs"] and steps["labels"]["method"] == "seed"
+    assert subprocess.run([program, "inspect", "--check", tmp_path / "run"], capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("more", [[], ["--extract", "REPORT"]])
+def test_a_report_goes_to_standard_output(run, program, described, tmp_path, more):
+    assert run("report", described, "-o", tmp_path / "report.html", "-q").code == 0
+    words = [tmp_path / "report.html" if word == "REPORT" else word for word in more] or [described]
+    assert run("report", *words, "-o", tmp_path / "file", "-q").code == 0
+    with open(tmp_path / "stdout", "wb") as stdout:
+        assert subprocess.run([program, "report", *words, "-o", "-", "-q"], stdout=stdout,
+                              cwd=tmp_path).returncode == 0
+    assert (tmp_path / "stdout").read_bytes() == (tmp_path / "file").read_bytes() and not (tmp_path / "-").exists()
