@@ -1,8 +1,8 @@
 /* Nearest decoder directions, from neighbours.arrow, where `families` made it:
  *
- *   neighbour_offsets (u4) [n_features + 1]; of each neighbour, the nearest first:
+ *   neighbour_offsets (u4) [n_features + 1]; of each neighbour, the nearest first, then the most opposite ones:
  *   neighbour_ids, neighbour_rows (u4), neighbour_cosine, neighbour_phi (f4)
- *   neighbour_kind (u1): the letter that its kind begins with (d duplicate, s split), 0: none
+ *   neighbour_kind (u1): the letter that its kind begins with (d duplicate, s split, o opposite), 0: none
  *   neighbour_chance (f8) [1]: what the nearest of as many random directions seldom exceeds */
 #include "base/file.h"
 #include "base/mem.h"

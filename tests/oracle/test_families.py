@@ -300,7 +300,12 @@ def test_neighbours_of_directions(run, tmp_path):
         if f == 9:
             assert not at
             continue
-        expected = [g for g in np.lexsort((np.arange(26), -np.round(unit @ unit[f], 12))) if g not in (f, 9)][:10]
+        order = [g for g in np.lexsort((np.arange(26), -np.round(unit @ unit[f], 12))) if g not in (f, 9)]
+        expected, away = order[:10], [i for i in at if table["kind"][i] == "opposite"]
+        opposite = [g for g in np.lexsort((np.arange(26), np.round(unit @ unit[f], 12))) if g not in (f, 9) and unit[f] @ unit[g] < 0][:3]
+        assert at[10:] == away and [table["neighbour"][i] for i in away] == opposite and [table["rank"][i] for i in away] == list(range(len(opposite))) and opposite
+        assert max(abs(table["cosine"][i] - unit[f] @ unit[table["neighbour"][i]]) for i in away) < 1e-12 and all(table["rows"][i] == both[f, table["neighbour"][i]] for i in away)
+        at = at[:10]
         assert [table["neighbour"][i] for i in at] == expected and [table["rank"][i] for i in at] == list(range(10))
         assert max(abs(table["cosine"][i] - unit[f] @ unit[table["neighbour"][i]]) for i in at) < 1e-12
         assert all(table["rows"][i] == both[f, table["neighbour"][i]] for i in at)

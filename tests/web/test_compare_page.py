@@ -111,6 +111,7 @@ def test_neighbours_are_those_of_the_run(browser, pair):
         assert arrays["neighbour_cosine"][part].tolist() == [float(np.float32(rows["cosine"][i])) for i in own]
     browser.open((pair / "b.html").as_uri(), "#/feature/3")
     own = [i for i, feature in enumerate(rows["feature"]) if feature == 3]
+    assert "opposite" in [rows["kind"][i] for i in own] and "Most opposite decoder directions" in browser.js("return document.querySelector('main').innerText")
     lines = browser.js("return [...document.querySelectorAll('.neighbours tbody tr')].map((row) => [...row.children].map((cell) => cell.textContent))")
     assert [int(line[0].split()[0]) for line in lines] == [rows["neighbour"][i] for i in own]
     assert [line[1] for line in lines] == [f"{rows['cosine'][i]:.3f}" for i in own] and [line[4] for line in lines] == [rows["kind"][i] for i in own]

@@ -68,7 +68,7 @@ async function loadRandom(npz) {
 async function loadNeighbours(npz) {
   const [offsets, ids, rows, cosine, phi, kind, chance] = await Promise.all(["offsets", "ids", "rows", "cosine", "phi", "kind", "chance"].map((name) => npz.array(`neighbour_${name}`)));
   if (offsets === null) return null;
-  const kinds = { d: "duplicate", s: "split" };
+  const kinds = { d: "duplicate", s: "split", o: "opposite" };
   return { chance: chance[0], of: (f) => Array.from({ length: offsets[f + 1] - offsets[f] }, (_, k) => {
     const i = offsets[f] + k;
     return { feature: ids[i], rows: rows[i], cosine: cosine[i], phi: phi[i], kind: kinds[String.fromCharCode(kind[i])] || "" };

@@ -180,16 +180,21 @@ function pairsOf(run, feature) {
   button("Copy", () => copy(toTsv([header, ...pairs.map((pair) => [pair.partner, pair.rows, pair.phi, pair.lift, pair.jaccard, pair.npmi])]), "Pairs"), { class: "small" }));
 }
 
-function nearestOf(run, feature) {
+function directionsOf(run, feature) {
   if (run.neighbours === null) return null;
-  const near = run.neighbours.of(feature);
+  const all = run.neighbours.of(feature), near = all.filter((item) => item.kind !== "opposite"), far = all.filter((item) => item.kind === "opposite");
+  return [directionTable(run, near, "Nearest decoder directions", `By chance: among as many random directions the nearest has a cosine above ${share(run.neighbours.chance)} in one case of twenty. Smaller ones are grey.`),
+    directionTable(run, far, "Most opposite decoder directions", `What they add, this feature takes away. By chance the most opposite one has a cosine below −${share(run.neighbours.chance)} in one case of twenty.`)];
+}
+
+function directionTable(run, near, title, note) {
   if (near.length === 0) return null;
   const header = ["feature", "cosine", "texts", "phi", "kind"];
-  const row = (item) => el("tr", {}, el("td", {}, featureLink(run, item.feature)), el("td", { class: item.cosine > run.neighbours.chance ? "number" : "number dim" }, share(item.cosine)), el("td", { class: "number" }, count(item.rows)),
+  const row = (item) => el("tr", {}, el("td", {}, featureLink(run, item.feature)), el("td", { class: Math.abs(item.cosine) > run.neighbours.chance ? "number" : "number dim" }, share(item.cosine)), el("td", { class: "number" }, count(item.rows)),
     el("td", { class: "number" }, share(item.phi)), el("td", {}, item.kind));
-  return el("section", {}, el("h2", {}, "Nearest decoder directions"), el("p", { class: "dim" }, `By chance: among as many random directions the nearest has a cosine above ${share(run.neighbours.chance)} in one case of twenty. Smaller ones are grey.`),
-    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Nearest decoder directions" }, el("table", { class: "plain neighbours" }, el("thead", {}, el("tr", {}, header.map((name, i) => el("th", { class: i > 0 && i < 4 ? "number" : null }, name)))), el("tbody", {}, near.map(row)))),
-    button("Copy", () => copy(toTsv([header, ...near.map((item) => [item.feature, item.cosine, item.rows, item.phi, item.kind])]), "Neighbours"), { class: "small" }));
+  return el("section", {}, el("h2", {}, title), el("p", { class: "dim" }, note),
+    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title }, el("table", { class: "plain neighbours" }, el("thead", {}, el("tr", {}, header.map((name, i) => el("th", { class: i > 0 && i < 4 ? "number" : null }, name)))), el("tbody", {}, near.map(row)))),
+    button("Copy", () => copy(toTsv([header, ...near.map((item) => [item.feature, item.cosine, item.rows, item.phi, item.kind])]), title), { class: "small" }));
 }
 
 function familyOf(run, feature) {
@@ -224,7 +229,7 @@ export function featurePage(run, where) {
     el("nav", { class: "along", "aria-label": "Features of the list" }, el("a", { href: hash("features", back), "data-key": "back" }, near.at < 0 ? "All features" : `${count(near.at + 1)} of ${count(near.n)} in the list`), link(near.before, "← previous", "p"), link(near.after, "next →", "n")),
     el("p", { class: "dim eyebrow" }, `Feature ${feature}`),
     el("h1", {}, label || `Feature ${feature}`), verdict(run, feature),
-    numbers(run, feature), histogramOf(run, feature), texts(run, feature, query), familyOf(run, feature), pairsOf(run, feature), nearestOf(run, feature), run.map === null ? null : el("p", {}, el("a", { href: hash("map", { feature }) }, "It and its texts on the map")), command(`saescope show RUN ${feature}`));
+    numbers(run, feature), histogramOf(run, feature), texts(run, feature, query), familyOf(run, feature), pairsOf(run, feature), directionsOf(run, feature), run.map === null ? null : el("p", {}, el("a", { href: hash("map", { feature }) }, "It and its texts on the map")), command(`saescope show RUN ${feature}`));
   return page;
 }
 
