@@ -49,6 +49,7 @@ seeds() {
     fuzz_encoder_config) files_of encoder config.json ;;
     fuzz_run) files_of run ;;
     fuzz_state) files_of state ;;
+    fuzz_web_parts) files_of text ;;
     fuzz_artifact | fuzz_hub) files_of net ;;
     esac
     find "tests/data/finds/$1" -type f 2> /dev/null || true
@@ -148,13 +149,28 @@ put_run_seeds() {
     rm -r "$run"
 }
 
+# What the steps of an analysis write, each file behind the byte that fuzz_web_pages knows it by.
+put_page_seeds() {
+    local run=$1/run program=build/release/saescope file number=0
+    [ -x "$program" ] && "$program" analyze -q -m tests/data/encoder/mpnet-mean \
+        -s tests/data/run/sae-jumprelu -d tests/data/evidence/texts.jsonl --sample-rows 40 \
+        -o "$run" 2> /dev/null || return 0
+    for file in map.csv clusters.json pairs.arrow neighbours.arrow families.json \
+        descriptions.json histograms.npz run.json; do
+        [ ! -e "$run/$file" ] ||
+            { printf '%b' "\\000$number" && cat "$run/$file"; } > "$1/$number"
+        number=$((number + 1))
+    done
+    rm -r "$run"
+}
+
 # ---- one target ----
 
 # How many times the inputs of the slowest targets others get through in the same time.
 speed_of() {
     case $1 in
     fuzz_tokenizer) echo 1 ;;
-    fuzz_hub | fuzz_repo | fuzz_sae) echo 4 ;;
+    fuzz_hub | fuzz_repo | fuzz_sae | fuzz_web_pages) echo 4 ;;
     *) echo 10 ;;
     esac
 }
@@ -187,6 +203,7 @@ run_one() {
     fuzz_repo) put_repo_seeds "$made" ;;
     fuzz_tokenizer) put_tokenizer_seeds "$made" ;;
     fuzz_evidence | fuzz_descriptions) put_run_seeds "$made" "$name" ;;
+    fuzz_web_pages) put_page_seeds "$made" ;;
     esac
     { find "$made" -type f && seeds "$name"; } | sort | paste -s -d , > "$list"
     # shellcheck disable=SC2086

@@ -55,6 +55,7 @@ demo python3 python3 python
 demo python3-pip python3-pip python-pip
 web chromium chromium chromium
 web chromium-driver chromedriver -
+web firefox-esr firefox firefox
 deb debhelper - -
 deb dh-python - -
 deb dpkg-dev - -

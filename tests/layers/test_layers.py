@@ -136,7 +136,7 @@ def test_every_parser_has_a_fuzz_target():
     found = {p.stem for p in (ROOT / "tests/fuzz").glob("fuzz_*.c")}
     needed = {"fuzz_safetensors", "fuzz_torch", "fuzz_npy", "fuzz_zip", "fuzz_tokenizer", "fuzz_jsonl", "fuzz_json", "fuzz_csv",
               "fuzz_stream", "fuzz_parquet", "fuzz_artifact", "fuzz_hub", "fuzz_sae", "fuzz_repo", "fuzz_tar", "fuzz_archive",
-              "fuzz_llm", "fuzz_web_gate"}
+              "fuzz_llm", "fuzz_web_gate", "fuzz_web_pages", "fuzz_web_parts"}
     assert needed <= found, f"missing: {needed - found}"
 
 

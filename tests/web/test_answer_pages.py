@@ -44,7 +44,7 @@ def test_a_row(browser, viewer):
     assert [text for text in browser.js("return [...document.querySelectorAll('.kept')].map((cell) => cell.textContent)")] == [f"{key} {value}" for key, value in answer["kept"].items()]
     browser.js("document.querySelector('main').focus()")
     browser.keys("n")
-    browser.wait(f"location.hash === '#/row/{answer['next_row']}'")
+    browser.wait(f"location.hash === '#/row/{answer['next_row']}' && document.body.dataset.ready === location.hash")
     browser.keys("p")
     browser.wait("location.hash === '#/row/12'")
 
