@@ -102,7 +102,9 @@ static void make_folders(void)
                                           "cache/models--org--mini/blobs",
                                           "cache/models--org--mini/snapshots",
                                           ("cache/models--org--mini/snapshots/" COMMIT),
-                                          "parts"};
+                                          "parts",
+                                          "repo",
+                                          "repo/data"};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         assert_int_equal(mkdir(at(folders[i]), 0700), 0);
     }
@@ -115,6 +117,14 @@ static int make_place(void **state)
     make_folders();
     put_text("parts/a.jsonl", ROWS);
     put_text("parts/b.csv", "id,text\n1,a star\n");
+    put_text("repo/README.md",
+             "---\nconfigs:\n- config_name: a\n  data_files:\n  - split: train\n"
+             "    path: data/t*.csv\n  - split: test\n    path: [data/e.csv]\n"
+             "  sep: ';'\n- config_name: b\n  data_dir: data\n---\n# Rows\n");
+    put_text("repo/data/t1.csv", "id;text\n1;a star\n");
+    put_text("repo/data/t2.csv", "id;text\n2;dust\n");
+    put_text("repo/data/e.csv", "id;text\n3;sun\n");
+    put_text("lines.txt", "a red star\n\ndust\n");
     put_text("rows.json", "{\"v\": 1, \"data\": "
                           "[{\"text\": \"dust\"}]}");
     put_text("latin.csv", "text;n\ncaf\xE9;1\n");
@@ -161,7 +171,9 @@ static ss_status run_rows(const struct faults_case *self, const char *folder, ui
                                          .text_column = strstr(path, "samples") ? "txt" : NULL,
                                          .field = strstr(path, ".json") ? self->word : NULL,
                                          .csv = strstr(path, ".csv") ? self->word : NULL,
-                                         .encoding = strstr(path, "latin") ? "latin-1" : NULL};
+                                         .encoding = strstr(path, "latin") ? "latin-1" : NULL,
+                                         .config = strstr(path, "repo") ? "a" : NULL,
+                                         .split = strstr(path, "repo") ? "train" : NULL};
     ss_dataset *dataset = (ss_dataset *)(uintptr_t)1;
     bool has_row = true;
     uint64_t found = 1;
@@ -316,6 +328,8 @@ static struct faults_case cases[] = {
     {"tar of samples", run_rows, "samples.tar", NULL},
     {"zip", run_rows, "rows.zip", NULL},
     {"folder of several kinds", run_rows, "parts", NULL},
+    {"folder with a card", run_rows, "repo", NULL},
+    {"lines of text", run_rows, "lines.txt", NULL},
     {"rows under a key", run_rows, "rows.json", "data"},
     {"csv in latin-1", run_rows, "latin.csv", "delimiter=;"},
     {"fill-mask", run_masks, NULL, "The <mask> star"},

@@ -177,9 +177,11 @@ static int add_line(void *user, struct ss_text json)
 static ss_status run_lines(const struct faults_case *self, const char *folder, uint64_t *sum,
                            ss_err *err)
 {
+    const struct ss_dataset_options options = {.struct_size = sizeof options,
+                                               .all_columns = true};
     uint64_t found = 1;
     const ss_status status =
-        ss_dataset_each_json(&self->path, 1, NULL, 0, add_line, &found, err);
+        ss_dataset_each_json(&self->path, 1, &options, 0, add_line, &found, err);
     (void)folder;
     *sum = status == SS_OK ? found : 0;
     return status;
@@ -233,6 +235,12 @@ static const struct faults_case cases[] = {
     {"json lines of parquet, delta", run_lines, DATA "parquet/brotli-delta-v2.parquet", NULL},
     {"json lines of arrow", run_lines, DATA "arrow/random-000.arrow", NULL},
     {"json lines of an arrow stream", run_lines, DATA "arrow/random-003.arrows", NULL},
+    {"json lines of parquet, nested", run_lines, DATA "parquet/nested-v1.parquet", NULL},
+    {"json lines of parquet, categories", run_lines, DATA "parquet/category.parquet", NULL},
+    {"json lines of parquet, row groups", run_lines, DATA "parquet/empty-groups.parquet", NULL},
+    {"json lines of a JSON table", run_lines, DATA "rows/table-columns.json", NULL},
+    {"nomic, prefixes", run_encoder, DATA "encoder/nomic-native", NULL},
+    {"bert, many languages", run_encoder, DATA "encoder/bert-multilingual", NULL},
     {"inspect an encoder", run_inspect, DATA "encoder/mpnet-mean", NULL},
     {"inspect an SAE", run_inspect, DATA "run/sae-jumprelu", NULL},
     {"inspect a dataset", run_inspect, DATA "dataset/rows.csv", NULL},
@@ -290,6 +298,25 @@ static void try_saes(const char *place, const char *folder, size_t least)
     assert_in_range(n_tried, least, n); /* the rest is made of several, or asks for options */
 }
 
+/* Every Arrow file of the test data. */
+static void test_arrow_files(void **state)
+{
+    static char names[128][256];
+    const size_t n = faults_list(DATA "arrow", names, 128);
+    size_t n_tried = 0;
+    faults.n_problems = 0;
+    for (size_t i = 0; i < n; i++) {
+        char path[600];
+        snprintf(path, sizeof path, "%s/%s", DATA "arrow", names[i]);
+        const struct faults_case c = {names[i], run_lines, path, NULL};
+        if (strstr(names[i], ".arrow") != NULL && strstr(names[i], ".jsonl") == NULL) {
+            n_tried += faults_try_if(&c, *state, FAULTS_MEMORY, true);
+        }
+    }
+    assert_in_range(n_tried, 40, n);
+    assert_int_equal(faults.n_problems, 0);
+}
+
 static void test_saes(void **state)
 {
     faults.n_problems = 0;
@@ -303,6 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_arrow_files),
         cmocka_unit_test(test_saes),
     };
     (void)run_fill_mask;

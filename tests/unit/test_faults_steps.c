@@ -104,7 +104,8 @@ static ss_status open_rows(ss_dataset **out, ss_err *err)
     return ss_dataset_open(&path, 1, &options, out, err);
 }
 
-/* `word` says whether checkpoints are made: then what was gathered may be left on error. */
+/* `word` says whether checkpoints are made: then what was gathered may be left on error, and pairs
+ * are gathered in files. */
 static ss_status run_part(const struct faults_case *self, const char *folder, uint64_t *sum,
                           ss_err *err)
 {
@@ -116,6 +117,7 @@ static ss_status run_part(const struct faults_case *self, const char *folder, ui
                                                .part = 1,
                                                .n_parts = 2,
                                                .batch_tokens = self->word ? 200 : 0,
+                                               .pairs_bytes = self->word ? 1 : 0,
                                                .checkpoint_seconds = self->word ? 1e-9 : -1.0};
     ss_dataset *dataset = NULL;
     ss_run *run = NULL;
@@ -126,6 +128,34 @@ static ss_status run_part(const struct faults_case *self, const char *folder, ui
     }
     ss_dataset_close(dataset);
     *sum = output(status, out) > 0 && status == SS_OK;
+    return status;
+}
+
+/* A batch-top-k SAE whose threshold is found on the first rows. */
+static ss_status run_calibrated(const struct faults_case *self, const char *folder,
+                                uint64_t *sum, ss_err *err)
+{
+    const struct ss_sae_options rule = {.struct_size = sizeof rule,
+                                        .batchtopk_rule = SS_BATCHTOPK_THRESHOLD};
+    const struct ss_analyze_options options = {
+        .struct_size = sizeof options, .num_examples = 60, .top_k = 3, .n_threads = 1};
+    ss_sae *own = NULL;
+    ss_dataset *dataset = NULL;
+    ss_run *run = NULL;
+    ss_status status = ss_sae_open(self->path, &rule, &own, err);
+    (void)folder;
+    status = status == SS_OK ? open_rows(&dataset, err) : status;
+    if (status == SS_OK) {
+        status = ss_analyze(encoder, own, dataset, &options, &run, err);
+    }
+    *sum = 0;
+    for (size_t f = 0; status == SS_OK && f < 24; f++) {
+        struct ss_feature one = {.struct_size = sizeof one};
+        *sum += ss_run_feature(run, f, &one) == SS_OK ? one.n_fires + 1 : 0;
+    }
+    ss_run_free(run);
+    ss_dataset_close(dataset);
+    ss_sae_free(own);
     return status;
 }
 
@@ -552,6 +582,7 @@ static ss_status run_embedded(const struct faults_case *self, const char *folder
 static const struct faults_case cases[] = {
     {"a part", run_part, NULL, NULL},
     {"a part with checkpoints", run_part, NULL, "checkpoints"},
+    {"a calibrated threshold", run_calibrated, DATA "run/sae-batchtopk", NULL},
     {"merge into a run", run_merge, NULL, NULL},
     {"merge into a state", run_merge, NULL, "state"},
     {"rows of the caller's", run_given, NULL, NULL},
