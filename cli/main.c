@@ -1,5 +1,6 @@
 /* The program: find the command, read its options, run it. */
 #include <fcntl.h>
+#include <locale.h>
 #include <malloc.h>
 #include <string.h>
 #include <unistd.h>
@@ -102,8 +103,18 @@ static void return_large_blocks(void)
     (void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
 }
 
+/* Numbers are written and read with a point, whatever what was loaded with the program has set. */
+static void use_plain_numbers(void)
+{
+    const locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (plain != (locale_t)0) {
+        (void)uselocale(plain);
+    }
+}
+
 int main(int n, char **words)
 {
+    use_plain_numbers();
     return_large_blocks();
     fill_standard_streams();
     cli_catch_signals();

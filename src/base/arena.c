@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/number.h"
 
 enum { FIRST_BLOCK_BYTES = 4096, ALIGNMENT = 16 };
 
@@ -70,10 +71,10 @@ char *ss__arena_printf(struct ss__arena *arena, const char *format, ...)
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    const int length = vsnprintf(NULL, 0, format, arguments);
+    const int length = ss__vsnprintf(NULL, 0, format, arguments);
     char *text = length < 0 ? NULL : ss__arena_alloc(arena, (size_t)length + 1);
     if (text != NULL) {
-        (void)vsnprintf(text, (size_t)length + 1, format, again);
+        (void)ss__vsnprintf(text, (size_t)length + 1, format, again);
     }
     va_end(again);
     va_end(arguments);

@@ -246,9 +246,9 @@ static ss_status read_curves(struct ss_run_training *training, struct curves *cu
     for (at = strchr(at, '\n'); at != NULL && at[1] != '\0'; at = strchr(at, '\n')) {
         double numbers[N_COLUMNS] = {0};
         for (size_t i = 0; i < N_COLUMNS; i++) {
-            char *end = NULL;
-            numbers[i] = strtod(at + 1, &end);
-            at = i + 1 < N_COLUMNS ? end : at + 1;
+            const size_t n_bytes = strcspn(at + 1, ",\n");
+            (void)ss__parse_double(at + 1, n_bytes, &numbers[i]);
+            at += i + 1 < N_COLUMNS ? 1 + n_bytes : 1;
         }
         const size_t n = curves->n + 1;
         SS_GROW_OR_RETURN(curves->steps, curves->capacity, n);

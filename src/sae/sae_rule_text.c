@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/number.h"
 #include "sae/sae_priv.h"
 
 struct description {
@@ -22,7 +23,7 @@ void ss_sae_add_note(struct ss_sae_parts *sae, const char *format, ...)
     char text[512];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(text, sizeof text, format, arguments);
+    (void)ss__vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     ss__buf_printf(&sae->provenance.notes, "; %s", text);
 }

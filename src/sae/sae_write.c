@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "base/output.h"
 #include "sae/sae_priv.h"
 
@@ -16,7 +17,7 @@ ss_status ss_sae_refuse_target(const struct ss_sae *sae, const char *target, ss_
     char reason[512];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(reason, sizeof reason, format, arguments);
+    (void)ss__vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
     return ss__fail_file(err, sae->provenance.path, SS_E_UNSUPPORTED,
                          "the format %s cannot say what this SAE does: %s", target, reason);

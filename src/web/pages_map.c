@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "web/pages_priv.h"
 
 #define FILE_MAP "map.csv"
@@ -78,9 +79,7 @@ static void skip_label(const char **at, const char *end)
 
 static bool read_number(const char *text, double least, double most, double *value)
 {
-    char *end = NULL;
-    *value = strtod(text, &end);
-    return text[0] != '\0' && *end == '\0' && *value >= least && *value <= most;
+    return ss__parse_double(text, strlen(text), value) && *value >= least && *value <= most;
 }
 
 /* A record's point; false where it is none. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "web/viewer_priv.h"
 
 enum { BY, Q_MAX, OFFSET, LIMIT, N_PARAMETERS };
@@ -98,11 +99,9 @@ static void put_differences(struct ss_web_call *call, const ss_diff *diff,
 static const char *read_page(const struct ss_web_call *call, struct page *page)
 {
     const char *q = call->values[Q_MAX];
-    char *end = NULL;
     page->most_q = INFINITY;
     if (q[0] != '\0') {
-        page->most_q = strtod(q, &end);
-        if (strspn(q, "0123456789.eE+-") != strlen(q) || *end != '\0' ||
+        if (!ss__parse_double(q, strlen(q), &page->most_q) ||
             !(page->most_q >= 0 && page->most_q <= 1)) {
             return "q_max is not a number from 0 to 1.";
         }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/number.h"
 #include "web/viewer_priv.h"
 
 enum { MAX_LIMIT = 1000, DEFAULT_LIMIT = 100, MAX_OFFSET = 100000 };
@@ -128,16 +129,9 @@ const char *const ss_web_features_parameters[] = {"offset",   "limit",    "sort"
 
 static bool read_percent(const char *text, double otherwise, double *value)
 {
-    char *end = NULL;
     *value = otherwise;
-    if (text[0] == '\0') {
-        return true;
-    }
-    if (strspn(text, "0123456789.eE+-") != strlen(text)) {
-        return false;
-    }
-    *value = strtod(text, &end);
-    return *end == '\0' && *value >= 0 && *value <= 100;
+    return text[0] == '\0' ||
+           (ss__parse_double(text, strlen(text), value) && *value >= 0 && *value <= 100);
 }
 
 struct listing {
