@@ -335,6 +335,28 @@ def test_a_feature_page_has_the_numbers_of_the_files(browser, made):
         assert sum(map(int, table)) == int(row["n_fires"])
 
 
+def test_the_text_under_the_pointer_is_marked_in_the_histogram(browser, made):
+    """A line in the bar of its activation; none before, none beside the texts."""
+    arrays = np.load(made / "report.npz")
+    f = int(np.argmax(np.diff(arrays["histogram_offsets"].astype("i8"))))
+    browser.open((made / "report.html").as_uri(), f"#/feature/{f}")
+    browser.wait("document.querySelectorAll('.item').length > 2")
+    first, last = arrays["histogram_offsets"][f:f + 2].tolist()
+    low, high = (math.log2(float((np.array([bin_], "u4") << np.uint32(20)).view("f4")[0])) for bin_ in (int(arrays["histogram_bins"][first]), int(arrays["histogram_bins"][last - 1]) + 1))
+    lines = "[...document.querySelectorAll('.chart .pointed')].map((line) => [line.getAttribute('visibility'), Number(line.getAttribute('x1'))])"
+    assert browser.js(f"return {lines}")[0][0] == "hidden"
+    for i in (0, 2):
+        browser.js("document.querySelectorAll('.item')[arguments[0]].querySelector('.meta').dispatchEvent(new PointerEvent('pointerover', {bubbles: true}))", i)
+        ((visibility, x),) = browser.js(f"return {lines}")
+        value = float(browser.js("return document.querySelectorAll('.item')[arguments[0]].dataset.activation", i))
+        bars = browser.js("return [...document.querySelectorAll('.chart .bar')].map((bar) => [Number(bar.getAttribute('x')), Number(bar.getAttribute('width'))])")
+        assert visibility == "visible" and any(left - 1.5 <= x <= left + width + 1.5 for left, width in bars)
+        width = float(browser.js("return document.querySelector('.chart').getAttribute('viewBox').split(' ')[2]"))
+        assert x == pytest.approx(44 + (math.log2(value) - low) / (high - low) * (width - 44 - 12), abs=0.01)
+    browser.js("document.querySelector('h1').dispatchEvent(new PointerEvent('pointerover', {bubbles: true}))")
+    assert browser.js(f"return {lines}")[0][0] == "hidden" and browser.log() == []
+
+
 def test_the_family_and_the_partners_of_a_feature(browser, made):
     pairs = read_arrow(made / "run/pairs.arrow")[0]
     f = int(pairs["feature"][0])

@@ -44,7 +44,15 @@ export function histogram(bars, options) {
   if (options.marker !== undefined && options.marker >= low && options.marker <= high) {
     picture.append(svg("line", { class: "marker", x1: x(options.marker), x2: x(options.marker), y1: FRAME.top, y2: y(0) }));
   }
-  return { picture, x, inner, low, high, bars };
+  const pointed = svg("line", { class: "marker pointed", y1: FRAME.top, y2: y(0), visibility: "hidden", "aria-hidden": "true" });
+  picture.append(pointed);
+  // A line at a value that is pointed at elsewhere on the page; none at NaN, or outside.
+  const point = (value) => {
+    const isInside = value >= low && value <= high;
+    pointed.setAttribute("visibility", isInside ? "visible" : "hidden");
+    if (isInside) ["x1", "x2"].forEach((end) => pointed.setAttribute(end, x(value)));
+  };
+  return { picture, x, inner, low, high, bars, point };
 }
 
 // Numbers behind a picture: shown on demand, or copied.

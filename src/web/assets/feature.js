@@ -71,7 +71,7 @@ export async function textItem(run, item, most, pattern, feature) {
   const ask = run.ask && whole !== null && !cut ? button("What matters?", () => place.replaceChildren(influenceSection(run, whole, feature)), { class: "small", title: "leave out each sentence, then each word, and read the rest again" }) : null;
   const bar = el("span", { class: "barbox", "aria-hidden": "true" }, el("span", { class: "fill" }));
   bar.firstChild.style.setProperty("width", `${most > 0 ? Math.max(0, Math.min(100, 100 * item.value / most)) : 0}%`);
-  return el("li", { class: "item" }, el("div", { class: "meta" }, el("span", { class: "value" }, activation(item.value)), bar,
+  return el("li", { class: "item", "data-activation": item.value }, el("div", { class: "meta" }, el("span", { class: "value" }, activation(item.value)), bar,
     el("span", { class: "dim" }, `#${item.rank + 1}`), whereText(run, item.text), ask), body, keptOf(run, item.text), place);
 }
 
@@ -128,6 +128,17 @@ function roundTicks(low, high) {
   return ticks.length > 1 ? ticks : [[low, digits(2 ** low, 2)], [high, digits(2 ** high, 2)]];
 }
 
+// Where the text under the pointer, or with the focus in it, stands in the histogram.
+function pointAtTexts(page, chart) {
+  const point = (event) => {
+    const item = event.target.closest(".item[data-activation]");
+    chart.point(item === null ? NaN : Math.log2(Number(item.dataset.activation)));
+  };
+  page.addEventListener("pointerover", point);
+  page.addEventListener("focusin", point);
+  page.addEventListener("pointerleave", () => chart.point(NaN));
+}
+
 function histogramOf(run, feature) {
   if (run.histograms === null || run.n_fires[feature] === 0) return null;
   const { offsets, bins, counts } = run.histograms;
@@ -138,9 +149,9 @@ function histogramOf(run, feature) {
   const ticks = roundTicks(low, high);
   const chart = histogram(bars, { width: chartWidth(828), height: 200, logY: true, xTicks: ticks.filter((_, i) => i % Math.ceil(ticks.length / 8) === 0), xLabel: "activation (log scale)", label: `Histogram of the activations of feature ${feature}` });
   const silent = run.meta.rows.used - run.n_fires[feature];
-  return el("section", {}, el("h2", {}, "How strongly it fires"), withTable(chart.picture, ["from", "to", "texts"],
+  return { chart, section: el("section", {}, el("h2", {}, "How strongly it fires"), withTable(chart.picture, ["from", "to", "texts"],
     bars.map((bar) => [activation(2 ** bar.from), activation(2 ** bar.to), bar.count]),
-    `${plural(run.n_fires[feature], "activation")}, eight bins from a power of two to the next; in ${plural(silent, "other text")} it is 0.`));
+    `${plural(run.n_fires[feature], "activation")}, eight bins from a power of two to the next; in ${plural(silent, "other text")} it is 0.`)) };
 }
 
 function verdict(run, feature) {
@@ -225,11 +236,13 @@ export function featurePage(run, where) {
   const back = new URLSearchParams(query);
   back.delete("texts");
   const label = labelOf(run, feature);
+  const strength = histogramOf(run, feature);
   const page = el("div", { class: "page" },
     el("nav", { class: "along", "aria-label": "Features of the list" }, el("a", { href: hash("features", back), "data-key": "back" }, near.at < 0 ? "All features" : `${count(near.at + 1)} of ${count(near.n)} in the list`), link(near.before, "← previous", "p"), link(near.after, "next →", "n")),
     el("p", { class: "dim eyebrow" }, `Feature ${feature}`),
     el("h1", {}, label || `Feature ${feature}`), verdict(run, feature),
-    numbers(run, feature), histogramOf(run, feature), texts(run, feature, query), familyOf(run, feature), pairsOf(run, feature), directionsOf(run, feature), run.map === null ? null : el("p", {}, el("a", { href: hash("map", { feature }) }, "It and its texts on the map")), command(`saescope show RUN ${feature}`));
+    numbers(run, feature), strength === null ? null : strength.section, texts(run, feature, query), familyOf(run, feature), pairsOf(run, feature), directionsOf(run, feature), run.map === null ? null : el("p", {}, el("a", { href: hash("map", { feature }) }, "It and its texts on the map")), command(`saescope show RUN ${feature}`));
+  if (strength !== null) pointAtTexts(page, strength.chart);
   return page;
 }
 
