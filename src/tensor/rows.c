@@ -123,9 +123,14 @@ size_t ss_tensor_collect_at_least(const struct ss_tensor_collection *collection)
     return ss_tensor_kernels()->rows->collect_at_least(collection);
 }
 
-void ss_tensor_adam_step(const struct ss_tensor_adam *adam)
+void ss_tensor_dot_pair(const float *a, const float *b, size_t n, float out[3])
 {
-    ss_tensor_kernels()->rows->adam(adam);
+    ss_tensor_kernels()->rows->dot_pair(a, b, n, out);
+}
+
+struct ss_tensor_adam_squares ss_tensor_adam_step(const struct ss_tensor_adam *adam)
+{
+    return ss_tensor_kernels()->rows->adam(adam);
 }
 
 void ss_tensor_softmax(float *x, size_t n)

@@ -317,16 +317,24 @@ struct ss_tensor_collection {
 };
 size_t ss_tensor_collect_at_least(const struct ss_tensor_collection *collection);
 
-/* One step of Adam over n numbers, in place:
+/* a·a, a·b and b·b, each as ss_tensor_dot. */
+void ss_tensor_dot_pair(const float *a, const float *b, size_t n, float out[3]);
+
+/* One step of Adam over n numbers, in place, and the squares of x after it and of the gradient:
+ *   x *= x_scale; gradient = gradient_scale gradient + along_x x (it is not written)
  *   mean += new_mean (gradient - mean); square = old_square square + new_square gradient²
  *   x -= rate · mean / (root_scale √square + eps) */
 struct ss_tensor_adam {
     float *x, *mean, *square; /* [n] */
     const float *gradient;
     size_t n;
+    float x_scale, gradient_scale, along_x;
     float new_mean, old_square, new_square, root_scale, eps, rate;
 };
-void ss_tensor_adam_step(const struct ss_tensor_adam *adam);
+struct ss_tensor_adam_squares {
+    float x, gradient;
+};
+struct ss_tensor_adam_squares ss_tensor_adam_step(const struct ss_tensor_adam *adam);
 
 /* In place softmax of one row. */
 void ss_tensor_softmax(float *x, size_t n);

@@ -238,9 +238,10 @@ struct ss_tensor_rows_kernels {
     void (*activate)(float *x, size_t n, ss_tensor_activation activation);
     float (*dot)(const float *a, const float *b, size_t n);
     void (*sum_rows)(const struct ss_tensor_row_sum *sum);
+    void (*dot_pair)(const float *a, const float *b, size_t n, float out[3]);
     void (*dot_rows)(const struct ss_tensor_row_dots *dots);
     size_t (*collect_at_least)(const struct ss_tensor_collection *collection);
-    void (*adam)(const struct ss_tensor_adam *adam);
+    struct ss_tensor_adam_squares (*adam)(const struct ss_tensor_adam *adam);
     void (*add_scaled_to)(float *acc, const float *x, float scale, size_t n);
     void (*max_to)(float *acc, const float *x, size_t n);
     void (*scale)(float *x, float scale, size_t n);

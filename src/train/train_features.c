@@ -143,8 +143,8 @@ static void differentiate(struct ss_trainer *self, const struct feature *feature
     self->bias_gradient[f] = (ss_train_real)sum;
 }
 
-static double sum_gradient(const struct ss_trainer *self, const struct feature *feature,
-                           const ss_train_real *rows, const ss_train_real *weights)
+static void sum_gradient(const struct ss_trainer *self, const struct feature *feature,
+                         const ss_train_real *rows, const ss_train_real *weights)
 {
     const size_t d = self->config.width;
     memset(feature->row, 0, d * sizeof *feature->row);
@@ -154,13 +154,14 @@ static double sum_gradient(const struct ss_trainer *self, const struct feature *
                                                  .ids = feature->rows,
                                                  .weights = weights,
                                                  .n = feature->n});
-    return (double)ss_train_dot(feature->row, feature->row, d);
 }
 
 /* ---- updates ---- */
 
-static void apply_adam(const struct ss_train_update *update, ss_train_parameter_id id,
-                       size_t at, size_t n, const ss_train_real *gradient)
+/* The step of numbers at … of a parameter; what it is made of but for these. */
+static struct ss_train_adam adam_of(const struct ss_train_update *update,
+                                    ss_train_parameter_id id, size_t at,
+                                    const ss_train_real *gradient, size_t n)
 {
     const struct ss_train_parameter *parameter = update->trainer->parameters + id;
     struct ss_train_adam adam = update->adam;
@@ -169,12 +170,9 @@ static void apply_adam(const struct ss_train_update *update, ss_train_parameter_
     adam.square = parameter->square + at;
     adam.gradient = gradient;
     adam.n = n;
-    ss_train_adam_step(&adam);
-}
-
-static double length_of(const ss_train_real *x, size_t n)
-{
-    return sqrt((double)ss_train_dot(x, x, n));
+    adam.x_scale = 1;
+    adam.gradient_scale = update->scale;
+    return adam;
 }
 
 /* The decoder's row becomes a unit row, its gradient loses its part along it; then the step. */
@@ -183,17 +181,17 @@ static void update_decoder(const struct ss_train_update *update, const struct fe
 {
     const struct ss_train_config *config = &update->trainer->config;
     const size_t d = config->width, at = feature->id * d;
-    ss_train_real *x = update->trainer->parameters[SS_TRAIN_W_DEC].x + at;
-    if (update->scale < 1) {
-        ss_train_scale(feature->row, (ss_train_real)update->scale, d);
-    }
-    ss_train_scale(x, (ss_train_real)(1 / length_of(x, d)), d);
-    ss_train_add_scaled_to(feature->row, x, -ss_train_dot(feature->row, x, d), d);
-    sums->tangent += (double)ss_train_dot(feature->row, feature->row, d);
-    apply_adam(update, SS_TRAIN_W_DEC, at, d, feature->row);
-    double length = length_of(x, d);
+    struct ss_train_adam adam = adam_of(update, SS_TRAIN_W_DEC, at, feature->row, d);
+    ss_train_real dots[3]; /* gradient·gradient, gradient·x, x·x */
+    ss_train_dot_pair(feature->row, adam.x, d, dots);
+    sums->decoder += (double)dots[0];
+    adam.x_scale = 1 / sqrt((double)dots[2]);
+    adam.along_x = -update->scale * (double)dots[1] * adam.x_scale;
+    const struct ss_train_squares squares = ss_train_adam_step(&adam);
+    sums->tangent += (double)squares.gradient;
+    double length = sqrt((double)squares.x);
     if (config->renorm_after_step) {
-        ss_train_scale(x, (ss_train_real)(1 / length), d);
+        ss_train_scale(adam.x, (ss_train_real)(1 / length), d);
         length = 1.0001;
     }
     sums->max_decoder_length = fmax(sums->max_decoder_length, length);
@@ -202,14 +200,17 @@ static void update_decoder(const struct ss_train_update *update, const struct fe
 static void update_encoder(const struct ss_train_update *update, const struct feature *feature,
                            struct ss_train_group_sums *sums)
 {
-    const size_t d = update->trainer->config.width, at = feature->id * d;
-    if (update->scale < 1) {
-        ss_train_scale(feature->row, (ss_train_real)update->scale, d);
-    }
-    apply_adam(update, SS_TRAIN_W_ENC, at, d, feature->row);
-    sums->max_encoder_length =
-        fmax(sums->max_encoder_length,
-             length_of(update->trainer->parameters[SS_TRAIN_W_ENC].x + at, d));
+    const size_t d = update->trainer->config.width;
+    const struct ss_train_adam adam =
+        adam_of(update, SS_TRAIN_W_ENC, feature->id * d, feature->row, d);
+    const struct ss_train_squares squares = ss_train_adam_step(&adam);
+    sums->encoder += (double)squares.gradient / (update->scale * update->scale);
+    sums->max_encoder_length = fmax(sums->max_encoder_length, sqrt((double)squares.x));
+}
+
+static double squares_of_row(const struct feature *feature, size_t d)
+{
+    return (double)ss_train_dot(feature->row, feature->row, d);
 }
 
 static void do_feature(const struct ss_train_update *update, const struct feature *feature,
@@ -220,13 +221,18 @@ static void do_feature(const struct ss_train_update *update, const struct featur
     differentiate(self, feature);
     ss_train_add_scaled_to(center, self->parameters[SS_TRAIN_W_ENC].x + f * d,
                            self->bias_gradient[f], d);
-    sums->decoder += sum_gradient(self, feature, feature->gradient, feature->values);
-    if (update->rate > 0) {
+    const bool updates = update->rate > 0;
+    sum_gradient(self, feature, feature->gradient, feature->values);
+    if (updates) {
         update_decoder(update, feature, sums);
+    } else {
+        sums->decoder += squares_of_row(feature, d);
     }
-    sums->encoder += sum_gradient(self, feature, self->centered, feature->dots);
-    if (update->rate > 0) {
+    sum_gradient(self, feature, self->centered, feature->dots);
+    if (updates) {
         update_encoder(update, feature, sums);
+    } else {
+        sums->encoder += squares_of_row(feature, d);
     }
 }
 
@@ -298,10 +304,9 @@ void ss_train_update_vectors(const struct ss_train_update *update)
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
         const struct ss_train_parameter *parameter = self->parameters + vectors[i].id;
         if (parameter->is_trained) {
-            if (update->scale < 1) {
-                ss_train_scale(vectors[i].gradient, (ss_train_real)update->scale, parameter->n);
-            }
-            apply_adam(update, vectors[i].id, 0, parameter->n, vectors[i].gradient);
+            const struct ss_train_adam adam =
+                adam_of(update, vectors[i].id, 0, vectors[i].gradient, parameter->n);
+            (void)ss_train_adam_step(&adam);
         }
     }
 }

@@ -34,24 +34,34 @@ size_t ss_train_collect_at_least(const struct ss_train_collection *collection)
                                        .values = collection->values});
 }
 
-void ss_train_adam_step(const struct ss_train_adam *adam)
+struct ss_train_squares ss_train_adam_step(const struct ss_train_adam *adam)
 {
-    ss_tensor_adam_step(&(struct ss_tensor_adam){.x = adam->x,
-                                                 .mean = adam->mean,
-                                                 .square = adam->square,
-                                                 .gradient = adam->gradient,
-                                                 .n = adam->n,
-                                                 .new_mean = (float)adam->new_mean,
-                                                 .old_square = (float)adam->old_square,
-                                                 .new_square = (float)adam->new_square,
-                                                 .root_scale = (float)adam->root_scale,
-                                                 .eps = (float)adam->eps,
-                                                 .rate = (float)adam->rate});
+    const struct ss_tensor_adam_squares squares = ss_tensor_adam_step(
+        &(struct ss_tensor_adam){.x = adam->x,
+                                 .mean = adam->mean,
+                                 .square = adam->square,
+                                 .gradient = adam->gradient,
+                                 .n = adam->n,
+                                 .x_scale = (float)adam->x_scale,
+                                 .gradient_scale = (float)adam->gradient_scale,
+                                 .along_x = (float)adam->along_x,
+                                 .new_mean = (float)adam->new_mean,
+                                 .old_square = (float)adam->old_square,
+                                 .new_square = (float)adam->new_square,
+                                 .root_scale = (float)adam->root_scale,
+                                 .eps = (float)adam->eps,
+                                 .rate = (float)adam->rate});
+    return (struct ss_train_squares){squares.x, squares.gradient};
 }
 
 float ss_train_dot(const float *a, const float *b, size_t n)
 {
     return ss_tensor_dot(a, b, n);
+}
+
+void ss_train_dot_pair(const float *a, const float *b, size_t n, float out[3])
+{
+    ss_tensor_dot_pair(a, b, n, out);
 }
 
 void ss_train_add_scaled_to(float *acc, const float *x, float scale, size_t n)

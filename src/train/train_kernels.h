@@ -40,14 +40,21 @@ struct ss_train_adam {
     ss_train_real *x, *mean, *square;
     const ss_train_real *gradient;
     size_t n;
+    double x_scale, gradient_scale, along_x;
     double new_mean, old_square, new_square, root_scale, eps, rate;
+};
+struct ss_train_squares {
+    ss_train_real x, gradient;
 };
 
 void ss_train_sum_rows(const struct ss_train_row_sum *sum);
 void ss_train_dot_rows(const struct ss_train_row_dots *dots);
 size_t ss_train_collect_at_least(const struct ss_train_collection *collection);
-void ss_train_adam_step(const struct ss_train_adam *adam);
+struct ss_train_squares ss_train_adam_step(const struct ss_train_adam *adam);
 ss_train_real ss_train_dot(const ss_train_real *a, const ss_train_real *b, size_t n);
+/* a·a, a·b, b·b */
+void ss_train_dot_pair(const ss_train_real *a, const ss_train_real *b, size_t n,
+                       ss_train_real out[3]);
 /* acc += scale · x, and x *= scale. */
 void ss_train_add_scaled_to(ss_train_real *acc, const ss_train_real *x, ss_train_real scale,
                             size_t n);

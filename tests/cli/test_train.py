@@ -87,6 +87,17 @@ def test_the_same_bytes_for_any_threads_and_from_a_wider_type(run, x, tmp_path):
     assert digests(tmp_path / "d")["sae.pt"] == digests(tmp_path / "a")["sae.pt"]
 
 
+def test_the_same_bytes_with_other_instructions(run, x, tmp_path):
+    """Width 16 is whole groups of lanes; 13 has a rest."""
+    np.save(tmp_path / "narrow.npy", np.load(x)[:, :13])
+    for kind, rows_of in (("batchtopk", x), ("topk", tmp_path / "narrow.npy"), ("jumprelu", x)):
+        for cpu in ("avx2", "reference"):
+            out = tmp_path / f"{kind}-{cpu}"
+            done = run("train", "--embeddings", rows_of, "--kind", kind, "--out", out, *ARGS, "-q", env={"SAESCOPE_CPU": cpu})
+            assert done.code == 0, done.err
+        assert digests(tmp_path / f"{kind}-avx2")["sae.pt"] == digests(out)["sae.pt"], kind
+
+
 def test_a_dataset_gives_what_its_embeddings_give(run, tmp_path):
     texts = tmp_path / "t.jsonl"
     words = (ROOT / "demo/texts.jsonl").read_text("utf8").splitlines()[:300]

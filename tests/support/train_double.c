@@ -36,15 +36,20 @@ size_t ss_train_collect_at_least(const struct ss_train_collection *collection)
     return n;
 }
 
-void ss_train_adam_step(const struct ss_train_adam *adam)
+struct ss_train_squares ss_train_adam_step(const struct ss_train_adam *adam)
 {
+    struct ss_train_squares squares = {0};
     for (size_t i = 0; i < adam->n; i++) {
-        const double g = adam->gradient[i];
+        adam->x[i] *= adam->x_scale;
+        const double g = adam->gradient_scale * adam->gradient[i] + adam->along_x * adam->x[i];
         adam->mean[i] += adam->new_mean * (g - adam->mean[i]);
         adam->square[i] = adam->old_square * adam->square[i] + adam->new_square * g * g;
         adam->x[i] -=
             adam->rate * adam->mean[i] / (adam->root_scale * sqrt(adam->square[i]) + adam->eps);
+        squares.x += adam->x[i] * adam->x[i];
+        squares.gradient += g * g;
     }
+    return squares;
 }
 
 /* Eight sums, so that the compiler may use vectors. */
@@ -64,6 +69,13 @@ double ss_train_dot(const double *a, const double *b, size_t n)
         sum += sums[j];
     }
     return sum;
+}
+
+void ss_train_dot_pair(const double *a, const double *b, size_t n, double out[3])
+{
+    out[0] = ss_train_dot(a, a, n);
+    out[1] = ss_train_dot(a, b, n);
+    out[2] = ss_train_dot(b, b, n);
 }
 
 void ss_train_add_scaled_to(double *acc, const double *x, double scale, size_t n)
