@@ -17,6 +17,9 @@
 
 enum { MOST_AXES = 4, MOST_VALUES = 16, MOST_SAES = 64, NAME_BYTES = 200 };
 
+/* Calibrated for the same L0, SAEs differ in its last digits. */
+static const double SAME_L0 = 1.01;
+
 /* ---- what is swept ---- */
 
 static const struct quantity {
@@ -251,11 +254,11 @@ static void find_best(struct sweep *self)
         point->is_best = true;
         for (size_t j = 0; j < self->n_points; j++) {
             const struct point *other = &self->points[j];
-            const bool is_no_worse = other->l0 <= point->l0 &&
-                                     other->explained_variance >= point->explained_variance;
-            const bool is_better =
-                other->l0 < point->l0 || other->explained_variance > point->explained_variance;
-            point->is_best = point->is_best && !(is_no_worse && is_better);
+            point->is_best = point->is_best &&
+                             !(other->l0 <= point->l0 * SAME_L0 &&
+                               other->explained_variance > point->explained_variance) &&
+                             !(other->l0 * SAME_L0 < point->l0 &&
+                               other->explained_variance >= point->explained_variance);
         }
     }
 }
@@ -296,28 +299,28 @@ static double axis_end(double value, double step)
     return fmin(1, ceil((value + step / 4) / step) * step);
 }
 
-/* All of them as dots, and those that no other one beats as a line. */
+/* Those that no other one beats as a line, and all of them as dots on it. */
 static ss_status draw(struct sweep *self, ss_err *err)
 {
     static const char *const names[] = {"sweep.svg", "sweep.png"};
     ss_status status = SS_OK;
-    double x[2][MOST_SAES], y[2][MOST_SAES], least = 1, most = 0;
+    double x[2][MOST_SAES], y[2][MOST_SAES], least = 1, most = 0; /* of the line, of all */
     size_t n = 0;
     char caption[120], *path = NULL;
     for (size_t i = 0; i < self->n_points; i++) {
         const struct point *p = &self->points[i];
-        x[0][i] = p->l0;
-        y[0][i] = p->explained_variance;
+        x[1][i] = p->l0;
+        y[1][i] = p->explained_variance;
         least = fmin(least, p->explained_variance);
         most = fmax(most, p->explained_variance);
         if (p->is_best) {
-            x[1][n] = p->l0;
-            y[1][n++] = p->explained_variance;
+            x[0][n] = p->l0;
+            y[0][n++] = p->explained_variance;
         }
     }
     const struct ss_view_line lines[] = {
-        {.label = "an SAE", .x = x[0], .y = y[0], .n = self->n_points, .is_dots = true},
-        {.label = "not beaten by another one", .x = x[1], .y = y[1], .n = n}};
+        {.label = "not beaten by another one", .x = x[0], .y = y[0], .n = n},
+        {.label = "an SAE", .x = x[1], .y = y[1], .n = self->n_points, .is_dots = true}};
     ss__snprintf(caption, sizeof caption, "%zu SAEs; figures of rows that were held out.",
                  self->n_points);
     for (size_t i = 0; i < 2; i++) {
