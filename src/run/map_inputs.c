@@ -176,6 +176,12 @@ static ss_status allow_missing(ss_status status)
     return status == SS_E_NOINPUT ? SS_OK : status;
 }
 
+/* Whether the map is made of what is embedded now: by an encoder that fits what the run keeps. */
+static bool embeds(const struct ss_map_options *options)
+{
+    return options->place != NULL || options->vectors == SS_MAP_KEYWORDS;
+}
+
 static ss_status find_encoder(struct ss_run_map *map, const ss_encoder *given, ss_err *err)
 {
     struct ss_run_own_encoder found = {.dir = map->dir,
@@ -194,7 +200,7 @@ static ss_status find_encoder(struct ss_run_map *map, const ss_encoder *given, s
 static ss_status open_encoder(struct ss_run_map *map, const ss_encoder *given, ss_err *err)
 {
     const struct ss_map_options *options = map->options;
-    const bool is_needed = options->place != NULL || options->vectors == SS_MAP_KEYWORDS;
+    const bool is_needed = embeds(options);
     ss_err why = {0};
     if (!is_needed && (options->no_labels || !map->evidence.has_texts ||
                        options->vectors != SS_MAP_CENTROIDS)) {
@@ -234,7 +240,8 @@ static ss_status open_evidence(struct ss_run_map *map, ss_err *err)
     const ss_status status =
         ss_folder_evidence_open(map->dir, map->run->info.n_features, &map->evidence, &why);
     map->has_evidence = status == SS_OK;
-    return allow_missing(status) == SS_OK ? SS_OK : ss__fail_as(err, &why);
+    const bool is_fine = status == SS_OK || (status == SS_E_NOINPUT && !embeds(map->options));
+    return is_fine ? SS_OK : ss__fail_as(err, &why);
 }
 
 /* Names of features are a help, and no more. */

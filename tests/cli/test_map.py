@@ -116,6 +116,12 @@ def test_what_is_lacking_is_said(run, made, fresh, tmp_path):
     done = run("analyze", "-q", "-m", MODEL, "-s", SAE, "-d", made / "texts.jsonl", "-n", "3", "-o", tmp_path / "few", "--steps", "none")
     assert done.code == 0
     assert_refused(run("map", tmp_path / "few"), 66, "no feature fires in 5 rows")
+    args = ["-m", MODEL, "-s", SAE, "-d", made / "texts.jsonl", "--steps", "none"]
+    assert run("analyze", "-q", *args, "--evidence", "none", "-o", tmp_path / "bare").code == 0
+    for more in (["--on", "keywords"], ["--on", "decoder", "--place", made / "texts.jsonl"]):
+        assert_refused(run("map", tmp_path / "bare", *more), 66, "no evidence; run saescope analyze again, with --evidence full or light")
+    assert run("analyze", "-q", *args, "-o", tmp_path / "unnamed").code == 0
+    assert_refused(run("map", tmp_path / "unnamed", "--on", "keywords"), 66, "saescope describe")
 
 
 @pytest.mark.parametrize("kind", ["nan", "short", "cut"])
