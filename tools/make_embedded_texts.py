@@ -3,16 +3,19 @@
 
     tools/make_embedded_texts.py > texts.jsonl
 
-They are text that every Debian 12 machine has, and nothing else:
+They are text that every Debian 12 machine has or gets from its package archive, and nothing else:
   line         the first line of every package's description;
   description  what follows it: the paragraphs that no earlier package has, after that line;
+  gloss        what WordNet 3.0 says of a group of words, after these (package wordnet-base);
   manual       paragraphs of manual pages (sections 1, 4, 5, 7, 8) of packages of priority required, important or
                standard, as far as they are installed;
   licence      paragraphs of /usr/share/common-licenses.
+Of each source every n-th text is taken (SHARES), by a hash of the text, so that a training takes minutes.
 Descriptions are those of main, bookworm as released, amd64: the lists that `apt-get update` leaves in
 /var/lib/apt/lists. Where the list of long descriptions (…_i18n_Translation-en) is not there, as in images without
-languages, apt-get fetches it into a folder for the while, as itself or as any user.
-The same lists and pages give the same bytes; the sha256 of each source's texts goes to the standard error.
+languages, apt-get fetches it into a folder for the while, and so it does wordnet-base where that is not installed: as
+any user. The same lists and pages give the same bytes; number and sha256 of each source's texts go to the standard
+error.
 """
 import gzip
 import hashlib
@@ -28,12 +31,17 @@ LISTS = pathlib.Path("/var/lib/apt/lists")
 TRANSLATION = "*_dists_bookworm_main_i18n_Translation-en*"
 MANUALS = re.compile(r"/usr/share/man/man[14578]/[^/]+\.gz$")
 PRIORITIES = {"required", "important", "standard"}
-SHORTEST, LONGEST = 80, 1500  # characters of a paragraph, and of a description
+SHORTEST, LONGEST = 80, 400  # characters of a paragraph, and of any text but the first lines
+SHARES = {"line": 4, "description": 8, "gloss": 4, "manual": 8, "licence": 1}
 
 
-def run(*command):
+def run(*command, folder=None):
+    """What a command prints; its warnings are not passed on, so that ours is a list of sums alone."""
     environment = dict(os.environ, LC_ALL="C.UTF-8")
-    return subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE).stdout.decode("utf-8", "replace")
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)}: {done.stderr.decode('utf-8', 'replace').strip()}")
+    return done.stdout.decode("utf-8", "replace")
 
 
 # ---- descriptions ----
@@ -43,7 +51,7 @@ def fetch_lists(folder):
     (folder / "lists" / "partial").mkdir(parents=True)
     options = {"Dir::State::Lists": folder / "lists", "Dir::Cache": folder, "Acquire::Languages": "en"}
     arguments = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
-    subprocess.run(["apt-get", "update", *arguments], check=True, stdout=subprocess.DEVNULL)
+    run("apt-get", "update", *arguments)
     return folder / "lists"
 
 
@@ -145,16 +153,48 @@ def licence_texts():
                 yield "licence", cut(" ".join(text.split()))
 
 
+# ---- WordNet ----
+
+
+def wordnet_files(folder):
+    """The four files of synsets, installed or out of the package, which the archive has."""
+    root = pathlib.Path("/usr/share/wordnet")
+    if not root.is_dir():
+        run("apt-get", "download", "wordnet-base", folder=folder)
+        [package] = folder.glob("wordnet-base_*.deb")
+        run("dpkg-deb", "--extract", str(package), str(folder))
+        root = folder / "usr/share/wordnet"
+    return [root / f"data.{part}" for part in ("noun", "verb", "adj", "adv")]
+
+
+def gloss_texts():
+    with tempfile.TemporaryDirectory() as folder:
+        for path in wordnet_files(pathlib.Path(folder)):
+            for line in path.read_text(encoding="latin-1").splitlines():
+                head, _, gloss = line.partition(" | ")
+                if not line.startswith("  ") and gloss:
+                    fields = head.split(" ")  # offset, file, kind, number of words in hexadecimal, word, id, word …
+                    words = [word.split("(")[0].replace("_", " ") for word in fields[4 : 4 + 2 * int(fields[3], 16) : 2]]
+                    yield "gloss", cut(", ".join(words) + ": " + gloss.strip())
+
+
+# ---- all of them ----
+
+
+def is_taken(source, text):
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % SHARES[source] == 0
+
+
 def is_prose(source, text):
     letters = sum(c.isalpha() or c == " " for c in text)
-    return source == "line" or (len(text) >= SHORTEST and letters >= 0.85 * len(text) and "\\" not in text)
+    return source in ("line", "gloss") or (len(text) >= SHORTEST and letters >= 0.85 * len(text) and "\\" not in text)
 
 
 def main():
     seen, sums = set(), {}
-    for texts in (description_texts, manual_texts, licence_texts):
+    for texts in (description_texts, gloss_texts, manual_texts, licence_texts):
         for source, text in texts():
-            if text and text not in seen and is_prose(source, text):
+            if text and text not in seen and is_prose(source, text) and is_taken(source, text):
                 seen.add(text)
                 line = json.dumps({"text": text, "source": source}, ensure_ascii=False) + "\n"
                 n, digest = sums.setdefault(source, [0, hashlib.sha256()])
