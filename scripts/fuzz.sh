@@ -132,7 +132,8 @@ END
 }
 
 # What a run keeps of its texts, each file behind the byte that fuzz_evidence knows it by; or the
-# labels made of them. None where there is no program.
+# labels made of them; or its families and its map, as fuzz_graph takes them. None where there is
+# no program.
 put_run_seeds() {
     local run=$1/run program=build/release/saescope file number=0
     [ -x "$program" ] && "$program" analyze -q -m tests/data/encoder/mpnet-mean \
@@ -140,6 +141,10 @@ put_run_seeds() {
         -o "$run" 2> /dev/null || return 0
     if [ "$2" = fuzz_descriptions ]; then
         mv "$run/descriptions.json" "$1/labels"
+    elif [ "$2" = fuzz_graph ]; then
+        { printf '\000' && cat "$run/families.json"; } > "$1/families"
+        { printf '\001' && cat "$run/coactivation.npz"; } > "$1/coactivation"
+        { printf '\002' && cat "$run/map.csv" && printf '\036' && cat "$run/clusters.json"; } > "$1/map"
     else
         for file in evidence/texts.arrow evidence/samples.arrow evidence/embeddings.npy histograms.npz; do
             { printf '%b' "\\000$number" && cat "$run/$file"; } > "$1/$number"
@@ -202,7 +207,7 @@ run_one() {
         ;;
     fuzz_repo) put_repo_seeds "$made" ;;
     fuzz_tokenizer) put_tokenizer_seeds "$made" ;;
-    fuzz_evidence | fuzz_descriptions) put_run_seeds "$made" "$name" ;;
+    fuzz_evidence | fuzz_descriptions | fuzz_graph) put_run_seeds "$made" "$name" ;;
     fuzz_web_pages) put_page_seeds "$made" ;;
     esac
     { find "$made" -type f && seeds "$name"; } | sort | paste -s -d , > "$list"

@@ -75,6 +75,9 @@ struct ss_folder_families {
     double least_phi; /* of pairs.arrow: all of as much; NaN: the best 50 */
 };
 
+/* The file of a run of so many features, read back. Errors: SS_E_DATA, SS_E_IO, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_folder_families_read(const char *path, size_t n_features,
+                                              ss_families **out, ss_err *err);
 SS_MUST_USE ss_status ss_folder_families_write(const struct ss_folder_families *families,
                                                const char *path, ss_err *err);
 /* The list of lists that the Python workflow writes. */

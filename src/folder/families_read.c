@@ -208,32 +208,41 @@ static ss_status read_file(struct reading *reading, const struct ss__json *root,
                                               "feature %zu is above itself", circle);
 }
 
-ss_status ss_families_open(const char *run_dir, ss_families **out, ss_err *err)
+ss_status ss_folder_families_read(const char *path, size_t n_features, ss_families **out,
+                                  ss_err *err)
 {
     ss_status status = SS_OK;
-    struct reading reading = {.path = NULL};
+    struct reading reading = {.path = path};
     struct ss__json *root = NULL;
-    ss_run *run = NULL;
-    char *path = ss__path_join(run_dir, SS_FOLDER_FILE_FAMILIES);
     *out = NULL;
-    if (path == NULL) {
-        SS_TRY(ss__fail_nomem(err, "a path"));
-    }
-    reading.path = path;
-    SS_TRY(ss_folder_run_open_features(run_dir, &run, err));
-    if (ss__path_stat(path) == SS__PATH_NONE) {
-        SS_FAIL_FILE(run_dir, SS_E_NOINPUT,
-                     "the run has no families yet; saescope families finds them");
-    }
     SS_TRY(ss__json_load(path, &root, err));
     SS_ALLOC(reading.families, 1);
-    reading.families->n_features = run->info.n_features;
+    reading.families->n_features = n_features;
     SS_TRY(read_file(&reading, root, err));
     *out = reading.families;
     reading.families = NULL;
 out:
     ss_families_free(reading.families);
     ss__json_free(root);
+    return status;
+}
+
+ss_status ss_families_open(const char *run_dir, ss_families **out, ss_err *err)
+{
+    ss_status status = SS_OK;
+    ss_run *run = NULL;
+    char *path = ss__path_join(run_dir, SS_FOLDER_FILE_FAMILIES);
+    *out = NULL;
+    if (path == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
+    }
+    SS_TRY(ss_folder_run_open_features(run_dir, &run, err));
+    if (ss__path_stat(path) == SS__PATH_NONE) {
+        SS_FAIL_FILE(run_dir, SS_E_NOINPUT,
+                     "the run has no families yet; saescope families finds them");
+    }
+    SS_TRY(ss_folder_families_read(path, run->info.n_features, out, err));
+out:
     ss_run_free(run);
     ss__free(path);
     return status;
