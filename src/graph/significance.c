@@ -13,23 +13,40 @@
 #include <math.h>
 
 #define LN_2_PI 1.837877066409345483560659472811235279723L
-#define LN_SQRT_2_PI (LN_2_PI / 2)
 
 enum { EXACT_FACTORIALS = 20, SERIES_TERMS = 24 };
 
-/* What Stirling's formula lacks: ln n! - ln(sqrt(2 pi n) (n / e)^n). Factorials to 20! are whole
- * numbers below 2^64; beyond them the terms of the series fall below 1e-20. */
+/* What Stirling's formula lacks: ln n! - ln(sqrt(2 pi n) (n / e)^n). To 20 that is a table, made
+ * of the factorials, which are whole numbers below 2^64; beyond, the terms of the series fall
+ * below 1e-20. */
 static long double stirling_error(long double n)
 {
     static const long double terms[] = {1.0L / 12,    -1.0L / 360, 1.0L / 1260,
                                         -1.0L / 1680, 1.0L / 1188, -691.0L / 360360,
                                         1.0L / 156};
+    static const long double of_small[EXACT_FACTORIALS + 1] = {0x0p+0L,
+                                                               0xa.6038de6d052d658p-7L,
+                                                               0xa.954dc91f532449p-8L,
+                                                               0xe.2bcd1346c05996p-9L,
+                                                               0xa.a513317ebc546ep-9L,
+                                                               0x8.85a7289fe5f666p-9L,
+                                                               0xe.358b3df5ef9aacp-10L,
+                                                               0xc.2ea6b0972542ecp-10L,
+                                                               0xa.a9402f3d983b2cp-10L,
+                                                               0x9.7a438d8955b22cp-10L,
+                                                               0x8.87cea603a1d3acp-10L,
+                                                               0xf.82c984400a7c58p-11L,
+                                                               0xe.380c399d54e258p-11L,
+                                                               0xd.2028a38079b658p-11L,
+                                                               0xc.303b60016a5458p-11L,
+                                                               0xb.6047b78ca50758p-11L,
+                                                               0xa.aa4fbee889de58p-11L,
+                                                               0xa.09be3a6d1afa58p-11L,
+                                                               0x9.7b027fb13ebc58p-11L,
+                                                               0x8.fb4beec2bec658p-11L,
+                                                               0x8.8859f6930fd858p-11L};
     if (n <= EXACT_FACTORIALS) {
-        long double factorial = 1;
-        for (int i = 2; i <= (int)n; i++) {
-            factorial *= i;
-        }
-        return n < 1 ? 0 : logl(factorial) - (n + 0.5L) * logl(n) + n - LN_SQRT_2_PI;
+        return of_small[(int)n];
     }
     long double sum = 0;
     for (size_t i = sizeof terms / sizeof terms[0]; i > 0; i--) {
@@ -48,6 +65,9 @@ static long double deviance(long double x, long double m)
     long double sum = (x - m) * v, power = 2 * x * v;
     for (int i = 1; i < SERIES_TERMS; i++) {
         power *= v * v;
+        if (fabsl(power) < fabsl(sum) * 0x1p-66L) {
+            break; /* no term from here on changes the sum */
+        }
         sum += power / (2 * i + 1);
     }
     return sum;
