@@ -91,6 +91,7 @@ static void print_files(const char *folder)
                                         "centroids.npz",
                                         "coactivation.npz",
                                         "evidence/",
+                                        "analysis.state",
                                         "feature_keywords.json",
                                         "descriptions.json",
                                         "descriptions.csv",
@@ -247,6 +248,11 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
         cli_check_out_folder(command, values) != CLI_OK) {
         return CLI_USAGE;
     }
+    if (cli_given(values, OPT_APPEND) &&
+        strcmp(values->text[OPT_APPEND], values->text[OPT_OUT]) != 0) {
+        return cli_usage_error(command, "--append names the folder of the run already; --out "
+                                        "would be another one");
+    }
     struct cli_inputs in = {0};
     struct cli_part part = {0, 0};
     if (cli_read_part(command, values, &part) != CLI_OK) {
@@ -278,6 +284,8 @@ static int analyze(const struct cli_command *command, const struct cli_values *v
         .steps = values->text[OPT_STEPS],
         .part = part.part,
         .n_parts = part.n_parts,
+        .append = cli_given(values, OPT_APPEND),
+        .plan = values->text[OPT_PLAN],
         .checkpoint_seconds = values->real[OPT_CHECKPOINT_SECONDS],
         .title = values->text[OPT_TITLE],
         .save_embeddings = values->text[OPT_SAVE_EMBEDDINGS],
@@ -347,6 +355,8 @@ const struct cli_command cli_analyze = {
           "9,000 rows of several files, from a named column"},
          {"saescope analyze -m MODEL -s SAE -d texts.jsonl --part 3/8 -o parts",
           "the third of eight parts; saescope merge parts/*.state -o run"},
+         {"saescope analyze -m MODEL -s SAE -d new.jsonl --append run",
+          "the rows of a further file, added to a finished run"},
          {"zstdcat texts.jsonl.zst | saescope analyze -m MODEL -s SAE -d - -o run",
           "rows from standard input"},
          {"saescope analyze --embeddings x.npy -s SAE -d texts.jsonl --keep id -o run",
@@ -370,6 +380,8 @@ const struct cli_command cli_analyze = {
              {OPT_PAIRS_BYTES, false, "512M", NULL},
              {OPT_NO_PAIRS, false, NULL, NULL},
              {OPT_PART, false, NULL, NULL},
+             {OPT_PLAN, false, NULL, NULL},
+             {OPT_APPEND, false, NULL, NULL},
              {OPT_CHECKPOINT_SECONDS, false, NULL, NULL},
              CLI_USES_ENCODER,
              CLI_USES_SAE,

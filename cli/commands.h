@@ -5,10 +5,10 @@
 
 #include "cli.h"
 
-extern const struct cli_command cli_analyze, cli_merge, cli_describe, cli_score, cli_families,
-    cli_map, cli_show, cli_search, cli_diff, cli_report, cli_view, cli_train, cli_evaluate,
-    cli_encode, cli_embed, cli_fill_mask, cli_tokenize, cli_inspect, cli_convert, cli_plot,
-    cli_fetch_command, cli_cache, cli_completion, cli_manual;
+extern const struct cli_command cli_analyze, cli_plan, cli_merge, cli_describe, cli_score,
+    cli_families, cli_map, cli_show, cli_search, cli_diff, cli_report, cli_view, cli_train,
+    cli_evaluate, cli_encode, cli_embed, cli_fill_mask, cli_tokenize, cli_inspect, cli_convert,
+    cli_plot, cli_fetch_command, cli_cache, cli_completion, cli_manual;
 
 /* Of describe and score: the encoder of --model, NULL without; a line for a label; its members
  * in JSON. */

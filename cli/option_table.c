@@ -138,6 +138,13 @@ const struct cli_option cli_options[N_OPTIONS] = {
          "only part K of N: its state goes to --out, for merge; auto: as Slurm, MPI or "
          "Kubernetes say",
          0},
+    [OPT_APPEND] = {"append", 0, CLI_TEXT, "RUN", NULL,
+                    "add the rows of further files to the finished run in this folder", 0},
+    [OPT_PLAN] = {"plan", 0, CLI_TEXT, "FILE", NULL,
+                  "with --part K: the parts are those of this plan, whose files must not have "
+                  "changed",
+                  0},
+    [OPT_PARTS] = {"parts", 0, CLI_COUNT, "N", NULL, "how many parts", 1},
     [OPT_CHECKPOINT_SECONDS] = {"checkpoint-seconds", 0, CLI_REAL, "X", NULL,
                                 "how often to keep what was gathered, so that the same command "
                                 "goes on after a stop; else every 10 seconds, at most a "

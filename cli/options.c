@@ -308,6 +308,13 @@ static int missing_options(const struct cli_command *command, const struct cli_v
 
 static int take_defaults(const struct cli_command *command, struct cli_values *values)
 {
+    if (cli_given(values, OPT_APPEND) && !cli_given(values, OPT_OUT)) { /* it is that folder */
+        const int code = take_value(command, values, OPT_OUT, values->text[OPT_APPEND],
+                                    values->origin[OPT_APPEND]);
+        if (code != CLI_OK) {
+            return code;
+        }
+    }
     const int missing = missing_options(command, values);
     if (missing != CLI_OK) {
         return missing;

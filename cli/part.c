@@ -94,7 +94,9 @@ int cli_read_part(const struct cli_command *command, const struct cli_values *va
     if (n_first < sizeof first) {
         memcpy(first, text, n_first);
     }
-    return read_number(first, &part->part) && part->part > 0 && part->n_parts >= part->part
+    const bool is_planned = slash == NULL && cli_given(values, OPT_PLAN); /* it has the N */
+    return read_number(first, &part->part) && part->part > 0 &&
+                   (is_planned || part->n_parts >= part->part)
                ? CLI_OK
                : cli_usage_error(command,
                                  "--part is K/N, with K from 1 to N, auto, or auto/N, and not "

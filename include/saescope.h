@@ -152,6 +152,10 @@ typedef enum ss_option {
     SS_OPTION_SAMPLE,
     SS_OPTION_PART,
     SS_OPTION_ALLOW_MISSING,
+    SS_OPTION_APPEND,
+    SS_OPTION_PLAN,
+    SS_OPTION_PARTS,
+    SS_OPTION_SAVE_EMBEDDINGS,
     SS_N_OPTIONS
 } ss_option;
 
@@ -995,6 +999,11 @@ struct ss_analyze_options {
         checkpoint_seconds; /* how often what was gathered is kept in out_dir, so that the same
                                   call goes on after it was stopped; 0: 10, but at most a
                                   hundredth of the time; below 0: never */
+    bool append; /* add the rows to the finished run in out_dir, as if they had come behind its
+                    own; files that it has already are left out (docs/parts.md) */
+    const char
+        *plan; /* a file of ss_plan_write: refuse other files than those it was made of, and
+                         take the number of parts from it if n_parts is 0; NULL: none */
 };
 SS_DEFINE_INIT(ss_analyze_options)
 
@@ -1022,6 +1031,19 @@ SS_API SS_MUST_USE ss_status ss_analyze(const ss_encoder *encoder, const ss_sae 
                                         ss_dataset *dataset,
                                         const struct ss_analyze_options *options, ss_run **out,
                                         ss_err *err);
+
+/* Write down how a dataset is cut into parts: its files with what they are known by, and which bytes
+ * of which file are of which part (docs/formats.md). Workers that are given the plan refuse files
+ * that changed since.
+ *
+ * dataset  borrowed, before its first row is read
+ * n_parts  from 1 on
+ * path     of the plan
+ * force    replace a file that exists
+ * Errors   SS_E_USAGE (rows that cannot be cut; too many parts), SS_E_EXISTS, SS_E_IO, SS_E_NOMEM
+ * Threads  caller only */
+SS_API SS_MUST_USE ss_status ss_plan_write(ss_dataset *dataset, uint64_t n_parts,
+                                           const char *path, bool force, ss_err *err);
 
 struct ss_merge_options {
     size_t struct_size;
@@ -1054,6 +1076,119 @@ SS_DEFINE_INIT(ss_merge_options)
 SS_API SS_MUST_USE ss_status ss_merge(const char *const *states, size_t n_states,
                                       const struct ss_merge_options *options, ss_run **out,
                                       ss_err *err);
+
+/* ---- rows that a loop of the caller hands over ---- */
+
+/* An analysis whose rows come when the caller has them: in the workers of an engine, in a service.
+ * ss_analysis_open → ss_analysis_add, of any number of rows, again and again → ss_analysis_state:
+ * bytes for another process, which ss_analysis_merge or ss_states_merge add up, in any order; or
+ * ss_analysis_finish: the run. A batch of texts is embedded at the end of each call: hand over
+ * hundreds of them at a time. All calls: one thread at a time.
+ *
+ * After an error, but SS_E_USAGE, which is found before anything is done, an analysis is only good
+ * to be freed; other calls then return SS_E_USAGE. */
+typedef struct ss_analysis ss_analysis;
+
+struct ss_push_options {
+    size_t struct_size;
+    const char *name;          /* of the rows, to show and to record; NULL: "memory" */
+    const char *const *files;  /* [n_files] that the rows are of, equal for all whose states are
+                                  merged; NULL: one of that name */
+    const uint64_t *file_rows; /* [n_files] rows in each, of any kind; NULL: not known, and then
+                                  rows are numbered in their files, not over all */
+    size_t n_files;
+    const char *const *columns; /* [n_columns] names of what is carried along with a text */
+    size_t n_columns;
+};
+SS_DEFINE_INIT(ss_push_options)
+
+/* Where a row is decides between equal activations, and names it; rows of one analysis, in however
+ * many processes, are each at a place of their own. */
+struct ss_pushed_rows {
+    size_t struct_size;
+    size_t n;
+    const struct ss_text *texts;  /* [n] bytes that are no UTF-8 are replaced by U+FFFD */
+    const bool *is_null;          /* [n] there is no text; NULL: of none */
+    const struct ss_text *values; /* [n, n_columns] as JSON; NULL: all are null */
+    const uint32_t *files;        /* [n] places in `files`; NULL: all are of the first */
+    const uint64_t *rows; /* [n] numbers in their files, below 2^40; NULL: on from the row
+                                     before, from 0 */
+};
+SS_DEFINE_INIT(ss_pushed_rows)
+
+/* Begin.
+ *
+ * encoder, sae  borrowed until the analysis is freed, and the run, as in ss_analyze
+ * options       borrowed for the call, but its strings until the analysis is freed; out_dir is
+ *               opened by ss_analysis_finish. Refused: embeddings, save_embeddings, num_examples,
+ *               n_parts, append; checkpoint_seconds is not looked at
+ * rows          copied; NULL for the defaults
+ * out           gives (ss_analysis_free); NULL on error
+ * Errors        SS_E_USAGE (also of rules over rows from the first one on), SS_E_SHAPE, SS_E_NOMEM
+ * Threads       caller only
+ * Source        tests/unit/test_run_push.c */
+SS_API SS_MUST_USE ss_status ss_analysis_open(const ss_encoder *encoder, const ss_sae *sae,
+                                              const struct ss_analyze_options *options,
+                                              const struct ss_push_options *rows,
+                                              ss_analysis **out, ss_err *err);
+
+/* Embed, encode and gather some rows.
+ *
+ * rows    borrowed for the call
+ * Errors  SS_E_USAGE (a file or row that is none), SS_E_LIMIT, SS_E_STOPPED, SS_E_NOMEM, SS_E_IO,
+ *         those of embedding
+ * Threads  one at a time
+ * Memory   a few batches, and what the statistics need */
+SS_API SS_MUST_USE ss_status ss_analysis_add(ss_analysis *analysis,
+                                             const struct ss_pushed_rows *rows, ss_err *err);
+
+/* What was gathered so far, as bytes (docs/formats.md); more may be added afterwards.
+ *
+ * out     gives (ss_analysis_free_state); NULL on error
+ * Errors  SS_E_USAGE (no rows yet), SS_E_IO, SS_E_NOMEM
+ * Threads  one at a time */
+SS_API SS_MUST_USE ss_status ss_analysis_state(ss_analysis *analysis, char **out,
+                                               size_t *n_bytes, ss_err *err);
+/* NULL is fine.
+ *
+ * Threads  any */
+SS_API void ss_analysis_free_state(char *state);
+
+/* Take over what another gathered of other rows. A state that is in already is left out.
+ *
+ * state   borrowed for the call, and not trusted
+ * Errors  SS_E_DATA (damaged; of another analysis, with what differs), SS_E_UNSUPPORTED (of a
+ *         later version), SS_E_NOMEM, SS_E_IO. Those of the first two kinds leave the analysis as
+ *         it was
+ * Threads  one at a time */
+SS_API SS_MUST_USE ss_status ss_analysis_merge(ss_analysis *analysis, struct ss_text state,
+                                               ss_err *err);
+
+/* Make the run of all rows, and its folder if one was named. The analysis is then only good to be
+ * freed.
+ *
+ * out     gives (ss_run_free); NULL on error
+ * Errors  those of ss_analyze
+ * Threads  one at a time */
+SS_API SS_MUST_USE ss_status ss_analysis_finish(ss_analysis *analysis, ss_run **out,
+                                                ss_err *err);
+
+/* NULL is fine.
+ *
+ * Threads  one at a time */
+SS_API void ss_analysis_free(ss_analysis *analysis);
+
+/* Add up states without encoder and SAE: as bytes again.
+ *
+ * states       [n_states] borrowed, not trusted: of ss_analysis_state, or files of parts
+ * pairs_bytes  as in struct ss_analyze_options
+ * out          gives (ss_analysis_free_state); NULL on error
+ * Errors       SS_E_USAGE (no states), those of ss_merge
+ * Threads      any
+ * Memory       the sum and one state */
+SS_API SS_MUST_USE ss_status ss_states_merge(const struct ss_text *states, size_t n_states,
+                                             uint64_t pairs_bytes, char **out, size_t *n_bytes,
+                                             ss_err *err);
 
 struct ss_run_options {
     size_t struct_size;

@@ -12,10 +12,11 @@ from ._errors import (DataError, FileError, InternalError, LimitError, NetworkEr
 from ._log import SaescopeWarning
 from ._rows import open_rows
 from ._run import Feature, Features, Hit, Run, Table, TopText, analyze, diff
+from ._state import merge_states, state_of
 from ._train import evaluate, train
 
 __version__ = _core.version()
 __all__ = ["DataError", "Encoder", "Feature", "Features", "FileError", "Hit", "InternalError", "LimitError", "NetworkError",
            "NoInputError", "NonFiniteError", "OutOfMemoryError", "OutputExistsError", "Run", "SAE", "SaescopeError",
            "SaescopeWarning", "ShapeError", "Sparse", "Table", "TopText", "UnsupportedError", "UsageError", "analyze",
-           "diff", "evaluate", "open_rows", "train"]
+           "diff", "evaluate", "merge_states", "open_rows", "state_of", "train"]

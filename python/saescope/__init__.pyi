@@ -120,6 +120,11 @@ class Run:
     info: dict[str, Any]
     features: Features
     def __init__(self, path: str | os.PathLike[str] | None, *, _found: Any = None) -> None: ...
+    @classmethod
+    def from_state(
+        cls, state: bytes | None, out: str | os.PathLike[str] | None = None, *, encoder: Encoder | str | os.PathLike[str] | None = None,
+        sae: SAE | str | os.PathLike[str] | None = None, progress: _Progress = None, **options: Any,
+    ) -> Run: ...
     def __len__(self) -> int: ...
     @property
     def rates(self) -> npt.NDArray[np.float32]: ...
@@ -147,8 +152,14 @@ def analyze(
     batch_tokens: int | None = None, title: str | None = None, save_embeddings: str | os.PathLike[str] | None = None,
     evidence: str | None = None, evidence_bytes: int | None = None, sample_rows: int | None = None,
     sample_seed: int | None = None, force: bool | None = None, steps: str | None = None, pairs_bytes: int | None = None,
-    no_pairs: bool | None = None, **file_options: Any,
+    no_pairs: bool | None = None, append: bool | None = None, **file_options: Any,
 ) -> Run: ...
+def state_of(
+    batches: Iterable[Any], encoder: Encoder | str | os.PathLike[str], sae: SAE | str | os.PathLike[str], *, text: str = "text",
+    key: str | tuple[str, str] | None = None, keep: str | Iterable[str] | None = None, files: Iterable[str] | None = None,
+    file_rows: Any = None, name: str = "memory", **options: Any,
+) -> bytes | None: ...
+def merge_states(states: Iterable[bytes | None]) -> bytes | None: ...
 def diff(
     run_a: Run | str | os.PathLike[str], run_b: Run | str | os.PathLike[str] | None = None, *, by: str | None = None,
 ) -> Table: ...

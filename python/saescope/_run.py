@@ -214,7 +214,7 @@ def _analyze(core_encoder, sae, dataset, embeddings, embedding_column, options, 
 def analyze(data, encoder, sae, out=None, *, text_column=None, keep=None, top_k=None, embeddings=None, embedding_column=None,
             progress=None, name="memory", num_examples=None, keep_duplicates=None, threads=None, batch_tokens=None, title=None,
             save_embeddings=None, evidence=None, evidence_bytes=None, sample_rows=None, sample_seed=None, force=None,
-            steps=None, pairs_bytes=None, no_pairs=None, **file_options):
+            steps=None, pairs_bytes=None, no_pairs=None, append=None, **file_options):
     """Embed and encode every row once, and gather how often each feature fires and which texts activate it most.
 
     data        texts in any form that `saescope.open_rows` names; None with embeddings: rows without texts
@@ -224,6 +224,7 @@ def analyze(data, encoder, sae, out=None, *, text_column=None, keep=None, top_k=
     embeddings  an array [rows, width], or a file of them: used instead of embedding the texts
     steps       what to make of the folder afterwards: "labels", "families", "map", names with commas between, "all";
                 None: nothing
+    append      add the rows to the finished run in `out`; files that it has already are left out
     progress    True, False, None (a bar in a terminal), or a function that gets each report
     """
     encoder = Encoder(encoder) if isinstance(encoder, (str, os.PathLike)) else encoder
@@ -233,7 +234,7 @@ def analyze(data, encoder, sae, out=None, *, text_column=None, keep=None, top_k=
                "keep_duplicates": keep_duplicates, "threads": threads, "batch_tokens": batch_tokens, "title": title,
                "save_embeddings": save_embeddings and os.fspath(save_embeddings), "evidence": evidence,
                "evidence_bytes": evidence_bytes, "sample_rows": sample_rows, "sample_seed": sample_seed, "force": force,
-               "steps": steps, "pairs_bytes": pairs_bytes, "no_pairs": no_pairs}
+               "steps": steps, "pairs_bytes": pairs_bytes, "no_pairs": no_pairs, "append": append}
     core_encoder = None if encoder is None or embeddings is not None else encoder._core
     with embeddings_file(embeddings) as path:
         found = _analyze(core_encoder, sae, dataset, path, embedding_column, options, progress)

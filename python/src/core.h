@@ -92,9 +92,9 @@ struct core_dataset {
 
 /* Types of this module, set when it is imported. */
 extern PyTypeObject *core_encoder_type, *core_sae_type, *core_dataset_type, *core_run_type,
-    *core_block_type, *core_descriptions_type;
+    *core_block_type, *core_descriptions_type, *core_analysis_type;
 extern PyType_Spec core_encoder_spec, core_sae_spec, core_dataset_spec, core_run_spec,
-    core_block_spec, core_descriptions_spec;
+    core_block_spec, core_descriptions_spec, core_analysis_spec;
 
 /* saescope._errors.make, set when the module is imported. */
 extern PyObject *core_make_error;
@@ -108,6 +108,15 @@ void core_arrow_rows_release(void *state);
 
 /* Why an Arrow stream ended early: "" if it did not. */
 const char *core_arrow_rows_problem(const void *state);
+
+/* Options of an analysis from a dict, and a run as an object, which keeps the others; it is freed on
+ * failure (run.c). */
+bool core_fill_analyze(struct ss_analyze_options *options, PyObject *given);
+PyObject *core_new_run(ss_run *run, PyObject *encoder, PyObject *sae);
+
+/* States (push.c). */
+PyObject *core_merge_states(PyObject *self, PyObject *args);
+PyObject *core_merge(PyObject *self, PyObject *args);
 
 /* Methods of the module (run.c). */
 PyObject *core_analyze(PyObject *self, PyObject *args);

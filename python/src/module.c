@@ -55,6 +55,8 @@ static PyMethodDef methods[] = {
     {"version", version, METH_NOARGS, "The version of the library."},
     {"analyze", core_analyze, METH_VARARGS, "One pass over a dataset."},
     {"open_run", core_run_open, METH_VARARGS, "Results of an earlier analysis."},
+    {"merge_states", core_merge_states, METH_VARARGS, "States as one."},
+    {"merge", core_merge, METH_VARARGS, "The run of states in files."},
     {"describe", core_describe, METH_VARARGS, "Labels for the features of a run."},
     {"open_descriptions", core_descriptions_open, METH_VARARGS,
      "Labels that were made before."},
@@ -77,6 +79,7 @@ static const struct {
     {"SAE", &core_sae_spec, &core_sae_type},
     {"Dataset", &core_dataset_spec, &core_dataset_type},
     {"Run", &core_run_spec, &core_run_type},
+    {"Analysis", &core_analysis_spec, &core_analysis_type},
     {"Descriptions", &core_descriptions_spec, &core_descriptions_type},
 };
 

@@ -36,11 +36,17 @@ static const struct core_option analyze_table[] = {
     OPTION("steps", CORE_TEXT, steps, NULL),
     OPTION("pairs_bytes", CORE_U64, pairs_bytes, NULL),
     OPTION("no_pairs", CORE_BOOL, no_pairs, NULL),
+    OPTION("append", CORE_BOOL, append, NULL),
 };
 #undef OPTION
 enum { N_ANALYZE = sizeof analyze_table / sizeof analyze_table[0] };
 
-static PyObject *new_run(ss_run *run, PyObject *encoder, PyObject *sae)
+bool core_fill_analyze(struct ss_analyze_options *options, PyObject *given)
+{
+    return core_fill(options, analyze_table, N_ANALYZE, given);
+}
+
+PyObject *core_new_run(ss_run *run, PyObject *encoder, PyObject *sae)
 {
     struct run *self = (struct run *)PyType_GenericAlloc(core_run_type, 0);
     if (self == NULL) {
@@ -104,7 +110,7 @@ PyObject *core_analyze(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "OO!OzzO!OO", &encoder, core_sae_type, &sae, &dataset,
                           &embeddings, &column, &PyDict_Type, &given, &call.progress,
                           &call.log) ||
-        !core_fill(&options, analyze_table, N_ANALYZE, given) ||
+        !core_fill_analyze(&options, given) ||
         !core_open_embeddings(embeddings, column, &options.embeddings)) {
         return NULL;
     }
@@ -118,7 +124,8 @@ PyObject *core_analyze(PyObject *self, PyObject *args)
                    &run, &err);
     PyEval_RestoreThread(state);
     ss_embeddings_free(options.embeddings);
-    return core_rows_succeeded(rows, &call, status, &err) ? new_run(run, encoder, sae) : NULL;
+    return core_rows_succeeded(rows, &call, status, &err) ? core_new_run(run, encoder, sae)
+                                                          : NULL;
 }
 
 PyObject *core_run_open(PyObject *self, PyObject *args)
@@ -138,7 +145,7 @@ PyObject *core_run_open(PyObject *self, PyObject *args)
     PyThreadState *state = PyEval_SaveThread();
     const ss_status status = ss_run_open(path, &options, &run, &err);
     PyEval_RestoreThread(state);
-    return core_succeeded(&call, status, &err) ? new_run(run, NULL, NULL) : NULL;
+    return core_succeeded(&call, status, &err) ? core_new_run(run, NULL, NULL) : NULL;
 }
 
 /* ---- results ---- */

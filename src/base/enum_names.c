@@ -125,6 +125,10 @@ static const char *const options[SS_N_OPTIONS] = {
     [SS_OPTION_SAMPLE] = "sample",
     [SS_OPTION_PART] = "part",
     [SS_OPTION_ALLOW_MISSING] = "allow_missing",
+    [SS_OPTION_APPEND] = "append",
+    [SS_OPTION_PLAN] = "plan",
+    [SS_OPTION_PARTS] = "parts",
+    [SS_OPTION_SAVE_EMBEDDINGS] = "save_embeddings",
 };
 SS_NAMES(option, options)
 

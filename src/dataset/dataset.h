@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/map.h"
+#include "dataset/where.h"
 #include "format/format.h"
 
 /* What a file is, by its first bytes and then its name. */
@@ -94,11 +95,30 @@ enum { SS_DATASET_MAX_PARTS = 1000000 };
  * part; rows that cannot be cut), those of opening a file. */
 SS_MUST_USE ss_status ss_dataset_take_part(ss_dataset *dataset, uint64_t part, uint64_t n_parts,
                                            ss_err *err);
+/* Bytes of a file as it is stored whose rows are of a part: where a format knows how many rows there
+ * are, they lie evenly on them; elsewhere blocks of rows are spread over them. */
+struct ss_dataset_piece {
+    size_t file;
+    uint64_t begin, end;
+};
+/* Step to the next piece of a part (from 1 on) of a dataset that was cut; *at is 0 at first. False
+ * behind the last. */
+bool ss_dataset_next_piece(const ss_dataset *dataset, uint64_t part, size_t *at,
+                           struct ss_dataset_piece *piece);
+
+/* Give no rows of files that the caller knows, before the first row is read, and leave it to the
+ * caller to say what there is to say of all rows. is_left_out [n_files]. Errors: those of opening a
+ * file. */
+SS_MUST_USE ss_status ss_dataset_leave_out(ss_dataset *dataset, const bool *is_left_out,
+                                           ss_err *err);
+/* How many rows the options want a sample of; 0: all. */
+uint64_t ss_dataset_n_sample(const ss_dataset *dataset);
 /* Whether the part has the begin of a file: of each file one part has it, and reads the file. */
 bool ss_dataset_share_begins(const ss_dataset *dataset, size_t file);
+/* What `where` could not compare in the rows so far. */
+struct ss_dataset_mismatch ss_dataset_mismatch(const ss_dataset *dataset);
 /* Whether another process could read the same rows from the first one on, or know that they are
- * others: no pipe, no rows that a program hands over, none that are chosen among all, no URL whose
- * content is not pinned. */
+ * others: no pipe, no rows that a program hands over, no URL whose content is not pinned. */
 bool ss_dataset_can_reread(const ss_dataset *dataset);
 /* Rows whose files lack the text column, and the first such file. */
 uint64_t ss_dataset_n_absent(const ss_dataset *dataset, size_t *first_file);
@@ -110,6 +130,8 @@ struct ss_dataset_tally {
     struct ss_format_bad_rows *bad;
     uint64_t n_rows, n_repaired, n_absent;
     const char *text_column, *first_absent; /* a file without it */
+    uint64_t n_unmatched;                   /* by `where` */
+    struct ss_dataset_mismatch mismatch;
 };
 void ss_dataset_tally_say(const struct ss_dataset_tally *tally, const struct ss_log *log);
 

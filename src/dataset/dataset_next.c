@@ -20,6 +20,7 @@ ss_status ss_dataset_start_file(ss_dataset *dataset, ss_err *err)
 {
     for (; dataset->current < dataset->use.paths.n; dataset->current++) {
         if (dataset->files[dataset->current].is_empty ||
+            dataset->files[dataset->current].is_left_out ||
             !ss_dataset_share_has_file(dataset, dataset->current)) {
             continue;
         }

@@ -1,5 +1,6 @@
 /* Taking a part of a dataset: what can be cut, and how much the files weigh. Which rows are of a
  * part is in dataset_share.c. */
+#include "base/file.h"
 #include "base/mem.h"
 #include "dataset/dataset_state_priv.h"
 #include "source/source.h"
@@ -21,7 +22,7 @@ static bool may_change(const ss_dataset *dataset, size_t file)
 
 bool ss_dataset_can_reread(const ss_dataset *dataset)
 {
-    bool can = dataset->given.source.next == NULL && !ss_dataset_is_selective(dataset);
+    bool can = dataset->given.source.next == NULL;
     for (size_t i = 0; i < dataset->use.paths.n; i++) {
         can = can && !is_once(dataset, i) && !may_change(dataset, i);
     }
@@ -38,10 +39,10 @@ static ss_status check_shareable(const ss_dataset *dataset, ss_err *err)
                           "rows that a program hands over cannot be cut into parts; "
                           "hand each worker its own, and merge their states");
     }
-    if (status == SS_OK && ss_dataset_is_selective(dataset)) {
+    if (status == SS_OK && dataset->selection.sample.n > 0) {
         status = ss__fail(err, SS_E_USAGE,
-                          "`where` and `sample` choose among all rows, which a part does not "
-                          "have; write the rows that are wanted to a file, and cut that");
+                          "`sample` chooses among all rows, which a part does not have; choose "
+                          "with `where`, or write the sample to a file, and cut that");
     }
     for (size_t i = 0; status == SS_OK && i < dataset->use.paths.n; i++) {
         if (is_once(dataset, i)) {
@@ -67,6 +68,14 @@ static ss_status check_shareable(const ss_dataset *dataset, ss_err *err)
     return status;
 }
 
+/* Whether a file has no bytes, also where that was not seen yet. */
+static bool is_empty(const ss_dataset *dataset, size_t file)
+{
+    struct ss__file_facts facts;
+    return dataset->files[file].is_empty ||
+           (ss__file_facts_at(dataset->use.paths.items[file], &facts) && facts.n_bytes == 0);
+}
+
 /* Files without a known size weigh all the same; those that are empty nothing. */
 static ss_status weigh_files(ss_dataset *dataset, ss_err *err)
 {
@@ -77,17 +86,45 @@ static ss_status weigh_files(ss_dataset *dataset, ss_err *err)
     dataset->share.begins = begins;
     for (size_t i = 0; i < n; i++) {
         is_known =
-            is_known && (dataset->files[i].is_empty || ss_dataset_stored_bytes(dataset, i) > 0);
+            is_known && (ss_dataset_stored_bytes(dataset, i) > 0 || is_empty(dataset, i));
     }
     for (size_t i = 0; i < n; i++) {
-        const uint64_t weight = dataset->files[i].is_empty ? 0
-                                : is_known                 ? ss_dataset_stored_bytes(dataset, i)
-                                                           : 1;
+        const uint64_t weight =
+            is_known ? ss_dataset_stored_bytes(dataset, i) : !dataset->files[i].is_empty;
         if (!ss__add_u64(begins[i], weight, &begins[i + 1])) {
             return ss__fail(err, SS_E_LIMIT, "2^64 bytes or more");
         }
     }
     return SS_OK;
+}
+
+/* The first file is open already. */
+static ss_status pass_over_current(ss_dataset *dataset, ss_err *err)
+{
+    ss_dataset_close_file(dataset);
+    dataset->current++;
+    return ss_dataset_start_file(dataset, err);
+}
+
+ss_status ss_dataset_leave_out(ss_dataset *dataset, const bool *is_left_out, ss_err *err)
+{
+    bool is_any = false;
+    dataset->has_said = true;
+    for (size_t i = 0; i < dataset->use.paths.n; i++) {
+        dataset->files[i].is_left_out = is_left_out[i];
+        is_any = is_any || is_left_out[i];
+    }
+    if (is_any) {
+        dataset->n_rows = 0; /* of the others is not known */
+    }
+    return dataset->current < dataset->use.paths.n && is_left_out[dataset->current]
+               ? pass_over_current(dataset, err)
+               : SS_OK;
+}
+
+uint64_t ss_dataset_n_sample(const ss_dataset *dataset)
+{
+    return dataset->selection.sample.n;
 }
 
 ss_status ss_dataset_take_part(ss_dataset *dataset, uint64_t part, uint64_t n_parts,
@@ -108,9 +145,7 @@ ss_status ss_dataset_take_part(ss_dataset *dataset, uint64_t part, uint64_t n_pa
     dataset->n_rows = 0; /* of this part is not known */
     if (dataset->current < dataset->use.paths.n &&
         !ss_dataset_share_has_file(dataset, dataset->current)) {
-        ss_dataset_close_file(dataset);
-        dataset->current++;
-        SS_RETURN_IF_ERROR(ss_dataset_start_file(dataset, err));
+        return pass_over_current(dataset, err);
     }
     return SS_OK;
 }

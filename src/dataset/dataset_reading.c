@@ -59,4 +59,10 @@ void ss_dataset_put_reading(const ss_dataset *dataset, struct ss__json_writer *w
     ss__put_count(writer, "decode_errors", (uint64_t)rows->decode_errors);
     put_text_or_null(writer, "field", rows->field);
     put_csv(writer, rows);
+    if (ss_dataset_is_selective(dataset)) {
+        const struct ss_dataset_selection *selection = &dataset->selection;
+        put_text_or_null(writer, "where", selection->expression);
+        ss__put_count(writer, "sample", selection->sample.n);
+        ss__put_count(writer, "seed", selection->sample.seed);
+    }
 }

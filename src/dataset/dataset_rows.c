@@ -6,6 +6,7 @@
 
 #include "base/json_write.h"
 #include "base/mem.h"
+#include "base/number.h"
 #include "base/sized.h"
 #include "base/utf8.h"
 #include "dataset/dataset_state_priv.h"
@@ -179,6 +180,23 @@ static ss_status repair(ss_dataset *dataset, struct ss_text *text, bool *repaire
     return ss__buf_check(&dataset->repaired, err);
 }
 
+/* What `where` could not compare, and whether it wanted any row. */
+static void say_selection(const struct ss_dataset_tally *tally, const struct ss_log *log)
+{
+    char rows[SS__COUNTED_TEXT_BYTES];
+    if (tally->mismatch.n > 0) {
+        ss__log(log, SS_LEVEL_WARNING,
+                "`where` compared %" PRIu64
+                " values of another type, for which it is neither true nor "
+                "false: in row %" PRIu64 ", %s",
+                tally->mismatch.n, tally->mismatch.row, tally->mismatch.what);
+    }
+    if (tally->n_unmatched > 0 && tally->n_unmatched == tally->n_rows) {
+        ss__log(log, SS_LEVEL_WARNING, "`where` is true for none of %s",
+                ss__format_counted(tally->n_rows, "row", rows));
+    }
+}
+
 void ss_dataset_tally_say(const struct ss_dataset_tally *tally, const struct ss_log *log)
 {
     ss_format_bad_rows_say(tally->bad, log);
@@ -194,6 +212,7 @@ void ss_dataset_tally_say(const struct ss_dataset_tally *tally, const struct ss_
                 "invalid UTF-8 was replaced by U+FFFD in %" PRIu64 " of %" PRIu64 " rows",
                 tally->n_repaired, tally->n_rows);
     }
+    say_selection(tally, log);
 }
 
 /* At the end of the rows, once. */
@@ -204,13 +223,14 @@ static void say_counts(ss_dataset *dataset)
                                            .n_repaired = dataset->n_repaired,
                                            .n_absent = dataset->n_absent,
                                            .text_column = dataset->text_column,
-                                           .first_absent = dataset->first_absent};
+                                           .first_absent = dataset->first_absent,
+                                           .n_unmatched = dataset->selection.n_unmatched,
+                                           .mismatch = ss_dataset_mismatch(dataset)};
     if (dataset->has_said || dataset->share.n_parts > 0) {
         return; /* whoever has all parts says it */
     }
     dataset->has_said = true;
     ss_dataset_tally_say(&tally, &dataset->log);
-    ss_dataset_say_selection(dataset);
 }
 
 uint64_t ss_dataset_n_absent(const ss_dataset *dataset, size_t *first_file)

@@ -37,12 +37,17 @@ ss_status ss_dataset_take_selection(ss_dataset *dataset,
         return SS_OK;
     }
     SS_RETURN_IF_ERROR(ss_dataset_where_parse(options->where, &selection->where, err));
+    selection->expression = ss__strdup(options->where);
+    if (selection->expression == NULL) {
+        return ss__fail_nomem(err, "an expression");
+    }
     return keep_columns(dataset, err);
 }
 
 void ss_dataset_release_selection(struct ss_dataset_selection *selection)
 {
     ss_dataset_where_free(selection->where);
+    ss__free(selection->expression);
     ss_dataset_sample_release(&selection->sample);
     ss__free(selection->columns);
     ss__free(selection->values);
@@ -119,8 +124,14 @@ ss_status ss_dataset_match_kept(ss_dataset *dataset, ss_err *err)
         selection->values[i] = (struct ss_dataset_where_value){
             {dataset->json.data + value->at, value->n_bytes}, selection->is_untyped[i]};
     }
-    return ss_dataset_where_match(selection->where, selection->values, dataset->next_id,
-                                  &selection->is_wanted, err);
+    const uint64_t n_before = ss_dataset_where_mismatch(selection->where).n;
+    const ss_status status = ss_dataset_where_match(
+        selection->where, selection->values, dataset->next_id, &selection->is_wanted, err);
+    if (n_before == 0) { /* the row was counted when it was stepped to */
+        selection->mismatched_file = dataset->current;
+        selection->mismatched_file_row = dataset->file_row - 1;
+    }
+    return status;
 }
 
 /* The member of a JSON object that a column's name means: "a.b" is b of a. The last one holds.
@@ -172,18 +183,16 @@ ss_status ss_dataset_match_json(ss_dataset *dataset, struct ss_text json, ss_err
                                   &selection->is_wanted, err);
 }
 
-void ss_dataset_say_selection(const ss_dataset *dataset)
+struct ss_dataset_mismatch ss_dataset_mismatch(const ss_dataset *dataset)
 {
     const struct ss_dataset_selection *selection = &dataset->selection;
-    char rows[SS__COUNTED_TEXT_BYTES];
-    if (selection->where == NULL) {
-        return;
+    struct ss_dataset_mismatch found = {.what = ""};
+    if (selection->where != NULL) {
+        found = ss_dataset_where_mismatch(selection->where);
+        found.file = selection->mismatched_file;
+        found.file_row = selection->mismatched_file_row;
     }
-    ss_dataset_where_say(selection->where, &dataset->log);
-    if (selection->n_unmatched == dataset->next_id && dataset->next_id > 0) {
-        ss__log(&dataset->log, SS_LEVEL_WARNING, "`where` is true for none of %s",
-                ss__format_counted(dataset->next_id, "row", rows));
-    }
+    return found;
 }
 
 /* ---- facts ---- */

@@ -99,3 +99,22 @@ bool ss_dataset_file_rows(const ss_dataset *dataset, size_t file, uint64_t *n_ro
     *n_rows = is_known ? dataset->files[file].n_rows : 0;
     return is_known;
 }
+
+bool ss_dataset_next_piece(const ss_dataset *dataset, uint64_t part, size_t *at,
+                           struct ss_dataset_piece *piece)
+{
+    const struct ss_dataset_share *share = &dataset->share;
+    const size_t n = dataset->use.paths.n;
+    const uint64_t first = begin_of(share->begins[n], part - 1, share->n_parts);
+    const uint64_t last = begin_of(share->begins[n], part, share->n_parts);
+    for (; *at < n; ++*at) {
+        const uint64_t begin = share->begins[*at], end = share->begins[*at + 1];
+        const uint64_t from = begin > first ? begin : first, to = end < last ? end : last;
+        if (from < to) {
+            *piece = (struct ss_dataset_piece){*at, from - begin, to - begin};
+            ++*at;
+            return true;
+        }
+    }
+    return false;
+}

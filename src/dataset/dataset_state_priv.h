@@ -22,6 +22,7 @@ struct ss_dataset_file {
     struct ss_source_stream stream;        /* open only if the file cannot be opened again */
     struct ss__file_facts facts; /* of a regular file, when it was opened to be read */
     bool is_regular;
+    bool is_left_out; /* none of its rows is given */
     bool is_complete; /* read to its end */
     uint64_t n_rows;  /* then: of any kind */
 };
@@ -53,6 +54,7 @@ struct ss_dataset_given {
  */
 struct ss_dataset_selection {
     struct ss_dataset_where *where;        /* NULL: all */
+    char *expression;                      /* as it was given, then */
     size_t n_columns;                      /* of the expression */
     size_t *columns;                       /* [n_columns] among those that are kept */
     struct ss_dataset_where_value *values; /* [n_columns] of the row that was stepped to */
@@ -63,7 +65,9 @@ struct ss_dataset_selection {
     bool is_gathered;                      /* the sample, when all were */
     bool is_wanted;                        /* the row that was stepped to */
     uint64_t n_unmatched, n_unsampled;     /* rows that were passed over */
-    struct ss__buf row;                    /* one of a sample that waited */
+    size_t mismatched_file;                /* of the first value that was not compared */
+    uint64_t mismatched_file_row;
+    struct ss__buf row; /* one of a sample that waited */
 };
 
 struct ss_dataset {
@@ -232,9 +236,6 @@ static inline bool ss_dataset_is_selective(const ss_dataset *dataset)
 {
     return dataset->selection.where != NULL || dataset->selection.sample.n > 0;
 }
-
-/* Say at the end of the rows how many were wanted, and what could not be compared. */
-void ss_dataset_say_selection(const ss_dataset *dataset);
 
 /* ---- the next file (dataset_next.c) ---- */
 

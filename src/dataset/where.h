@@ -48,7 +48,15 @@ SS_MUST_USE ss_status ss_dataset_where_match(struct ss_dataset_where *where,
                                              const struct ss_dataset_where_value *values,
                                              uint64_t row, bool *is_wanted, ss_err *err);
 
-/* Warn of values that could not be compared, if there were any. */
-void ss_dataset_where_say(const struct ss_dataset_where *where, const struct ss_log *log);
+/* Values that could not be compared: how many, and the first of them; of its place the row is set
+ * alone. */
+struct ss_dataset_mismatch {
+    uint64_t n;
+    size_t file;       /* of the dataset */
+    uint64_t file_row; /* in the file */
+    uint64_t row;      /* as it was given to ss_dataset_where_match */
+    const char *what;  /* "column 'x' holds a text, not a number"; borrowed */
+};
+struct ss_dataset_mismatch ss_dataset_where_mismatch(const struct ss_dataset_where *where);
 
 #endif

@@ -224,9 +224,10 @@ static void note_mismatch(struct ss_dataset_where *where, size_t column,
     static const char *const names[] = {"null", "a number", "a text", "true or false",
                                         "a list or an object"};
     if (where->n_mismatched++ == 0) {
+        where->mismatched_row = row;
         ss__snprintf(where->mismatch, sizeof where->mismatch,
-                     "in row %" PRIu64 ", column '%.80s' holds %s%s, not %s", row,
-                     where->columns[column], names[value->type],
+                     "column '%.80s' holds %s%s, not %s", where->columns[column],
+                     names[value->type],
                      value->type == SS_DATASET_WHERE_TEXT &&
                              literal->type != SS_DATASET_WHERE_TEXT && !value->is_untyped
                          ? " (put the value in quotes to compare texts)"
@@ -321,13 +322,8 @@ ss_status ss_dataset_where_match(struct ss_dataset_where *where,
     return SS_OK;
 }
 
-void ss_dataset_where_say(const struct ss_dataset_where *where, const struct ss_log *log)
+struct ss_dataset_mismatch ss_dataset_where_mismatch(const struct ss_dataset_where *where)
 {
-    if (where->n_mismatched > 0) {
-        ss__log(log, SS_LEVEL_WARNING,
-                "`where` compared %" PRIu64
-                " values of another type, for which it is neither true nor "
-                "false: %s",
-                where->n_mismatched, where->mismatch);
-    }
+    return (struct ss_dataset_mismatch){
+        .n = where->n_mismatched, .row = where->mismatched_row, .what = where->mismatch};
 }

@@ -56,7 +56,8 @@ struct ss_dataset_where {
     size_t n_steps, steps_capacity;
     struct ss__buf text; /* of a string whose escapes were resolved */
     uint64_t n_mismatched;
-    char mismatch[256]; /* the first of them */
+    uint64_t mismatched_row; /* of the first of them */
+    char mismatch[256];      /* what it was */
 };
 
 /* The order of two numbers written in decimal, exact: below, equal or above 0. False where one

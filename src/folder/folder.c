@@ -1,6 +1,8 @@
-/* Files are made in RUN/.unfinished.…, each flushed; then the old run.json is taken away,
- * the others are moved in, and the new one comes last. Whatever ends the process between two
- * of these steps, a folder with a run.json is a whole one. */
+/* Files are made in RUN/.unfinished.…, each flushed; then the old run.json is taken away, and so
+ * is what else the new run does not have; the other files are moved in, and run.json comes last.
+ * Whatever ends the process between two of these steps, a folder with a run.json is a whole one.
+ * Since the old one is gone by then, ss_folder_recover goes on with the moving; a mark in the
+ * staging folder tells how far it was. */
 #include "folder/folder.h"
 
 #include <dirent.h>
@@ -201,27 +203,105 @@ static ss_status take_lock(struct ss_folder *folder, ss_err *err)
                          "or name another one");
 }
 
-/* ---- what a dead run left ---- */
+/* ---- into place ---- */
 
-/* It was killed while it put its files in place, if its manifest is still in its staging folder
- * and there is none outside. Files that it has no more in there are those it had moved. */
-static void take_back(const struct ss_folder *folder, int staging)
+static const char mark_dropping[] = ".dropping", mark_moving[] = ".moving";
+
+static ss_status put_mark(const struct ss_folder *folder, int staging, ss_err *err)
+{
+    const int mark = openat(staging, mark_dropping, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (mark < 0) {
+        return ss__fail_errno(err, folder->path, "create a file in this folder", errno);
+    }
+    close(mark);
+    return ss__flush_folder(staging, folder->path, err);
+}
+
+static ss_status drop_old(const struct ss_folder *folder, const char *name, ss_err *err)
+{
+    return unlinkat(folder->descriptor - 1, name, 0) == 0 || errno == ENOENT || errno == ENOTDIR
+               ? SS_OK
+               : ss__fail_file(err, folder->path, SS_E_IO, "cannot remove the old %s: %s", name,
+                               strerrordesc_np(errno));
+}
+
+static ss_status move(struct ss_folder *folder, int staging, size_t i, ss_err *err)
+{
+    const char *name = folder->files[i];
+    SS_RETURN_IF_ERROR(make_subfolder(folder, folder->descriptor - 1, name, err));
+    if (renameat(staging, name, folder->descriptor - 1, name) != 0) {
+        return ss__fail_file(err, folder->path, SS_E_IO, "cannot move %s into place: %s", name,
+                             strerrordesc_np(errno));
+    }
+    folder->placed |= UINT64_C(1) << i;
+    return SS_OK;
+}
+
+static size_t last_of(const struct ss_folder *folder)
 {
     size_t last = 0;
     while (folder->files[last + 1] != NULL) {
         last++;
     }
-    if (look_for(staging, folder->files[last]) != PRESENT ||
-        look_for(folder->descriptor - 1, folder->files[last]) != ABSENT) {
-        return;
-    }
-    for (size_t i = 0; i < last; i++) {
-        if (look_for(staging, folder->files[i]) == ABSENT) {
-            unlinkat(folder->descriptor - 1, folder->files[i], 0);
-        }
-    }
-    remove_subfolders(folder, folder->descriptor - 1);
+    return last;
 }
+
+static ss_status fail_look(const struct ss_folder *folder, const char *name, ss_err *err)
+{
+    return ss__fail_file(err, folder->path, SS_E_IO, "cannot look at the new %s: %s", name,
+                         strerrordesc_np(errno));
+}
+
+/* A folder without its last file is known to be incomplete, after a power cut too. */
+static ss_status drop_all_old(const struct ss_folder *folder, int staging, ss_err *err)
+{
+    const int in = folder->descriptor - 1;
+    const size_t last = last_of(folder);
+    SS_RETURN_IF_ERROR(drop_old(folder, folder->files[last], err));
+    SS_RETURN_IF_ERROR(ss__flush_folder(in, folder->path, err));
+    for (size_t i = 0; i < last; i++) {
+        const enum presence is = look_for(staging, folder->files[i]);
+        SS_RETURN_IF_ERROR(is == UNKNOWN ? fail_look(folder, folder->files[i], err) : SS_OK);
+        SS_RETURN_IF_ERROR(is == ABSENT ? drop_old(folder, folder->files[i], err) : SS_OK);
+    }
+    SS_RETURN_IF_ERROR(ss__flush_folder(in, folder->path, err));
+    if (renameat(staging, mark_dropping, staging, mark_moving) != 0) {
+        return ss__fail_errno(err, folder->path, "rename a file in this folder", errno);
+    }
+    return ss__flush_folder(staging, folder->path, err);
+}
+
+static ss_status move_all(struct ss_folder *folder, int staging, ss_err *err)
+{
+    const int in = folder->descriptor - 1;
+    const size_t last = last_of(folder);
+    for (size_t i = 0; i < last; i++) {
+        const enum presence is = look_for(staging, folder->files[i]);
+        SS_RETURN_IF_ERROR(is == UNKNOWN ? fail_look(folder, folder->files[i], err) : SS_OK);
+        SS_RETURN_IF_ERROR(is == PRESENT ? move(folder, staging, i, err) : SS_OK);
+    }
+    remove_subfolders(folder, in); /* of those that went */
+    SS_RETURN_IF_ERROR(flush_subfolders(folder, in, err));
+    SS_RETURN_IF_ERROR(ss__flush_folder(in, folder->path, err));
+    SS_RETURN_IF_ERROR(move(folder, staging, last, err));
+    folder->placed = 0; /* all is there, and stays */
+    folder->n_made = 0;
+    return ss__flush_folder(in, folder->path, err);
+}
+
+/* Go on where a run died that was putting its files in place. */
+static ss_status complete(struct ss_folder *folder, int staging, ss_err *err)
+{
+    const bool is_dropping = look_for(staging, mark_dropping) == PRESENT;
+    if ((!is_dropping && look_for(staging, mark_moving) != PRESENT) ||
+        look_for(staging, folder->files[last_of(folder)]) != PRESENT) {
+        return SS_OK;
+    }
+    SS_RETURN_IF_ERROR(is_dropping ? drop_all_old(folder, staging, err) : SS_OK);
+    return move_all(folder, staging, err);
+}
+
+/* ---- what a dead run left ---- */
 
 /* Remove what a folder holds, folders in it aside. */
 static void empty_folder(int descriptor)
@@ -257,8 +337,28 @@ static void empty_subfolders(const struct ss_folder *folder, int in)
     remove_subfolders(folder, in);
 }
 
+/* It was killed while it put its files in place, if its manifest is still in its staging folder
+ * and there is none outside. Files that it has no more in there are those it had moved. */
+static void take_back(const struct ss_folder *folder, int staging)
+{
+    size_t last = 0;
+    while (folder->files[last + 1] != NULL) {
+        last++;
+    }
+    if (look_for(staging, folder->files[last]) != PRESENT ||
+        look_for(folder->descriptor - 1, folder->files[last]) != ABSENT) {
+        return;
+    }
+    for (size_t i = 0; i < last; i++) {
+        if (look_for(staging, folder->files[i]) == ABSENT) {
+            unlinkat(folder->descriptor - 1, folder->files[i], 0);
+        }
+    }
+    remove_subfolders(folder, folder->descriptor - 1);
+}
+
 /* Under the lock no run is alive in here. Best effort: what stays is said as content. */
-static void sweep(const struct ss_folder *folder)
+static void sweep(struct ss_folder *folder, bool completes)
 {
     char **names = NULL;
     size_t n = 0;
@@ -271,6 +371,8 @@ static void sweep(const struct ss_folder *folder)
                                          O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
                                 : -1;
         if (staging >= 0) {
+            (void)!(completes ? complete(folder, staging, NULL) : SS_OK);
+            folder->placed = 0;
             take_back(folder, staging);
             empty_subfolders(folder, staging);
             empty_folder(staging);
@@ -351,7 +453,7 @@ ss_status ss_folder_open(const char *path, const char *const *files, bool force,
     SS_TRY(open_folder(path, force, folder, err));
     SS_TRY(take_lock(folder, err));
     if (folder->lock > 0) {
-        sweep(folder);
+        sweep(folder, false);
         (void)ss__temporary_remove_stale(folder->descriptor - 1);
     }
     if (!force) { /* somebody may have finished since the first look */
@@ -363,6 +465,33 @@ out:
         ss_folder_abort(folder);
     }
     return status;
+}
+
+/* Whether a dead run may have left something in a folder. */
+static bool has_staging(const char *path)
+{
+    char **names = NULL;
+    size_t n = 0;
+    bool has = false;
+    if (ss__path_stat(path) != SS__PATH_FOLDER ||
+        ss__list_folder(path, &names, &n, NULL) != SS_OK) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        has = has || ss_folder_is_staging(names[i]);
+    }
+    ss__list_release(names, n);
+    return has;
+}
+
+void ss_folder_recover(const char *path, const char *const *files)
+{
+    struct ss_folder folder = {.files = files};
+    if (has_staging(path) && open_folder(path, true, &folder, NULL) == SS_OK &&
+        take_lock(&folder, NULL) == SS_OK && folder.lock > 0) {
+        sweep(&folder, true);
+    }
+    ss_folder_abort(&folder);
 }
 
 char *ss_folder_file(const struct ss_folder *folder, const char *name)
@@ -383,63 +512,14 @@ void ss_folder_fix_error_path(const struct ss_folder *folder, ss_err *err)
     memcpy(err->file, text, sizeof err->file);
 }
 
-/* ---- into place ---- */
-
-static ss_status drop_old(const struct ss_folder *folder, const char *name, ss_err *err)
-{
-    return unlinkat(folder->descriptor - 1, name, 0) == 0 || errno == ENOENT || errno == ENOTDIR
-               ? SS_OK
-               : ss__fail_file(err, folder->path, SS_E_IO, "cannot remove the old %s: %s", name,
-                               strerrordesc_np(errno));
-}
-
-static ss_status move(struct ss_folder *folder, size_t i, ss_err *err)
-{
-    const char *name = folder->files[i];
-    SS_RETURN_IF_ERROR(make_subfolder(folder, folder->descriptor - 1, name, err));
-    if (renameat(folder->staging_descriptor - 1, name, folder->descriptor - 1, name) != 0) {
-        return ss__fail_file(err, folder->path, SS_E_IO, "cannot move %s into place: %s", name,
-                             strerrordesc_np(errno));
-    }
-    folder->placed |= UINT64_C(1) << i;
-    return SS_OK;
-}
-
-/* Its new form, or none: then the old one goes. */
-static ss_status put_in_place(struct ss_folder *folder, size_t i, ss_err *err)
-{
-    const char *name = folder->files[i];
-    switch (look_for(folder->staging_descriptor - 1, name)) {
-    case PRESENT:
-        return move(folder, i, err);
-    case ABSENT:
-        return drop_old(folder, name, err);
-    default:
-        return ss__fail_file(err, folder->path, SS_E_IO, "cannot look at the new %s: %s", name,
-                             strerrordesc_np(errno));
-    }
-}
+/* ---- the end ---- */
 
 ss_status ss_folder_commit(struct ss_folder *folder, ss_err *err)
 {
-    const int in = folder->descriptor - 1;
-    size_t last = 0;
-    while (folder->files[last + 1] != NULL) {
-        last++;
-    }
-    /* A folder without its last file is known to be incomplete, after a power cut too. */
-    SS_RETURN_IF_ERROR(drop_old(folder, folder->files[last], err));
-    SS_RETURN_IF_ERROR(ss__flush_folder(in, folder->path, err));
-    for (size_t i = 0; i < last; i++) {
-        SS_RETURN_IF_ERROR(put_in_place(folder, i, err));
-    }
-    remove_subfolders(folder, in); /* of those that went */
-    SS_RETURN_IF_ERROR(flush_subfolders(folder, in, err));
-    SS_RETURN_IF_ERROR(ss__flush_folder(in, folder->path, err));
-    SS_RETURN_IF_ERROR(move(folder, last, err));
-    folder->placed = 0; /* all is there, and stays */
-    folder->n_made = 0;
-    SS_RETURN_IF_ERROR(ss__flush_folder(in, folder->path, err));
+    const int staging = folder->staging_descriptor - 1;
+    SS_RETURN_IF_ERROR(put_mark(folder, staging, err));
+    SS_RETURN_IF_ERROR(drop_all_old(folder, staging, err));
+    SS_RETURN_IF_ERROR(move_all(folder, staging, err));
     ss_folder_abort(folder);
     return SS_OK;
 }
@@ -459,6 +539,8 @@ void ss_folder_abort(struct ss_folder *folder)
     if (folder->staging_descriptor > 0) {
         remove_files(folder, folder->staging_descriptor - 1, UINT64_MAX);
         unlinkat(folder->staging_descriptor - 1, SS_FOLDER_FILE_SNAPSHOT, 0);
+        unlinkat(folder->staging_descriptor - 1, mark_dropping, 0);
+        unlinkat(folder->staging_descriptor - 1, mark_moving, 0);
         remove_subfolders(folder, folder->staging_descriptor - 1);
         close(folder->staging_descriptor - 1);
         unlinkat(folder->descriptor - 1, ss__path_name(folder->staging), AT_REMOVEDIR);

@@ -43,6 +43,10 @@ struct ss_folder {
 SS_MUST_USE ss_status ss_folder_open(const char *path, const char *const *files, bool force,
                                      struct ss_folder *folder, ss_err *err);
 
+/* Put in place what a run that died meanwhile had not yet put there, and remove what another left;
+ * nothing where a run is under way. Best effort, before the folder is looked at. */
+void ss_folder_recover(const char *path, const char *const *files);
+
 /* Path of a file in the staging folder; gives (ss__free), NULL when memory ran out. */
 char *ss_folder_file(const struct ss_folder *folder, const char *name);
 

@@ -3,10 +3,13 @@
 #ifndef SS_PASS_ANALYSIS_H
 #define SS_PASS_ANALYSIS_H
 
+#include "base/hash.h"
 #include "folder/folder.h"
 #include "folder/snapshot.h"
+#include "pass/append.h"
 #include "pass/state.h"
 
+enum { SS_PASS_DEFAULT_TOP_K = 10 };
 enum { SS_PASS_MAX_WARNINGS = 100, SS_PASS_MAX_FILES_WRITTEN = 64 };
 
 /* Passes sentences on and keeps them for the manifest. */
@@ -35,7 +38,10 @@ struct ss_pass_checkpoint {
     double largest_error;
 };
 
-/* A zeroed struct is valid to release, but for evidence.kind. */
+/* A zeroed struct is valid to release, but for the kinds of evidence: SS_PASS_ANALYSIS_EMPTY is one. */
+#define SS_PASS_ANALYSIS_EMPTY                                                                 \
+    .state = {.gathered = {.evidence = {.kind = SS_EVIDENCE_NONE}}},                           \
+    .append = {.before = {.gathered = {.evidence = {.kind = SS_EVIDENCE_NONE}}}}
 struct ss_pass_analysis {
     const ss_encoder *encoder; /* NULL with options->embeddings */
     const ss_sae *sae;
@@ -47,6 +53,7 @@ struct ss_pass_analysis {
     struct ss_folder folder;
     struct ss_folder_snapshots snapshots;
     struct ss_pass_checkpoint checkpoint;
+    struct ss_pass_append append;
     size_t top_k;
     unsigned steps; /* bits */
     bool is_written;
@@ -57,6 +64,10 @@ struct ss_pass_analysis {
  * its files, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_pass_take_facts(struct ss_pass_analysis *analysis, ss_err *err);
 
+/* The SHA-256 of the first and the last bytes of a file; "" where it is no regular one. Errors:
+ * SS_E_IO, SS_E_NOINPUT, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_pass_hash_edges(const char *path, char hex[SS__HASH_HEX_BYTES],
+                                         ss_err *err);
 /* What the state is made of and how, as a document that is equal for all parts of one analysis
  * (identity.c); the models' members of run.json go into the facts. `with_times`: a file that was
  * written again counts as another. Gives *out. Errors: those of hashing
@@ -77,6 +88,12 @@ bool ss_pass_checkpoint_stop(struct ss_pass_analysis *analysis);
 /* When results are there: it is removed. */
 void ss_pass_checkpoint_drop(struct ss_pass_analysis *analysis);
 void ss_pass_checkpoint_release(struct ss_pass_checkpoint *checkpoint);
+
+/* Refuse a dataset that is not that of a plan (plan.c); *n_parts 0 becomes the plan's. Errors:
+ * SS_E_DATA (files that changed, with what differs; a file that is no plan), SS_E_USAGE (no part; another
+ * number of parts), those of reading. */
+SS_MUST_USE ss_status ss_pass_plan_check(const char *path, const ss_dataset *dataset,
+                                         uint64_t part, uint64_t *n_parts, ss_err *err);
 
 /* A part (part.c). Refuse what cannot be done in parts, with the way out: SS_E_USAGE. */
 SS_MUST_USE ss_status ss_pass_part_check(const struct ss_pass_analysis *analysis, ss_err *err);

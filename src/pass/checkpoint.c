@@ -32,12 +32,23 @@ static bool can_resume(const struct ss_pass_analysis *analysis)
 static ss_status find_identity(struct ss_pass_analysis *analysis, ss_err *err)
 {
     struct ss_pass_checkpoint *checkpoint = &analysis->checkpoint;
-    return checkpoint->identity != NULL ? SS_OK
-                                        : ss_pass_identity(analysis, analysis->options->n_parts,
-                                                           true, &checkpoint->identity, err);
+    if (checkpoint->identity != NULL) {
+        return SS_OK;
+    }
+    SS_RETURN_IF_ERROR(ss_pass_identity(analysis, analysis->options->n_parts, true,
+                                        &checkpoint->identity, err));
+    return analysis->append.is_on
+               ? ss_pass_append_join_identity(&analysis->append, &checkpoint->identity, err)
+               : SS_OK;
 }
 
 /* ---- finding one ---- */
+
+/* Rows that the dataset gave. */
+static uint64_t n_given(const struct ss_pass_row_counts *counts)
+{
+    return counts->n_read - counts->n_unmatched - counts->n_unsampled;
+}
 
 static ss_status go_on(struct ss_pass_analysis *analysis, struct ss_pass_state *found,
                        ss_err *err)
@@ -60,7 +71,8 @@ static ss_status go_on(struct ss_pass_analysis *analysis, struct ss_pass_state *
     checkpoint->sae_counts = found->facts.sae_counts;
     checkpoint->largest_error = found->facts.largest_error;
     checkpoint->seconds_before = found->facts.seconds;
-    analysis->pass.n_passed_over = found->facts.counts.n_read;
+    const struct ss_pass_row_counts *before = &analysis->append.before.facts.counts;
+    analysis->pass.n_passed_over = n_given(&found->facts.counts) - n_given(before);
     ss__log(&analysis->options->log, SS_LEVEL_NOTICE, "going on after %s, from %s",
             ss__format_counted(found->facts.counts.n_read, "row", rows), checkpoint->path);
     return SS_OK;
@@ -108,6 +120,7 @@ static ss_status write_checkpoint(struct ss_pass_analysis *analysis,
     SS_RETURN_IF_ERROR(find_identity(analysis, err));
     SS_RETURN_IF_ERROR(ss_pass_gather_order(&state->gathered, err));
     state->facts.counts = analysis->pass.done.counts;
+    ss_pass_row_counts_add(&state->facts.counts, &analysis->append.before.facts.counts);
     if (more != NULL) {
         ss_pass_row_counts_add(&state->facts.counts, more);
     }

@@ -108,7 +108,7 @@ ss_status ss_pass_evidence_start(struct ss_pass_evidence_gathered *gathered,
         .seed = options->sample_seed,
         .keep_duplicates = options->keep_duplicates,
         .tells_embeddings = pass->embeddings != NULL,
-        .has_texts = pass->dataset != NULL,
+        .has_texts = pass->encoder != NULL || pass->dataset != NULL,
     };
     SS_RETURN_IF_ERROR(choose_sizes(options, &pass->log, &sae, top_k, &chosen.sizes, err));
     SS_RETURN_IF_ERROR(ss_stats_magnitudes_init(&gathered->magnitudes, sae.n_features, err));
@@ -116,7 +116,8 @@ ss_status ss_pass_evidence_start(struct ss_pass_evidence_gathered *gathered,
 }
 
 ss_status ss_pass_evidence_take(struct ss_pass_evidence_gathered *gathered,
-                                const struct ss_pass_rows *rows, ss_err *err)
+                                const struct ss_pass_rows *rows,
+                                const struct ss_stats_position *positions, ss_err *err)
 {
     const struct ss_pass_batch *batch = rows->batch;
     if (gathered->kind == SS_EVIDENCE_NONE || batch->n_rows == 0) {
@@ -127,7 +128,7 @@ ss_status ss_pass_evidence_take(struct ss_pass_evidence_gathered *gathered,
         .embeddings = rows->embeddings,
         .texts = batch->texts,
         .kept = batch->has_notes ? batch->kept : NULL,
-        .positions = batch->positions,
+        .positions = positions,
         .numbers = batch->row_ids,
     };
     SS_RETURN_IF_ERROR(ss_stats_magnitudes_add(&gathered->magnitudes, rows->rows, err));

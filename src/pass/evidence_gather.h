@@ -24,9 +24,11 @@ SS_MUST_USE ss_status ss_pass_evidence_start(struct ss_pass_evidence_gathered *g
                                              const struct ss_analyze_options *options,
                                              const struct ss_pass *pass, size_t top_k,
                                              ss_err *err);
-/* Take the rows of a batch. Errors: SS_E_IO, SS_E_LIMIT, SS_E_NOMEM. */
+/* Take the rows of a batch, which are at `positions` [n_rows]. Errors: SS_E_IO, SS_E_LIMIT, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_pass_evidence_take(struct ss_pass_evidence_gathered *gathered,
-                                            const struct ss_pass_rows *rows, ss_err *err);
+                                            const struct ss_pass_rows *rows,
+                                            const struct ss_stats_position *positions,
+                                            ss_err *err);
 /* The place of a miss of a half, best first. */
 struct ss_stats_sample *ss_pass_evidence_miss(const struct ss_pass_evidence_gathered *gathered,
                                               size_t feature, int half, size_t rank);

@@ -254,6 +254,22 @@ static ss_status merge_record(struct ss_pass_facts *facts, const struct ss_pass_
     return SS_OK;
 }
 
+/* The first of both. */
+static ss_status merge_mismatch(struct ss_pass_facts *facts, const struct ss_pass_facts *other,
+                                ss_err *err)
+{
+    const bool is_before = other->mismatched_file != facts->mismatched_file
+                               ? other->mismatched_file < facts->mismatched_file
+                               : other->mismatched_row < facts->mismatched_row;
+    if (other->n_mismatched > 0 && (facts->n_mismatched == 0 || is_before)) {
+        facts->mismatched_file = other->mismatched_file;
+        facts->mismatched_row = other->mismatched_row;
+        SS_RETURN_IF_ERROR(copy(facts, other->mismatch, &facts->mismatch, err));
+    }
+    facts->n_mismatched += other->n_mismatched;
+    return SS_OK;
+}
+
 ss_status ss_pass_facts_merge(struct ss_pass_facts *facts, const struct ss_pass_facts *other,
                               const char *const names[N_MERGED], ss_err *err)
 {
@@ -271,6 +287,7 @@ ss_status ss_pass_facts_merge(struct ss_pass_facts *facts, const struct ss_pass_
         facts->first_absent = other->first_absent;
     }
     facts->n_absent += other->n_absent;
+    SS_RETURN_IF_ERROR(merge_mismatch(facts, other, err));
     ss_pass_row_counts_add(&facts->counts, &other->counts);
     facts->n_tokens += other->n_tokens;
     facts->n_reembedded += other->n_reembedded;

@@ -40,6 +40,10 @@ struct ss_pass_facts {
     uint64_t n_bad_of[SS_FORMAT_N_FAULTS]; /* of all */
     uint64_t n_absent;                     /* rows of files without the text column */
     uint32_t first_absent;                 /* the first such file */
+    uint64_t n_mismatched;                 /* values that `where` could not compare, */
+    uint32_t mismatched_file;              /* and the first of them */
+    uint64_t mismatched_row;               /* in the file */
+    const char *mismatch;                  /* what it was; NULL: none */
     const char **warnings;                 /* [n_warnings], each once */
     size_t n_warnings, warnings_capacity;
 
@@ -69,6 +73,9 @@ SS_MUST_USE ss_status ss_pass_facts_number(struct ss_pass_facts *facts, ss_err *
 uint64_t ss_pass_facts_row(const struct ss_pass_facts *facts, uint32_t file, uint64_t row);
 /* The name of a file as it was given, "" where there is none. */
 const char *ss_pass_facts_file(const struct ss_pass_facts *facts, uint32_t file);
+
+/* Say what there is to say of all rows, as a dataset does at its end; numbered. */
+void ss_pass_facts_say_rows(const struct ss_pass_facts *facts, const struct ss_log *log);
 
 /* Warnings, each once; in the order of their bytes after ss_pass_facts_sort_warnings. */
 void ss_pass_facts_sort_warnings(struct ss_pass_facts *facts);

@@ -66,6 +66,18 @@ static void put_texts(struct ss__json_writer *writer, const char *key, const cha
     ss__put_close(writer, ']');
 }
 
+static void put_mismatch(struct ss__json_writer *writer, const struct ss_pass_facts *facts)
+{
+    if (facts->n_mismatched > 0) {
+        ss__put_open(writer, "mismatch", '{');
+        ss__put_count(writer, "n", facts->n_mismatched);
+        ss__put_count(writer, "file", facts->mismatched_file);
+        ss__put_count(writer, "row", facts->mismatched_row);
+        ss__put_text(writer, "what", facts->mismatch == NULL ? "" : facts->mismatch);
+        ss__put_close(writer, '}');
+    }
+}
+
 void ss_pass_facts_put(struct ss__json_writer *writer, const struct ss_pass_facts *facts)
 {
     for (size_t i = 0; i < N_COUNTS; i++) {
@@ -79,6 +91,7 @@ void ss_pass_facts_put(struct ss__json_writer *writer, const struct ss_pass_fact
     ss__put_number(writer, "largest_error", facts->largest_error);
     put_counts(writer, "file_rows", facts->file_rows, facts->n_files);
     put_bad(writer, facts);
+    put_mismatch(writer, facts);
     put_texts(writer, "warnings", facts->warnings, facts->n_warnings);
 }
 
@@ -215,6 +228,25 @@ static ss_status read_bad(struct reading *reading, const struct ss__json *common
     return SS_OK;
 }
 
+static ss_status read_mismatch(struct reading *reading, const struct ss__json *common,
+                               ss_err *err)
+{
+    struct ss_pass_facts *facts = reading->facts;
+    const struct ss__json *found = ss__json_get(common, "mismatch");
+    if (found == NULL) {
+        return SS_OK;
+    }
+    facts->n_mismatched = count_of(reading, ss__json_get(found, "n"), "mismatch");
+    facts->mismatched_row = count_of(reading, ss__json_get(found, "row"), "mismatch");
+    const uint64_t file = count_of(reading, ss__json_get(found, "file"), "mismatch");
+    facts->mismatched_file = (uint32_t)file;
+    facts->mismatch = text_of(reading, ss__json_get(found, "what"), "mismatch");
+    if (reading->fault == NULL && (facts->n_mismatched == 0 || file >= facts->n_files)) {
+        reading->fault = "mismatch";
+    }
+    return facts->mismatch == NULL ? ss__fail_nomem(err, "names") : SS_OK;
+}
+
 static ss_status read_common(struct reading *reading, const struct ss__json *common,
                              ss_err *err)
 {
@@ -233,6 +265,7 @@ static ss_status read_common(struct reading *reading, const struct ss__json *com
     SS_ALLOC_OR_RETURN(facts->file_rows, facts->n_files);
     read_counts(reading, common, "file_rows", facts->file_rows, facts->n_files);
     SS_RETURN_IF_ERROR(read_bad(reading, common, err));
+    SS_RETURN_IF_ERROR(read_mismatch(reading, common, err));
     SS_RETURN_IF_ERROR(
         read_texts(reading, common, "warnings", &facts->warnings, &facts->n_warnings, err));
     facts->warnings_capacity = facts->n_warnings;
@@ -254,7 +287,7 @@ static ss_status read_parts(struct reading *reading, const struct ss__json *reco
         if (part->id == NULL) {
             return ss__fail_nomem(err, "names");
         }
-        if (part->part == 0 || part->part > facts->n_parts ||
+        if (part->part == 0 || (facts->n_parts > 0 && part->part > facts->n_parts) ||
             (facts->n_done > 0 && part[-1].part >= part->part)) {
             reading->fault = reading->fault == NULL ? "parts" : reading->fault;
         }

@@ -14,6 +14,14 @@
 #include "pass/embeddings.h"
 #include "pass/inputs_json.h"
 
+/* The number of a file of the dataset in the run. */
+static uint32_t number_of(const struct ss_pass_analysis *analysis, size_t file)
+{
+    return analysis->append.is_on && file < analysis->append.n_files
+               ? analysis->append.file_of[file]
+               : (uint32_t)file;
+}
+
 static ss_status take_bad_rows(struct ss_pass_analysis *analysis, ss_err *err)
 {
     struct ss_pass_facts *facts = &analysis->state.facts;
@@ -30,7 +38,7 @@ static ss_status take_bad_rows(struct ss_pass_analysis *analysis, ss_err *err)
         if (problem == NULL) {
             return ss__fail_nomem(err, "rows that are left out");
         }
-        facts->bad[facts->n_bad] = (struct ss_pass_bad_row){(uint32_t)row.file_index,
+        facts->bad[facts->n_bad] = (struct ss_pass_bad_row){number_of(analysis, row.file_index),
                                                             row.file_row, row.fault, problem};
     }
     for (int i = SS_FORMAT_FAULT_NONE + 1; i < SS_FORMAT_N_FAULTS; i++) {
@@ -39,23 +47,44 @@ static ss_status take_bad_rows(struct ss_pass_analysis *analysis, ss_err *err)
     return SS_OK;
 }
 
+static ss_status take_mismatch(struct ss_pass_analysis *analysis, ss_err *err)
+{
+    struct ss_pass_facts *facts = &analysis->state.facts;
+    const struct ss_dataset_mismatch found = ss_dataset_mismatch(analysis->dataset);
+    if (found.n == 0) {
+        return SS_OK;
+    }
+    facts->n_mismatched = found.n;
+    facts->mismatched_file = number_of(analysis, found.file);
+    facts->mismatched_row = found.file_row;
+    facts->mismatch = ss__arena_strndup(&facts->arena, found.what, strlen(found.what));
+    return facts->mismatch == NULL ? ss__fail_nomem(err, "what could not be compared") : SS_OK;
+}
+
+/* Files of the run that is appended to come first; their rows are known to its facts. */
 static ss_status take_files(struct ss_pass_analysis *analysis,
                             const struct ss_dataset_info *dataset, ss_err *err)
 {
     struct ss_pass_facts *facts = &analysis->state.facts;
-    SS_ALLOC_OR_RETURN(facts->files, dataset->n_files);
-    SS_ALLOC_OR_RETURN(facts->file_rows, dataset->n_files);
-    for (; facts->n_files < dataset->n_files; facts->n_files++) {
-        const char *path = dataset->files[facts->n_files];
-        const bool is_known = ss_dataset_file_rows(analysis->dataset, facts->n_files,
-                                                   &facts->file_rows[facts->n_files]);
-        if (!is_known) {
-            facts->file_rows[facts->n_files] = SS_PASS_ROWS_UNKNOWN;
+    const struct ss_pass_facts *before = &analysis->append.before.facts;
+    SS_ALLOC_OR_RETURN(facts->files, before->n_files + dataset->n_files);
+    SS_ALLOC_OR_RETURN(facts->file_rows, before->n_files + dataset->n_files);
+    for (size_t i = 0; i < before->n_files + dataset->n_files; i++) {
+        const bool is_before = i < before->n_files;
+        const size_t file = is_before ? 0 : i - before->n_files;
+        if (!is_before && number_of(analysis, file) == SS_PASS_FILE_KNOWN) {
+            continue;
         }
-        facts->files[facts->n_files] = ss__arena_strndup(&facts->arena, path, strlen(path));
-        if (facts->files[facts->n_files] == NULL) {
+        const char *path = is_before ? before->files[i] : dataset->files[file];
+        uint64_t *n_rows = &facts->file_rows[facts->n_files];
+        const char *copy = ss__arena_strndup(&facts->arena, path, strlen(path));
+        if (copy == NULL) {
             return ss__fail_nomem(err, "names of files");
         }
+        if (is_before || !ss_dataset_file_rows(analysis->dataset, file, n_rows)) {
+            *n_rows = SS_PASS_ROWS_UNKNOWN;
+        }
+        facts->files[facts->n_files++] = copy;
     }
     return SS_OK;
 }
@@ -65,7 +94,13 @@ static ss_status take_names(struct ss_pass_analysis *analysis,
 {
     struct ss_pass_facts *facts = &analysis->state.facts;
     const char *title = analysis->options->title;
-    facts->dataset_name = ss_folder_dataset_name(dataset, &facts->arena);
+    struct ss_dataset_info all = *dataset;
+    if (analysis->append.is_on) {
+        title = title == NULL ? analysis->append.before.facts.title : title;
+        all.files = facts->files;
+        all.n_files = facts->n_files;
+    }
+    facts->dataset_name = ss_folder_dataset_name(&all, &facts->arena);
     facts->title =
         title == NULL ? NULL : ss__arena_strndup(&facts->arena, title, strlen(title));
     return facts->dataset_name == NULL || (title != NULL && facts->title == NULL)
@@ -78,7 +113,7 @@ static ss_status take_documents(struct ss_pass_analysis *analysis, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_pass_facts *facts = &analysis->state.facts;
-    const struct ss_pass_hashing hashing = {&analysis->pass.asking, analysis->pass.log};
+    const struct ss_pass_hashing hashing = {&analysis->pass.asking, analysis->pass.log, NULL};
     struct ss__json_writer dataset = {.style = SS__JSON_COMPACT};
     struct ss__json_writer options = {.style = SS__JSON_COMPACT};
     SS_TRY(
@@ -88,6 +123,10 @@ static ss_status take_documents(struct ss_pass_analysis *analysis, ss_err *err)
     SS_TRY(ss__buf_check(&options.buf, err));
     SS_TRY(ss__json_parse("run.json", dataset.buf.data, dataset.buf.n_bytes, &facts->dataset,
                           err));
+    SS_TRY(analysis->append.is_on
+               ? ss_pass_append_join_dataset(&analysis->append, facts->dataset_name,
+                                             &facts->dataset, err)
+               : SS_OK);
     SS_TRY(ss__json_parse("run.json", options.buf.data, options.buf.n_bytes, &facts->options,
                           err));
 out:
@@ -122,9 +161,10 @@ ss_status ss_pass_take_facts(struct ss_pass_analysis *analysis, ss_err *err)
         ss_dataset_describe(analysis->dataset, &dataset);
         SS_RETURN_IF_ERROR(take_files(analysis, &dataset, err));
         SS_RETURN_IF_ERROR(take_bad_rows(analysis, err));
+        SS_RETURN_IF_ERROR(take_mismatch(analysis, err));
         size_t first_absent = 0;
         facts->n_absent = ss_dataset_n_absent(analysis->dataset, &first_absent);
-        facts->first_absent = (uint32_t)first_absent;
+        facts->first_absent = facts->n_absent == 0 ? 0 : number_of(analysis, first_absent);
     } else { /* named after the embeddings */
         ss_embeddings_describe(analysis->options->embeddings, &embeddings);
         dataset.n_files = 1;
@@ -141,4 +181,30 @@ void ss_pass_recorder_note(void *user, ss_level level, const char *sentence)
         (void)!ss_pass_facts_add_warning(recorder->facts, sentence, NULL);
     }
     ss__log(&recorder->log, level, "%s", sentence);
+}
+
+void ss_pass_facts_say_rows(const struct ss_pass_facts *facts, const struct ss_log *log)
+{
+    struct ss_format_bad_row first = {.problem =
+                                          facts->n_bad == 0 ? "" : facts->bad[0].problem};
+    struct ss_format_bad_rows bad = {.items = &first, .n_listed = facts->n_bad > 0};
+    for (size_t i = SS_FORMAT_FAULT_NONE + 1; i < SS_FORMAT_N_FAULTS; i++) {
+        bad.n_of[i] = facts->n_bad_of[i];
+        bad.n += facts->n_bad_of[i];
+    }
+    const char *column = ss__json_string(ss__json_get(facts->dataset, "text_column"));
+    const struct ss_dataset_mismatch mismatch = {
+        .n = facts->n_mismatched,
+        .row = ss_pass_facts_row(facts, facts->mismatched_file, facts->mismatched_row),
+        .what = facts->mismatch};
+    const struct ss_dataset_tally tally = {.bad = &bad,
+                                           .n_rows = facts->counts.n_read,
+                                           .n_repaired = facts->counts.n_repaired,
+                                           .n_absent = facts->n_absent,
+                                           .text_column = column == NULL ? "" : column,
+                                           .first_absent =
+                                               ss_pass_facts_file(facts, facts->first_absent),
+                                           .n_unmatched = facts->counts.n_unmatched,
+                                           .mismatch = mismatch};
+    ss_dataset_tally_say(&tally, log);
 }

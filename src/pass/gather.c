@@ -22,13 +22,25 @@ ss_status ss_pass_gather_start(struct ss_pass_gathered *gathered,
     return ss_pass_graph_start(&gathered->graph, options, pass, err);
 }
 
+static struct ss_stats_position number(const struct ss_pass_numbering *by,
+                                       struct ss_stats_position at)
+{
+    if (by != NULL) {
+        at.file = by->file_of != NULL ? by->file_of[at.file] : at.file + by->first_file;
+        at.row = by->row_of != NULL ? by->row_of[at.row] : at.row + by->first_row;
+    }
+    return at;
+}
+
 /* The number of each row of a batch. */
 static ss_status find_places(struct ss_pass_gathered *gathered,
                              const struct ss_pass_batch *batch, ss_err *err)
 {
     SS_GROW_OR_RETURN(gathered->places, gathered->places_capacity, batch->n_rows);
+    SS_GROW_OR_RETURN(gathered->positions, gathered->positions_capacity, batch->n_rows);
     for (size_t i = 0; i < batch->n_rows; i++) {
-        const struct ss_stats_position *at = &batch->positions[i];
+        struct ss_stats_position *at = &gathered->positions[i];
+        *at = number(gathered->numbering, batch->positions[i]);
         if (at->file >= SS_PASS_MAX_FILES || at->row >= SS_PASS_MAX_FILE_ROWS) {
             return ss__fail(err, SS_E_LIMIT,
                             "more than %llu files, or %llu rows in one of them",
@@ -50,7 +62,7 @@ ss_status ss_pass_gather_take(struct ss_pass_gathered *gathered,
     ss_stats_fires_add(&gathered->fires, rows->rows);
     SS_RETURN_IF_ERROR(ss_stats_top_add(gathered->top, rows->rows, &texts, err));
     SS_RETURN_IF_ERROR(ss_pass_graph_take(&gathered->graph, rows, err));
-    return ss_pass_evidence_take(&gathered->evidence, rows, err);
+    return ss_pass_evidence_take(&gathered->evidence, rows, gathered->positions, err);
 }
 
 ss_status ss_pass_gather_order(struct ss_pass_gathered *gathered, ss_err *err)
@@ -102,5 +114,6 @@ void ss_pass_gather_abort(struct ss_pass_gathered *gathered)
     ss_pass_evidence_abort(&gathered->evidence);
     ss_pass_graph_abort(&gathered->graph);
     ss__free(gathered->places);
+    ss__free(gathered->positions);
     *gathered = (struct ss_pass_gathered){.evidence = {.kind = SS_EVIDENCE_NONE}};
 }

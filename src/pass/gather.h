@@ -12,14 +12,25 @@ enum { SS_PASS_ROW_BITS = 40 };
 #define SS_PASS_MAX_FILE_ROWS (UINT64_C(1) << SS_PASS_ROW_BITS)
 #define SS_PASS_MAX_FILES (UINT64_C(1) << (64 - SS_PASS_ROW_BITS))
 
+/* Other numbers for the files and rows of a dataset, where it is not the whole: of each file its
+ * own, or `first_file` more; of each row its own, or `first_row` more. Borrowed. */
+struct ss_pass_numbering {
+    const uint32_t *file_of;
+    const uint64_t *row_of;
+    uint32_t first_file;
+    uint64_t first_row;
+};
+
 /* A zeroed struct is valid to abort. */
 struct ss_pass_gathered {
     struct ss_stats_fires fires;
     struct ss_stats_top *top;
     struct ss_pass_evidence_gathered evidence;
     struct ss_pass_graph_gathered graph;
-    uint64_t *places; /* [places_capacity] of the rows of a batch */
-    size_t places_capacity;
+    const struct ss_pass_numbering *numbering; /* NULL: those of the dataset */
+    struct ss_stats_position *positions; /* [positions_capacity] of the rows of a batch, */
+    uint64_t *places;                    /* [places_capacity] and in one number each */
+    size_t positions_capacity, places_capacity;
 };
 
 /* Make ready. Errors: those of the reducers. */

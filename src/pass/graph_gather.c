@@ -39,7 +39,7 @@ static ss_status start_pairs(struct ss_pass_graph_gathered *gathered,
         options->pairs_bytes > 0 ? options->pairs_bytes : DEFAULT_PAIR_BYTES;
     const uint64_t bytes = ss_stats_pairs_triangle_bytes(sae->n_features);
     gathered->seed = options->sample_seed;
-    gathered->has_texts = pass->dataset != NULL;
+    gathered->has_texts = pass->encoder != NULL || pass->dataset != NULL;
     if (bytes > budget) {
         ss__log(&pass->log, SS_LEVEL_NOTICE,
                 "pairs of %zu features take up to %.1f MB in memory, more than the %.1f MB of "

@@ -2,6 +2,7 @@
  * and rows, what is gathered, and the files that are read. Parts with equal documents are parts
  * of one analysis. Threads, token budgets, hosts, paths and versions of the program are not in
  * it: results do not depend on them. */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,15 +26,25 @@ static ss_status take_models(struct ss_pass_analysis *analysis, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json_writer writer = {.style = SS__JSON_COMPACT};
-    struct ss_encoder_info encoder = {.struct_size = sizeof encoder};
-    const struct ss_pass_hashing hashing = {&analysis->pass.asking, analysis->pass.log};
+    struct ss_encoder_info encoder = {.struct_size = sizeof encoder,
+                                      .precision = "highest",
+                                      .numbers = "fp32",
+                                      .kernels = ""};
+    const struct ss_pass_hashing hashing = {&analysis->pass.asking, analysis->pass.log, NULL};
     const struct ss_pass_sae_use sae = {.sae = analysis->sae,
                                         .rule = ss_sae_activation_text(analysis->sae, NULL),
                                         .threshold =
                                             ss_sae_activation_threshold(analysis->sae, NULL)};
-    ss_encoder_describe(analysis->encoder, &encoder);
+    if (analysis->state.facts.models != NULL) { /* they do not change meanwhile */
+        return SS_OK;
+    }
     ss__put_open(&writer, NULL, '{');
-    SS_TRY(ss_pass_put_model(&writer, &hashing, analysis->encoder, err));
+    if (analysis->encoder == NULL) {
+        SS_TRY(ss_pass_put_embeddings(&writer, &hashing, analysis->options->embeddings, err));
+    } else {
+        ss_encoder_describe(analysis->encoder, &encoder);
+        SS_TRY(ss_pass_put_model(&writer, &hashing, analysis->encoder, err));
+    }
     SS_TRY(ss_pass_put_sae(&writer, &hashing, &sae, err));
     ss__put_text(&writer, "precision", encoder.precision);
     ss__put_text(&writer, "numbers", encoder.numbers);
@@ -41,8 +52,6 @@ static ss_status take_models(struct ss_pass_analysis *analysis, ss_err *err)
     ss_pass_put_options(&writer, "options", analysis->options);
     ss__put_close(&writer, '}');
     SS_TRY(ss__buf_check(&writer.buf, err));
-    ss__json_free(analysis->state.facts.models);
-    analysis->state.facts.models = NULL;
     SS_TRY(ss__json_parse("models", writer.buf.data, writer.buf.n_bytes,
                           &analysis->state.facts.models, err));
 out:
@@ -78,12 +87,15 @@ static void put_models(struct ss__json_writer *writer, const struct ss__json *mo
 {
     static const char *const of_encoder[] = {
         "architecture", "pooling", "normalized", "prompt", "width", "max_tokens", NULL};
+    static const char *const of_embeddings[] = {"format", "column", "width", NULL};
     static const char *const of_sae[] = {"rule",  "batchtopk_threshold", "normalizes_input",
                                          "width", "n_features",          NULL};
     const char *numbers = ss__json_string(ss__json_get(models, "numbers"));
-    ss__put_open(writer, "encoder", '{');
-    put_files(writer, ss__json_get(models, "model"));
-    put_members(writer, ss__json_get(models, "model"), of_encoder);
+    const struct ss__json *model = ss__json_get(models, "model");
+    const bool is_embedded = ss__json_get(model, "architecture") == NULL;
+    ss__put_open(writer, is_embedded ? "embeddings" : "encoder", '{');
+    put_files(writer, model);
+    put_members(writer, model, is_embedded ? of_embeddings : of_encoder);
     ss__put_tree(writer, "numbers", ss__json_get(models, "numbers"));
     if (numbers != NULL && strncmp(numbers, "int8", 4) == 0) {
         /* of two kinds, which call themselves the same: docs/numerics.md */
@@ -98,41 +110,51 @@ static void put_models(struct ss__json_writer *writer, const struct ss__json *mo
 
 /* ---- the rows ---- */
 
-/* The SHA-256 of the first and the last bytes of a file; "" where it is no regular one. */
-static void hash_edges(const char *path, char hex[SS__HASH_HEX_BYTES])
+static ss_status hash_open_edges(const char *path, int descriptor, uint64_t n_bytes,
+                                 char hex[SS__HASH_HEX_BYTES], ss_err *err)
 {
-    struct ss__file_facts facts;
+    ss_status status = SS_OK;
     struct ss__hash *hash = NULL;
     char *bytes = NULL;
-    int descriptor = -1;
-    hex[0] = '\0';
-    if (!ss__file_facts_at(path, &facts) ||
-        ss__open_regular(path, &descriptor, &facts, NULL) != SS_OK) {
-        return;
-    }
-    bytes = ss__alloc(EDGE_BYTES, 1);
-    if (bytes != NULL && ss__hash_new(SS__HASH_SHA256, &hash, NULL) == SS_OK) {
-        const uint64_t last = facts.n_bytes > EDGE_BYTES ? facts.n_bytes - EDGE_BYTES : 0;
-        const uint64_t places[] = {0, last};
-        for (size_t i = 0; i < 2; i++) {
-            const ssize_t n = pread(descriptor, bytes, EDGE_BYTES, (off_t)places[i]);
-            ss__hash_add(hash, bytes, n > 0 ? (size_t)n : 0);
+    const uint64_t places[] = {0, n_bytes > EDGE_BYTES ? n_bytes - EDGE_BYTES : 0};
+    SS_ALLOC(bytes, EDGE_BYTES);
+    SS_TRY(ss__hash_new(SS__HASH_SHA256, &hash, err));
+    for (size_t i = 0; i < 2; i++) {
+        const ssize_t n = pread(descriptor, bytes, EDGE_BYTES, (off_t)places[i]);
+        if (n < 0) {
+            SS_TRY(ss__fail_errno(err, path, "read this file", errno));
         }
-        ss__hash_finish(hash, hex);
+        ss__hash_add(hash, bytes, (size_t)n);
     }
+    ss__hash_finish(hash, hex);
+out:
     ss__hash_free(hash);
     ss__free(bytes);
-    close(descriptor);
+    return status;
 }
 
-static void put_inputs(struct ss__json_writer *writer, const char *key,
-                       const char *const *paths, size_t n, bool with_times)
+ss_status ss_pass_hash_edges(const char *path, char hex[SS__HASH_HEX_BYTES], ss_err *err)
+{
+    struct ss__file_facts facts;
+    int descriptor = -1;
+    hex[0] = '\0';
+    if (ss__path_stat(path) != SS__PATH_FILE) {
+        return SS_OK;
+    }
+    SS_RETURN_IF_ERROR(ss__open_regular(path, &descriptor, &facts, err));
+    const ss_status status = hash_open_edges(path, descriptor, facts.n_bytes, hex, err);
+    close(descriptor);
+    return status;
+}
+
+static ss_status put_inputs(struct ss__json_writer *writer, const char *key,
+                            const char *const *paths, size_t n, bool with_times, ss_err *err)
 {
     ss__put_open(writer, key, '[');
     for (size_t i = 0; i < n; i++) {
         struct ss__file_facts facts;
         char hex[SS__HASH_HEX_BYTES];
-        hash_edges(paths[i], hex);
+        SS_RETURN_IF_ERROR(ss_pass_hash_edges(paths[i], hex, err));
         ss__put_open(writer, NULL, '{');
         ss__put_text(writer, "name", ss__path_name(paths[i]));
         if (hex[0] != '\0' && ss__file_facts_at(paths[i], &facts)) {
@@ -146,10 +168,11 @@ static void put_inputs(struct ss__json_writer *writer, const char *key,
         ss__put_close(writer, '}');
     }
     ss__put_close(writer, ']');
+    return SS_OK;
 }
 
-void ss_pass_put_rows_identity(struct ss__json_writer *writer, const ss_dataset *dataset,
-                               bool with_times)
+ss_status ss_pass_put_rows_identity(struct ss__json_writer *writer, const ss_dataset *dataset,
+                                    bool with_times, ss_err *err)
 {
     struct ss_dataset_info info = {.struct_size = sizeof info};
     ss_dataset_describe(dataset, &info);
@@ -157,9 +180,11 @@ void ss_pass_put_rows_identity(struct ss__json_writer *writer, const ss_dataset 
     ss__put_text(writer, "repository", info.repository);
     ss__put_text(writer, "commit", info.commit);
     ss_dataset_put_reading(dataset, writer);
-    put_inputs(writer, "files", info.files, info.n_files, with_times);
-    put_inputs(writer, "archives", info.archives, info.n_archives, with_times);
+    SS_RETURN_IF_ERROR(put_inputs(writer, "files", info.files, info.n_files, with_times, err));
+    SS_RETURN_IF_ERROR(
+        put_inputs(writer, "archives", info.archives, info.n_archives, with_times, err));
     ss__put_close(writer, '}');
+    return SS_OK;
 }
 
 /* ---- what is gathered ---- */
@@ -193,7 +218,9 @@ ss_status ss_pass_identity(struct ss_pass_analysis *analysis, uint64_t n_parts, 
     put_models(&writer, analysis->state.facts.models);
     put_gathered(&writer, analysis);
     ss__put_count(&writer, "parts", n_parts);
-    ss_pass_put_rows_identity(&writer, analysis->dataset, with_times);
+    if (analysis->dataset != NULL) { /* embeddings may have none */
+        SS_TRY(ss_pass_put_rows_identity(&writer, analysis->dataset, with_times, err));
+    }
     ss__put_close(&writer, '}');
     SS_TRY(ss__buf_check(&writer.buf, err));
     SS_TRY(ss__json_parse("identity", writer.buf.data, writer.buf.n_bytes, out, err));

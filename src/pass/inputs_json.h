@@ -2,6 +2,8 @@
 #ifndef SS_PASS_INPUTS_JSON_H
 #define SS_PASS_INPUTS_JSON_H
 
+#include <time.h>
+
 #include "base/json_write.h"
 #include "base/stop.h"
 #include "sae/sae.h"
@@ -10,7 +12,14 @@
 struct ss_pass_hashing {
     struct ss__asking *asking;
     struct ss_log log;
+    const struct ss__json
+        *known; /* with members model and sae whose files were hashed before, and
+                                     are not again unless they changed; nullable */
 };
+
+/* 2026-11-30T07:10:17.123456789Z, as files have it in run.json. */
+enum { SS_PASS_TIME_BYTES = 48 };
+void ss_pass_format_time(struct timespec when, char text[SS_PASS_TIME_BYTES]);
 
 /* An SAE and what became of it. */
 struct ss_pass_sae_use {
@@ -36,9 +45,11 @@ SS_MUST_USE ss_status ss_pass_put_dataset(struct ss__json_writer *writer,
                                           const ss_dataset *dataset, const char *name,
                                           ss_err *err);
 /* Member "dataset": what its rows depend on, for whoever compares (identity.c). A file is known by
- * its name, size, first and last bytes, and `with_times` by when it was written. */
-void ss_pass_put_rows_identity(struct ss__json_writer *writer, const ss_dataset *dataset,
-                               bool with_times);
+ * its name, size, first and last bytes, and `with_times` by when it was written. Errors:
+ * SS_E_IO, SS_E_NOINPUT, SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_pass_put_rows_identity(struct ss__json_writer *writer,
+                                                const ss_dataset *dataset, bool with_times,
+                                                ss_err *err);
 /* The options of the command under a key. */
 void ss_pass_put_options(struct ss__json_writer *writer, const char *key,
                          const struct ss_analyze_options *options);

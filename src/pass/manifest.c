@@ -16,6 +16,7 @@
 #include "dataset/dataset.h"
 #include "encoder/encoder.h"
 #include "pass/embeddings.h"
+#include "pass/state.h"
 #include "saescope_tools.h"
 #include "tensor/tensor.h"
 
@@ -188,7 +189,8 @@ ss_status ss_pass_manifest_write(const struct ss_pass_manifest *manifest, const 
 {
     ss_status status = SS_OK;
     struct ss__json_writer writer = {0};
-    const struct ss_pass_hashing hashing = {manifest->asking, manifest->log};
+    const struct ss_pass_hashing hashing = {manifest->asking, manifest->log,
+                                            manifest->facts->models};
     const struct ss_pass_sae_use sae = {manifest->sae, manifest->run->sae_rule,
                                         manifest->run->sae_threshold,
                                         manifest->facts->sae_counts};
@@ -201,6 +203,7 @@ ss_status ss_pass_manifest_write(const struct ss_pass_manifest *manifest, const 
     SS_TRY(ss_pass_put_sae(&writer, &hashing, &sae, err));
     ss__put_tree(&writer, "dataset", manifest->facts->dataset);
     ss__put_tree(&writer, "options", manifest->facts->options);
+    ss_pass_state_put_identity(&writer, "identity", manifest->identity);
     put_settings(&writer, manifest);
     put_rows(&writer, manifest);
     put_work(&writer, manifest);

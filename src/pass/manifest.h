@@ -13,6 +13,7 @@ struct ss_pass_manifest {
     const struct ss_analyze_options *options;
     const struct ss_run *run;
     const struct ss_pass_facts *facts; /* whose warnings may still grow */
+    const struct ss__json *identity;   /* as ss_pass_identity */
     size_t n_threads, batch_tokens;
     const struct ss_pass_evidence_gathered *evidence; /* NULL: there is none */
     struct ss_log log;                                /* for warnings */

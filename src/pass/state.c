@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/output.h"
+#include "base/sort.h"
 
 enum section {
     SECTION_FIRES,
@@ -50,10 +51,20 @@ void ss_pass_state_release(struct ss_pass_state *state)
 struct writing {
     struct ss_pass_state *state;
     struct ss__out out;
+    struct ss__buf *bytes;         /* in place of the file; nullable */
     struct ss__hash *all, *common; /* of all bytes; of the common sections, NULL behind them */
     uint64_t at;
     uint64_t places[N_SECTIONS][2];
 };
+
+static ss_status put_raw(struct writing *writing, const void *data, size_t n_bytes, ss_err *err)
+{
+    if (writing->bytes == NULL) {
+        return ss__out_write(&writing->out, data, n_bytes, err);
+    }
+    ss__buf_add(writing->bytes, data, n_bytes);
+    return ss__buf_check(writing->bytes, err);
+}
 
 static ss_status put_bytes(void *user, const void *data, size_t n_bytes, ss_err *err)
 {
@@ -63,7 +74,7 @@ static ss_status put_bytes(void *user, const void *data, size_t n_bytes, ss_err 
         ss__hash_add(writing->common, data, n_bytes);
     }
     writing->at += n_bytes;
-    return ss__out_write(&writing->out, data, n_bytes, err);
+    return put_raw(writing, data, n_bytes, err);
 }
 
 static ss_status put_json(struct writing *writing, struct ss__json_writer *json, ss_err *err)
@@ -138,6 +149,25 @@ static ss_status put_section(struct writing *writing, enum section section, ss_e
     }
 }
 
+static int compare_parts(const void *a, const void *b)
+{
+    const struct ss_pass_part *x = a, *y = b;
+    return (x->part > y->part) - (x->part < y->part);
+}
+
+/* The number of a part that has none: digits of its id. */
+static void number_part(struct ss_pass_facts *facts)
+{
+    enum { N_DIGITS = 15 };
+    static const char digits[] = "0123456789abcdef";
+    uint64_t number = 0;
+    for (size_t i = 0; i < N_DIGITS && facts->parts[0].id[i] != '\0'; i++) {
+        number = 16 * number + (uint64_t)(strchr(digits, facts->parts[0].id[i]) - digits);
+    }
+    facts->parts[0].part = number == 0 ? 1 : number;
+    ss__sort(facts->parts, facts->n_done, sizeof *facts->parts, compare_parts);
+}
+
 /* A part that has no id gets that of its content, before its record is written. */
 static ss_status end_common(struct writing *writing, ss_err *err)
 {
@@ -146,11 +176,14 @@ static ss_status end_common(struct writing *writing, ss_err *err)
     ss__hash_finish(writing->common, hex);
     ss__hash_free(writing->common);
     writing->common = NULL;
-    if (facts->n_done == 1 && facts->parts[0].id[0] == '\0') {
+    if (facts->n_done > 0 && facts->parts[0].id[0] == '\0') {
         facts->parts[0].id = ss__arena_strndup(&facts->arena, hex, strlen(hex));
         if (facts->parts[0].id == NULL) {
             facts->parts[0].id = "";
             return ss__fail_nomem(err, "the id of a part");
+        }
+        if (facts->parts[0].part == 0) {
+            number_part(facts);
         }
     }
     return SS_OK;
@@ -182,15 +215,17 @@ static ss_status put_file(struct writing *writing, ss_err *err)
     SS_RETURN_IF_ERROR(put_sections(writing, err));
     SS_RETURN_IF_ERROR(put_bytes(writing, writing->places, sizeof writing->places, err));
     ss__hash_finish(writing->all, hex);
-    SS_RETURN_IF_ERROR(ss__out_write(&writing->out, hex, HASH_BYTES, err));
-    SS_RETURN_IF_ERROR(ss__out_write(&writing->out, end_magic, sizeof end_magic, err));
-    return ss__out_commit(&writing->out, err);
+    SS_RETURN_IF_ERROR(put_raw(writing, hex, HASH_BYTES, err));
+    return put_raw(writing, end_magic, sizeof end_magic, err);
 }
 
 static ss_status write_opened(struct writing *writing, ss_status status, ss_err *err)
 {
     if (status == SS_OK) {
         status = put_file(writing, err);
+    }
+    if (status == SS_OK) {
+        status = ss__out_commit(&writing->out, err);
     }
     ss__out_abort(&writing->out);
     ss__hash_free(writing->all);
@@ -211,6 +246,16 @@ ss_status ss_pass_state_write_named(struct ss_pass_state *state, const char *pat
     return write_opened(&writing, ss__out_open_named(path, force, &writing.out, err), err);
 }
 
+ss_status ss_pass_state_write_bytes(struct ss_pass_state *state, struct ss__buf *bytes,
+                                    ss_err *err)
+{
+    struct writing writing = {.state = state, .out = SS__OUT_CLOSED, .bytes = bytes};
+    const ss_status status = put_file(&writing, err);
+    ss__hash_free(writing.all);
+    ss__hash_free(writing.common);
+    return status;
+}
+
 /* ---- reading ---- */
 
 struct section_bytes {
@@ -220,7 +265,7 @@ struct section_bytes {
 
 struct reading {
     const char *path;
-    struct ss__map map;
+    struct section_bytes whole;
     uint64_t pairs_bytes;
     struct ss_pass_state *state;
     struct section_bytes sections[N_SECTIONS];
@@ -234,7 +279,7 @@ static ss_status fail_state(const struct reading *reading, const char *what, ss_
 
 static ss_status check_head(const struct reading *reading, ss_err *err)
 {
-    const struct ss__map *map = &reading->map;
+    const struct section_bytes *map = &reading->whole;
     uint64_t version = 0;
     if (map->n_bytes < HEAD_BYTES || memcmp(map->data, magic, sizeof magic) != 0) {
         return fail_state(reading, "it begins otherwise", err);
@@ -250,7 +295,7 @@ static ss_status check_head(const struct reading *reading, ss_err *err)
 
 static ss_status check_hash(const struct reading *reading, ss_err *err)
 {
-    const struct ss__map *map = &reading->map;
+    const struct section_bytes *map = &reading->whole;
     struct ss__hash *hash = NULL;
     char hex[SS__HASH_HEX_BYTES];
     const size_t n_tail = N_SECTIONS * 2 * sizeof(uint64_t) + HASH_BYTES + MAGIC_BYTES;
@@ -271,7 +316,7 @@ static ss_status check_hash(const struct reading *reading, ss_err *err)
 /* Sections follow one another without a gap. */
 static ss_status find_sections(struct reading *reading, ss_err *err)
 {
-    const struct ss__map *map = &reading->map;
+    const struct section_bytes *map = &reading->whole;
     const size_t n_table = N_SECTIONS * 2 * sizeof(uint64_t);
     const size_t end = map->n_bytes - MAGIC_BYTES - HASH_BYTES - n_table;
     uint64_t places[N_SECTIONS][2], at = HEAD_BYTES;
@@ -393,153 +438,49 @@ static bool is_consistent(const struct ss_pass_state *state)
              ss_stats_pairs_n_rows(pairs, 0) + ss_stats_pairs_n_rows(pairs, 1) == n_rows));
 }
 
+static ss_status read_whole(struct reading *reading, ss_err *err)
+{
+    SS_RETURN_IF_ERROR(check_head(reading, err));
+    SS_RETURN_IF_ERROR(check_hash(reading, err));
+    SS_RETURN_IF_ERROR(find_sections(reading, err));
+    SS_RETURN_IF_ERROR(read_facts(reading, err));
+    SS_RETURN_IF_ERROR(read_reducers(reading, err));
+    return is_consistent(reading->state)
+               ? SS_OK
+               : fail_state(reading, "its sections are not of one analysis", err);
+}
+
 ss_status ss_pass_state_read(const char *path, uint64_t pairs_bytes,
                              struct ss_pass_state *state, ss_err *err)
 {
     ss_status status = SS_OK;
+    struct ss__map map = {0};
     struct reading reading = {.path = path, .pairs_bytes = pairs_bytes, .state = state};
     *state = (struct ss_pass_state){.gathered = {.evidence = {.kind = SS_EVIDENCE_NONE}}};
-    SS_TRY(ss__file_load(path, &reading.map, err));
-    SS_TRY(check_head(&reading, err));
-    SS_TRY(check_hash(&reading, err));
-    SS_TRY(find_sections(&reading, err));
-    SS_TRY(read_facts(&reading, err));
-    SS_TRY(read_reducers(&reading, err));
-    if (!is_consistent(state)) {
-        SS_TRY(fail_state(&reading, "its sections are not of one analysis", err));
-    }
+    SS_TRY(ss__file_load(path, &map, err));
+    reading.whole = (struct section_bytes){map.data, map.n_bytes};
+    SS_TRY(read_whole(&reading, err));
 out:
-    ss__map_release(&reading.map);
+    ss__map_release(&map);
     return status;
 }
 
-/* ---- merging ---- */
-
-/* The first place where two documents differ is appended to `place`, such as
- * "encoder.files[2].sha256"; nothing where there is none. Memory that runs out shows in `place`
- * and is no difference. */
-static void find_difference(const struct ss__json *a, const struct ss__json *b,
-                            struct ss__buf *place);
-
-/* The same below a key or an index, which `place` has at its end after `n_before`. */
-static bool differs_below(const struct ss__json *a, const struct ss__json *b, size_t n_before,
-                          struct ss__buf *place)
-{
-    const size_t n_named = place->n_bytes;
-    find_difference(a, b, place);
-    if (place->n_bytes == n_named && !place->failed) {
-        place->n_bytes = n_before;
-        return false;
-    }
-    return true;
-}
-
-/* Two values of which one at least is no array and no object, or that have different sizes. */
-static void compare_values(const struct ss__json *a, const struct ss__json *b,
-                           struct ss__buf *place)
-{
-    struct ss__buf x = {0}, y = {0};
-    ss__json_add_value(&x, a, true);
-    ss__json_add_value(&y, b, true);
-    const char *shown[] = {ss__buf_text(&x), ss__buf_text(&y)};
-    if (shown[0] == NULL || shown[1] == NULL) {
-        place->failed = true;
-    } else if (strcmp(shown[0], shown[1]) != 0) {
-        ss__buf_printf(place, " (%.80s and %.80s)", shown[0], shown[1]);
-    }
-    ss__buf_release(&x);
-    ss__buf_release(&y);
-}
-
-static void find_difference(const struct ss__json *a, const struct ss__json *b,
-                            struct ss__buf *place)
-{
-    const size_t n_before = place->n_bytes;
-    const bool is_same_size = ss__json_count(a) == ss__json_count(b);
-    const char *key = NULL;
-    const struct ss__json *item = NULL;
-    size_t i = 0;
-    if (ss__json_is_object(a) && ss__json_is_object(b) && is_same_size) {
-        SS_JSON_EACH_MEMBER (a, key, item) {
-            ss__buf_printf(place, "%s%s", n_before == 0 ? "" : ".", key);
-            if (differs_below(item, ss__json_get(b, key), n_before, place)) {
-                return;
-            }
-        }
-    } else if (ss__json_is_array(a) && ss__json_is_array(b) && is_same_size) {
-        SS_JSON_EACH (a, i, item) {
-            ss__buf_printf(place, "[%zu]", i);
-            if (differs_below(item, ss__json_at(b, i), n_before, place)) {
-                return;
-            }
-        }
-    } else {
-        compare_values(a, b, place);
-    }
-}
-
-ss_status ss_pass_state_check_same(const struct ss__json *a, const struct ss__json *b,
-                                   const char *const names[2], ss_err *err)
+ss_status ss_pass_state_read_bytes(const char *name, struct ss_text bytes, uint64_t pairs_bytes,
+                                   struct ss_pass_state *state, ss_err *err)
 {
     ss_status status = SS_OK;
-    struct ss__buf place = {0};
-    find_difference(a, b, &place);
-    const char *text = ss__buf_text(&place);
-    if (text == NULL) {
-        SS_TRY(ss__fail_nomem(err, "what a state is of"));
+    uint8_t *aligned = NULL; /* sections are read where they lie */
+    const uint8_t *data = (const uint8_t *)bytes.data;
+    struct reading reading = {.path = name, .pairs_bytes = pairs_bytes, .state = state};
+    *state = (struct ss_pass_state){.gathered = {.evidence = {.kind = SS_EVIDENCE_NONE}}};
+    if ((uintptr_t)data % sizeof(uint64_t) != 0) {
+        SS_ALLOC(aligned, bytes.n_bytes);
+        memcpy(aligned, data, bytes.n_bytes);
+        data = aligned;
     }
-    if (text[0] != '\0') {
-        SS_TRY(ss__fail_file(err, names[1], SS_E_DATA,
-                             "it is of another analysis than %s: %.400s differs", names[0],
-                             text));
-    }
+    reading.whole = (struct section_bytes){data, bytes.n_bytes};
+    SS_TRY(read_whole(&reading, err));
 out:
-    ss__buf_release(&place);
+    ss__free(aligned);
     return status;
-}
-
-/* How many parts of `other` are there already. Errors: with other content. */
-static ss_status count_known(const struct ss_pass_facts *facts,
-                             const struct ss_pass_facts *other, const char *const names[2],
-                             size_t *n, ss_err *err)
-{
-    *n = 0;
-    for (size_t i = 0, j = 0; i < facts->n_done && j < other->n_done;) {
-        const struct ss_pass_part *a = &facts->parts[i], *b = &other->parts[j];
-        if (a->part == b->part && strcmp(a->id, b->id) != 0) {
-            return ss__fail_file(err, names[1], SS_E_DATA,
-                                 "its part %llu is not the part %llu of %s, though both are of "
-                                 "one analysis; make that part again",
-                                 (unsigned long long)b->part, (unsigned long long)a->part,
-                                 names[0]);
-        }
-        *n += a->part == b->part;
-        i += a->part <= b->part;
-        j += a->part >= b->part;
-    }
-    return SS_OK;
-}
-
-ss_status ss_pass_state_merge(struct ss_pass_state *state, const struct ss_pass_state *other,
-                              const char *const names[2], bool *is_known, ss_err *err)
-{
-    size_t n_known = 0;
-    SS_RETURN_IF_ERROR(ss_pass_state_check_same(state->identity, other->identity, names, err));
-    SS_RETURN_IF_ERROR(count_known(&state->facts, &other->facts, names, &n_known, err));
-    const bool is_all = n_known > 0 && n_known == other->facts.n_done;
-    if (is_known != NULL) {
-        *is_known = is_all;
-    }
-    if (is_all) {
-        return SS_OK;
-    }
-    if (n_known > 0) {
-        return ss__fail_file(err, names[1], SS_E_DATA,
-                             "it holds parts that %s holds too, beside others: a part counts "
-                             "once; merge parts that are not in both",
-                             names[0]);
-    }
-    SS_RETURN_IF_ERROR(ss_pass_gather_merge(&state->gathered, &other->gathered, err));
-    SS_RETURN_IF_ERROR(ss_pass_facts_merge(&state->facts, &other->facts, names, err));
-    return ss_pass_gather_order(&state->gathered, err);
 }

@@ -17,18 +17,39 @@ struct ss_pass_state {
 void ss_pass_state_release(struct ss_pass_state *state);
 
 /* Write a state whose reducers are in order. A part that has no id yet (facts.parts[0].id is "")
- * gets one. Errors: SS_E_IO, SS_E_EXISTS, SS_E_NOMEM. */
+ * gets one, and, where it has none, a number after it. Errors: SS_E_IO, SS_E_EXISTS, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_pass_state_write(struct ss_pass_state *state, const char *path,
                                           ss_err *err);
 /* The same into a file that the user named, or in a folder of theirs, as ss__out_open_named. */
 SS_MUST_USE ss_status ss_pass_state_write_named(struct ss_pass_state *state, const char *path,
                                                 bool force, ss_err *err);
 
+/* The same into memory. Errors: SS_E_NOMEM, SS_E_IO. */
+SS_MUST_USE ss_status ss_pass_state_write_bytes(struct ss_pass_state *state,
+                                                struct ss__buf *bytes, ss_err *err);
+
 /* Read one, which is not trusted; its reducers are in order. `pairs_bytes`: memory for pairs; 0:
  * the usual. Release after failure too. Errors: SS_E_NOINPUT, SS_E_DATA (damaged, or no state),
  * SS_E_UNSUPPORTED (of a later version), SS_E_IO, SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_pass_state_read(const char *path, uint64_t pairs_bytes,
                                          struct ss_pass_state *state, ss_err *err);
+
+/* The same of bytes in memory, which are called `name` in messages. */
+SS_MUST_USE ss_status ss_pass_state_read_bytes(const char *name, struct ss_text bytes,
+                                               uint64_t pairs_bytes,
+                                               struct ss_pass_state *state, ss_err *err);
+
+/* The first place where two documents of identity differ, and both values, such as
+ * "gathers.top_k (4 and 5)", in *text, which is of `place`; NULL where there is none. Errors:
+ * SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_pass_state_difference(const struct ss__json *a,
+                                               const struct ss__json *b, struct ss__buf *place,
+                                               const char **text, ss_err *err);
+
+/* An identity as all who did the same have it, in however many parts it was done: as the item
+ * `key` of a document. */
+void ss_pass_state_put_identity(struct ss__json_writer *writer, const char *key,
+                                const struct ss__json *identity);
 
 /* Refuse what was made of other things, or in another way, naming the first that differs. Errors:
  * SS_E_DATA. */

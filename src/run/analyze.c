@@ -11,8 +11,6 @@
 #include "run/finish.h"
 #include "run/steps.h"
 
-enum { DEFAULT_TOP_K = 10 };
-
 static struct ss_folder_snapshot_counts count_rows(const struct ss_pass_analysis *analysis,
                                                    const struct ss_pass_batch *batch)
 {
@@ -73,15 +71,16 @@ static ss_status prepare(struct ss_pass_analysis *analysis, ss_err *err)
 {
     const struct ss_analyze_options *options = analysis->options;
     SS_RETURN_IF_ERROR(ss_run_steps_choose(options->steps, &analysis->steps, err));
-    SS_RETURN_IF_ERROR(options->n_parts > 0 ? ss_pass_part_check(analysis, err) : SS_OK);
+    SS_RETURN_IF_ERROR(
+        options->n_parts > 0 && !options->append ? ss_pass_part_check(analysis, err) : SS_OK);
     analysis->recorder = (struct ss_pass_recorder){options->log, &analysis->state.facts};
-    analysis->top_k = options->top_k > 0 ? options->top_k : DEFAULT_TOP_K;
+    analysis->top_k = options->top_k > 0 ? options->top_k : SS_PASS_DEFAULT_TOP_K;
     analysis->pass = (struct ss_pass){
         .encoder = analysis->encoder,
         .sae = analysis->sae,
         .dataset = analysis->dataset,
         .embeddings = options->embeddings,
-        .save_embeddings = options->save_embeddings,
+        .save_embeddings = ss_run_has_finished(options) ? NULL : options->save_embeddings,
         .force = options->force,
         .n_threads = options->n_threads,
         .batch_tokens = options->batch_tokens,
@@ -96,12 +95,31 @@ static ss_status prepare(struct ss_pass_analysis *analysis, ss_err *err)
         .user = analysis,
     };
     SS_RETURN_IF_ERROR(ss_pass_init(&analysis->pass, err));
-    SS_RETURN_IF_ERROR(ss_pass_gather_start(&analysis->state.gathered, options, &analysis->pass,
-                                            analysis->top_k, err));
-    if (options->out_dir != NULL && options->n_parts == 0) {
-        SS_RETURN_IF_ERROR(ss_folder_open(options->out_dir,
-                                          ss_run_analysis_files(analysis->files),
-                                          options->force, &analysis->folder, err));
+    return ss_pass_gather_start(&analysis->state.gathered, options, &analysis->pass,
+                                analysis->top_k, err);
+}
+
+/* A finished run: to be appended to, or made already. *out is given where nothing is left to do. */
+static ss_status find_before(struct ss_pass_analysis *analysis, ss_run **out, ss_err *err)
+{
+    const struct ss_analyze_options *options = analysis->options;
+    const struct ss_run_options reading = {
+        .struct_size = sizeof reading, .log = options->log, .progress = options->progress};
+    if (options->append) {
+        SS_RETURN_IF_ERROR(ss_pass_append_start(analysis, err));
+        return analysis->append.n_new == 0 ? ss_run_open(options->out_dir, &reading, out, err)
+                                           : SS_OK;
+    }
+    return ss_run_has_finished(options) ? ss_run_finished_find(analysis, out, err) : SS_OK;
+}
+
+static ss_status open_folder(struct ss_pass_analysis *analysis, ss_err *err)
+{
+    const struct ss_analyze_options *options = analysis->options;
+    if (options->out_dir != NULL) {
+        SS_RETURN_IF_ERROR(
+            ss_folder_open(options->out_dir, ss_run_analysis_files(analysis->files),
+                           options->force || options->append, &analysis->folder, err));
         SS_RETURN_IF_ERROR(ss_pass_checkpoint_start(analysis, SS_FOLDER_CHECKPOINT_NAME, err));
     }
     return SS_OK;
@@ -129,17 +147,30 @@ ss_status ss_analyze(const ss_encoder *encoder, const ss_sae *sae, ss_dataset *d
         .sae = sae,
         .dataset = dataset,
         .options = &read,
-        .state = {.gathered = {.evidence = {.kind = SS_EVIDENCE_NONE}}},
+        SS_PASS_ANALYSIS_EMPTY,
     };
     *out = NULL;
     SS_TRY(SS_READ_OPTIONS(&read, options, ss_analyze_options, err));
+    if (read.out_dir != NULL && read.n_parts == 0) {
+        ss_folder_recover(read.out_dir, ss_run_analysis_files(analysis.files));
+    }
+    SS_TRY(read.plan == NULL
+               ? SS_OK
+               : ss_pass_plan_check(read.plan, dataset, read.part, &read.n_parts, err));
     SS_TRY(prepare(&analysis, err));
-    if (read.n_parts > 0) {
+    if (read.n_parts > 0 && !read.append) {
         SS_TRY(ss_pass_part_make(&analysis, err));
         goto out;
     }
+    SS_TRY(find_before(&analysis, out, err));
+    if (*out != NULL) {
+        goto out;
+    }
+    SS_TRY(open_folder(&analysis, err));
+    SS_TRY(read.append ? ss_pass_append_merge(&analysis, err) : SS_OK);
     SS_TRY(ss_pass_run(&analysis.pass, err));
     SS_TRY(ss_pass_take_facts(&analysis, err));
+    SS_TRY(read.append ? ss_pass_append_facts(&analysis, err) : SS_OK);
     SS_TRY(ss_pass_gather_order(&analysis.state.gathered, err));
     SS_TRY(ss_run_analysis_finish(&analysis, out, err));
 out:

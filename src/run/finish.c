@@ -161,6 +161,7 @@ const char *const *ss_run_analysis_files(const char *names[SS_PASS_MAX_FILES_WRI
     const char **rest = names + N_OUTPUTS + N_EVIDENCE_OUTPUTS;
     *rest++ = SS_FOLDER_FILE_COACTIVATION;
     *rest++ = SS_FOLDER_FILE_CENTROIDS;
+    *rest++ = SS_PASS_FILE_STATE;
     *rest++ = SS_FOLDER_FILE_SKIPPED;
     for (size_t i = 0; i < SS_RUN_N_STEPS; i++) { /* of an earlier run: these go */
         for (const char *const *file = ss_run_step_files(i); *file != NULL; file++) {
@@ -182,6 +183,7 @@ static ss_status write_manifest(struct ss_pass_analysis *analysis, const struct 
         .options = analysis->options,
         .run = run,
         .facts = &analysis->state.facts,
+        .identity = analysis->state.identity,
         .n_threads = analysis->pass.n_threads,
         .batch_tokens = analysis->pass.batch_tokens,
         .evidence = analysis->state.gathered.evidence.kind == SS_EVIDENCE_NONE
@@ -295,6 +297,59 @@ static ss_status write_folder(struct ss_pass_analysis *analysis, ss_run *run, ss
     return ss_run_steps_do(&steps, analysis->steps, err);
 }
 
+/* A run can be appended to whose rows count all the same, and of which none is missing. */
+static bool keeps_state(const struct ss_pass_analysis *analysis)
+{
+    const struct ss_pass_facts *facts = &analysis->state.facts;
+    const struct ss__json *identity = analysis->state.identity;
+    const struct ss__json *dataset = ss__json_get(identity, "dataset");
+    const struct ss__json *gathers = ss__json_get(identity, "gathers");
+    return analysis->options->out_dir != NULL && analysis->encoder != NULL && dataset != NULL &&
+           ss__json_integer(ss__json_get(gathers, "num_examples")) == 0 &&
+           ss__json_integer(ss__json_get(dataset, "sample")) == 0 &&
+           ss_sae_calibration_rows(analysis->sae) == 0 &&
+           ss_sae_batch_rows(analysis->sae) == 0 && facts->n_done == facts->n_parts;
+}
+
+/* The state as everybody has it who did the same, in however many parts: what is left out is in
+ * run.json. */
+static ss_status write_state(struct ss_pass_analysis *analysis, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_pass_state state = analysis->state;
+    struct ss__json_writer writer = {.style = SS__JSON_COMPACT};
+    char *path = ss_folder_file(&analysis->folder, SS_PASS_FILE_STATE);
+    const char **warnings = NULL;
+    state.identity = NULL;
+    SS_ALLOC(warnings, state.facts.n_warnings + 1);
+    for (size_t i = 0; i < state.facts.n_warnings; i++) {
+        warnings[i] = state.facts.warnings[i];
+    }
+    state.facts.warnings = warnings;
+    ss_pass_facts_sort_warnings(&state.facts);
+    state.facts.n_parts = 0;
+    state.facts.n_done = 0;
+    state.facts.seconds = state.facts.seconds_waiting = 0;
+    state.facts.dataset = state.facts.options = state.facts.models = NULL;
+    ss_pass_state_put_identity(&writer, NULL, analysis->state.identity);
+    SS_TRY(ss__buf_check(&writer.buf, err));
+    SS_TRY(
+        ss__json_parse("identity", writer.buf.data, writer.buf.n_bytes, &state.identity, err));
+    if (path == NULL) {
+        SS_TRY(ss__fail_nomem(err, "a path"));
+    }
+    SS_TRY(ss_pass_state_write(&state, path, err));
+out:
+    if (status != SS_OK) {
+        ss_folder_fix_error_path(&analysis->folder, err);
+    }
+    ss__json_free(state.identity);
+    ss__buf_release(&writer.buf);
+    ss__free(warnings);
+    ss__free(path);
+    return status;
+}
+
 ss_status ss_run_analysis_finish(struct ss_pass_analysis *analysis, ss_run **out, ss_err *err)
 {
     ss_status status = SS_OK;
@@ -304,6 +359,12 @@ ss_status ss_run_analysis_finish(struct ss_pass_analysis *analysis, ss_run **out
         SS_TRY(fail_without_rows(analysis, err));
     }
     SS_TRY(ss_pass_facts_number(&analysis->state.facts, err));
+    if (analysis->options->out_dir != NULL && analysis->state.identity == NULL) {
+        SS_TRY(ss_pass_identity(analysis, 0, false, &analysis->state.identity, err));
+    }
+    if (keeps_state(analysis)) {
+        SS_TRY(write_state(analysis, err));
+    }
     SS_TRY(ss_pass_evidence_find_misses(&gathered->evidence, &analysis->pass, err));
     SS_TRY(make_run(analysis, &run, err));
     SS_TRY(ss_pass_save(&analysis->pass, err));
@@ -323,5 +384,6 @@ void ss_run_analysis_release(struct ss_pass_analysis *analysis)
     ss_pass_checkpoint_release(&analysis->checkpoint);
     ss_folder_abort(&analysis->folder);
     ss_pass_release(&analysis->pass);
+    ss_pass_append_release(&analysis->append);
     ss_pass_state_release(&analysis->state);
 }

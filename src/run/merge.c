@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/sized.h"
-#include "dataset/dataset.h"
 #include "run/finish.h"
 #include "run/run_models.h"
 #include "run/steps.h"
@@ -53,9 +52,10 @@ static ss_status merge_all(struct merging *merging, ss_err *err)
     }
     SS_RETURN_IF_ERROR(ss_pass_state_read(merging->paths[0], merging->options->pairs_bytes,
                                           &merging->state, err));
-    if (merging->state.facts.n_parts == 0 || merging->state.facts.n_done == 0) {
+    if (merging->state.facts.n_done == 0) {
         return ss__fail_file(err, merging->paths[0], SS_E_DATA,
-                             "this is no part of an analysis that was made in parts");
+                             "this is no part of an analysis that was made in parts; to add "
+                             "files to a run there is `append`");
     }
     for (size_t i = 1; i < merging->n_paths; i++) {
         SS_RETURN_IF_ERROR(ss__check_stop(&merging->asking, err));
@@ -98,7 +98,7 @@ static ss_status check_complete(struct merging *merging, ss_err *err)
     ss_status status = SS_OK;
     const struct ss_pass_facts *facts = &merging->state.facts;
     struct ss__buf list = {0};
-    if (facts->n_done == facts->n_parts) {
+    if (facts->n_done == facts->n_parts || facts->n_parts == 0) {
         return SS_OK;
     }
     list_missing(facts, &list);
@@ -116,28 +116,6 @@ static ss_status check_complete(struct merging *merging, ss_err *err)
     }
     ss__buf_release(&list);
     return status;
-}
-
-/* What a dataset says of its rows at the end: of parts, when all are there. */
-static void say_rows(struct merging *merging, const struct ss_log *log)
-{
-    const struct ss_pass_facts *facts = &merging->state.facts;
-    struct ss_format_bad_row first = {.problem =
-                                          facts->n_bad == 0 ? "" : facts->bad[0].problem};
-    struct ss_format_bad_rows bad = {.items = &first, .n_listed = facts->n_bad > 0};
-    for (size_t i = SS_FORMAT_FAULT_NONE + 1; i < SS_FORMAT_N_FAULTS; i++) {
-        bad.n_of[i] = facts->n_bad_of[i];
-        bad.n += facts->n_bad_of[i];
-    }
-    const char *column = ss__json_string(ss__json_get(facts->dataset, "text_column"));
-    const struct ss_dataset_tally tally = {.bad = &bad,
-                                           .n_rows = facts->counts.n_read,
-                                           .n_repaired = facts->counts.n_repaired,
-                                           .n_absent = facts->n_absent,
-                                           .text_column = column == NULL ? "" : column,
-                                           .first_absent =
-                                               ss_pass_facts_file(facts, facts->first_absent)};
-    ss_dataset_tally_say(&tally, log);
 }
 
 /* ---- the run ---- */
@@ -165,11 +143,13 @@ static ss_status make_run(struct merging *merging, const struct ss_run_models *m
 {
     ss_status status = SS_OK;
     const struct ss_analyze_options options = options_of(merging);
-    struct ss_pass_analysis analysis = {.encoder = models->encoder,
-                                        .sae = models->sae,
-                                        .options = &options,
-                                        .state = merging->state,
-                                        .top_k = options.top_k};
+    struct ss_pass_analysis analysis = {
+        .encoder = models->encoder,
+        .sae = models->sae,
+        .options = &options,
+        .state = merging->state,
+        .append = {.before = {.gathered = {.evidence = {.kind = SS_EVIDENCE_NONE}}}},
+        .top_k = options.top_k};
     merging->state =
         (struct ss_pass_state){.gathered = {.evidence = {.kind = SS_EVIDENCE_NONE}}};
     analysis.recorder = (struct ss_pass_recorder){options.log, &analysis.state.facts};
@@ -206,7 +186,8 @@ static ss_status finish(struct merging *merging, ss_run **out, ss_err *err)
                                                   .sae_path = merging->options->sae_path};
     merging->log = log;
     SS_TRY(check_complete(merging, err));
-    say_rows(merging, &log);
+    SS_TRY(ss_pass_facts_number(&merging->state.facts, err));
+    ss_pass_facts_say_rows(&merging->state.facts, &log);
     SS_TRY(ss_run_models_open_recorded(merging->paths[0], merging->state.facts.models, &options,
                                        &models, err));
     SS_TRY(make_run(merging, &models, out, err));

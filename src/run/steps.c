@@ -185,6 +185,15 @@ ss_status ss_run_steps_skip(const struct ss_run_steps *steps, const char *folder
     return SS_OK;
 }
 
+void ss_run_steps_leave_done(const struct ss__json *root, unsigned *chosen)
+{
+    for (size_t i = 0; i < SS_RUN_N_STEPS; i++) {
+        if (ss__json_get(ss__json_get(root, "steps"), table[i].name) != NULL) {
+            *chosen &= ~(1U << i);
+        }
+    }
+}
+
 ss_status ss_run_steps_do(const struct ss_run_steps *steps, unsigned chosen, ss_err *err)
 {
     for (size_t i = 0; i < SS_RUN_N_STEPS; i++) {

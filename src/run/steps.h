@@ -3,6 +3,7 @@
 #ifndef SS_RUN_STEPS_H
 #define SS_RUN_STEPS_H
 
+#include "base/json.h"
 #include "folder/results.h"
 
 /* What steps work from. All borrowed. */
@@ -22,6 +23,9 @@ enum { SS_RUN_N_STEPS = 3 };
 /* Which steps are meant, a bit for each of the table: by names with commas between, "all", or
  * "none", as which NULL counts. Errors: SS_E_USAGE. */
 SS_MUST_USE ss_status ss_run_steps_choose(const char *names, unsigned *chosen, ss_err *err);
+
+/* Leave out those of which run.json (`root`) has a record. */
+void ss_run_steps_leave_done(const struct ss__json *root, unsigned *chosen);
 
 /* Leave out those that lack something: the log says why, and a record in the run.json of
  * `folder`, where the run is being written. Errors: SS_E_IO, SS_E_NOMEM. */

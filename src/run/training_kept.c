@@ -92,9 +92,11 @@ static ss_status make_key(const struct ss_train_options *options, const ss_encod
         put_facts(key, ss_encoder_file(encoder, i));
     }
     ss__put_open(&rows, NULL, '{');
-    ss_pass_put_rows_identity(&rows, dataset, true);
+    ss_status status = ss_pass_put_rows_identity(&rows, dataset, true, err);
     ss__put_close(&rows, '}');
-    ss_status status = ss__buf_check(&rows.buf, err);
+    if (status == SS_OK) {
+        status = ss__buf_check(&rows.buf, err);
+    }
     if (status == SS_OK) {
         ss__buf_add(key, rows.buf.data, rows.buf.n_bytes);
         status = ss__buf_check(key, err);

@@ -84,6 +84,16 @@ def test_memory(kitchen):
     assert {line.split(maxsplit=1)[1] for line in lines if line.startswith("    ")} <= {"a red star", "a blue star", "a distant galaxy", "dust"}
 
 
+def test_push(kitchen, program, tmp_path):
+    assert lines_of(kitchen("push", MODEL, SAE, tmp_path / "pushed")) == ["5 rows of 2 workers"]
+    texts = ["a red star", "a blue star", "a distant galaxy", "dust", "gas"]
+    (tmp_path / "texts.txt").write_text("".join(text + "\n" for text in texts))
+    subprocess.run([program, "analyze", "-q", "-m", MODEL, "-s", SAE, "-d", "texts.txt", "--top-k", "2", "--steps", "none", "-o", "run"],
+                   check=True, cwd=tmp_path)
+    for name in ("features.csv", "top_activations.json", "evidence/texts.arrow", "histograms.npz", "centroids.npz"):
+        assert (tmp_path / "pushed" / name).read_bytes() == (tmp_path / "run" / name).read_bytes(), name
+
+
 def test_stop(kitchen, made, tmp_path):
     out = tmp_path / "out"
     done = kitchen("stop", MODEL, SAE, made / "texts.jsonl", out)

@@ -69,7 +69,7 @@ def outputs(folder):
     """Bytes of the files; of texts.arrow all columns but the name of the dataset's file."""
     texts, _ = read_arrow(folder / "evidence/texts.arrow")
     columns = {name: list(map(str, values)) for name, values in texts.items() if name != "file"}
-    return columns | {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and p.name not in ("run.json", "texts.arrow")}
+    return columns | {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and p.name not in ("run.json", "texts.arrow", "analysis.state")}
 
 
 # ---- analyze ----
@@ -99,7 +99,7 @@ def test_analyze_writes_what_numpy_and_json_would(run, model, sae, dataset, tmp_
     done = run("analyze", "--model", model, "--sae", sae, "--dataset", dataset, "--out", out)
     assert done.code == 0, done.err
     assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*")) == [
-        "centroids.npz", "coactivation.npz", "coactivation.png", "coactivation.svg", "coactivation_ward.png", "coactivation_ward.svg", "density.png", "density.svg", "evidence", "evidence/embeddings.npy", "evidence/samples.arrow", "evidence/texts.arrow",
+        "analysis.state", "centroids.npz", "coactivation.npz", "coactivation.png", "coactivation.svg", "coactivation_ward.png", "coactivation_ward.svg", "density.png", "density.svg", "evidence", "evidence/embeddings.npy", "evidence/samples.arrow", "evidence/texts.arrow",
         "families.json", "families.png", "families.svg", "family_maps.png", "family_maps.svg", "feature_families.json", "features.csv", "fire_rate.npy", "histograms.npz", "neighbours.arrow", "pairs.arrow", "run.json", "top_activations.json"]
     rate = np.load(out / "fire_rate.npy")
     copy = io.BytesIO()

@@ -61,7 +61,7 @@ def test_other_files_do_not_change(program, model, sae, tmp_path):  # noqa: F811
     assert analyze(program, model, sae, DATA / "kept.jsonl", tmp_path / "b", "--keep", "id").returncode == 0
     names = {path.relative_to(tmp_path / "a").as_posix() for path in (tmp_path / "a").rglob("*") if path.is_file()}
     assert {path.relative_to(tmp_path / "b").as_posix() for path in (tmp_path / "b").rglob("*") if path.is_file()} == names | {"top_texts.jsonl"}
-    for name in names - {"run.json", "evidence/texts.arrow"}:  # which has a column of them
+    for name in names - {"run.json", "analysis.state", "evidence/texts.arrow"}:  # which have columns of them
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     again = analyze(program, model, sae, DATA / "kept.jsonl", tmp_path / "b", "--force")
     assert again.returncode == 0 and not (tmp_path / "b/top_texts.jsonl").exists()

@@ -258,6 +258,87 @@ def test_models_that_moved_are_named(program, model, sae, corpus, tmp_path):  # 
     assert done.returncode == 65 and "changed since" in done.stderr, done.stderr
 
 
+def plan(program, files, out, n, *words, check=True):
+    line = [program, "plan", "--on-bad-row", "skip", "--text-column", "text", "--keep", "id", "--parts", n, "-o", out, "--quiet", *words]
+    for path in files:
+        line += ["-d", path]
+    done = subprocess.run([str(w) for w in line], capture_output=True, text=True)
+    assert not check or done.returncode == 0, done.stderr
+    return done
+
+
+def test_a_plan_tells_the_parts_and_refuses_files_that_changed(program, call, corpus, single, tmp_path):
+    place = tmp_path / "corpus"
+    shutil.copytree(corpus, place)
+    files = sorted(place.iterdir())
+    plan(program, files, tmp_path / "plan.json", 4)
+    found = json.loads((tmp_path / "plan.json").read_text())
+    assert found["n_parts"] == len(found["parts"]) == 4
+    covered = {}
+    for piece in sum(found["parts"], []):                      # every byte is of one part
+        begin, n = covered.get(piece["file"], (0, 0))
+        assert piece["begin"] == begin
+        covered[piece["file"]] = (piece["end"], n + 1)
+    assert {name: end for name, (end, _) in covered.items()} == {str(p): p.stat().st_size for p in files if p.stat().st_size}
+    for part in ("1", "2/4", "3", "4"):
+        call("--plan", tmp_path / "plan.json", "--part", part, "-o", tmp_path / "parts", files=files)
+    merge(program, *sorted((tmp_path / "parts").iterdir()), "-o", tmp_path / "run", "--title", "T")
+    assert (tmp_path / "run/features.csv").read_bytes() == (single / "features.csv").read_bytes()
+    for words, needle in ((["--part", "1/3"], "is of 4 parts, not of 3"), (["--part", "5"], "part 5 of 4"), ([], "say which one")):
+        done = call("--plan", tmp_path / "plan.json", *words, "-o", tmp_path / "other", files=files, check=False)
+        assert done.returncode == 64 and needle in done.stderr, done.stderr
+    done = call("--plan", tmp_path / "plan.json", "--part", "1", "-o", tmp_path / "other", files=files[1:], check=False)
+    assert done.returncode == 65 and "files[0].name" in done.stderr, done.stderr
+    with open(files[4], "a") as file:
+        file.write(" ")
+    done = call("--plan", tmp_path / "plan.json", "--part", "1", "-o", tmp_path / "other", files=files, check=False)
+    assert done.returncode == 65 and "files[4].bytes" in done.stderr and "make the plan" in done.stderr, done.stderr
+    assert not (tmp_path / "other").exists()
+    assert plan(program, files, tmp_path / "plan.json", 4, check=False).returncode == 74
+    done = plan(program, files, tmp_path / "sample.json", 4, "--where", "id < ", check=False)
+    assert done.returncode == 64, done.stderr
+    (tmp_path / "no.json").write_text('{"format": "saescope plan", "n_parts": 4, "version": 2}')
+    done = call("--plan", tmp_path / "no.json", "--part", "1", "-o", tmp_path / "other", files=files, check=False)
+    assert done.returncode != 0 and "another version" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("where", ["id >= 30", "id < 0", "id = 'x' or text is not null"])
+def test_rows_chosen_with_where_are_the_same_in_parts(program, call, tmp_path, where):
+    """What is said of values that cannot be compared, and of rows that are not wanted, is that of all parts together."""
+    words = ["--where", where, "--steps", "none"]
+    whole = call(*words, "-o", tmp_path / "whole", "--title", "T", check=where != "id < 0")
+    for part in (1, 2, 3):
+        call(*words, "--part", f"{part}/3", "-o", tmp_path / "parts")
+    done = merge(program, *sorted((tmp_path / "parts").iterdir()), "-o", tmp_path / "run", "--title", "T", "--steps", "none", check=whole.returncode == 0)
+    if whole.returncode == 0:
+        assert_same(tmp_path / "run", tmp_path / "whole")
+        assert ("compared" in str(manifest(tmp_path / "run")["warnings"])) == ("'x'" in where)
+    else:
+        assert done.returncode == whole.returncode and "no row had text" in done.stderr and "is true for none of" in done.stderr
+
+
+def test_labels_families_and_map_of_merged_parts_are_those_of_one_run(program, model, sae, tmp_path):  # noqa: F811
+    rng = random.Random(8)
+    rows = [{"text": " ".join(rng.choices(WORDS, k=rng.randint(3, 9)))} for _ in range(400)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    line = [str(w) for w in (program, "analyze", "-m", model, "-s", sae, "-d", tmp_path / "rows.jsonl", "--quiet")]
+    subprocess.run([*line, "-o", str(tmp_path / "whole"), "--title", "T"], check=True)
+    for part in (1, 2, 3):
+        subprocess.run([*line, "-o", str(tmp_path / "parts"), "--part", f"{part}/3"], check=True)
+    merge(program, *sorted((tmp_path / "parts").iterdir()), "-o", tmp_path / "run", "--title", "T")
+    for name in ("descriptions.json", "families.json", "pairs.arrow"):
+        assert (tmp_path / "run" / name).exists()
+    assert_same_but_times(tmp_path / "run", tmp_path / "whole")
+
+
+def assert_same_but_times(found, expected):
+    """Every file; the records of steps have times and the folder's own name."""
+    left, right = files_of(found), files_of(expected)
+    assert left.keys() == right.keys()
+    records = {name for name in left if name.endswith("run.json")}
+    assert not [name for name in left if left[name] != right[name] and name not in records]
+
+
 def test_a_run_in_one_part_is_the_single_run(program, call, single, tmp_path):
     call("--part", "1/1", "-o", tmp_path)
     merge(program, tmp_path / "00001-of-00001.state", "-o", tmp_path / "run", "--title", "T")

@@ -177,6 +177,81 @@ static ss_status run_merge(const struct faults_case *self, const char *folder, u
     return status;
 }
 
+/* Rows that are handed over, into a state; that state into another analysis, and its run. */
+static ss_status push_state(char **state, size_t *n_bytes, ss_err *err)
+{
+    static const struct ss_text texts[] = {{"a red star", 10}, {"dust", 4}, {"a galaxy", 8}};
+    const struct ss_analyze_options options = {
+        .struct_size = sizeof options, .n_threads = 1, .top_k = 3};
+    const struct ss_pushed_rows rows = {.struct_size = sizeof rows, .n = 3, .texts = texts};
+    ss_analysis *analysis = NULL;
+    ss_status status = ss_analysis_open(encoder, sae, &options, NULL, &analysis, err);
+    if (status == SS_OK) {
+        status = ss_analysis_add(analysis, &rows, err);
+    }
+    if (status == SS_OK) {
+        status = ss_analysis_state(analysis, state, n_bytes, err);
+        assert_true((status == SS_OK) == (*state != NULL));
+    }
+    ss_analysis_free(analysis);
+    return status;
+}
+
+static ss_status finish_state(const char *out, struct ss_text state, ss_err *err)
+{
+    const struct ss_analyze_options options = {
+        .struct_size = sizeof options, .out_dir = out, .n_threads = 1, .top_k = 3};
+    ss_analysis *analysis = NULL;
+    ss_run *run = NULL;
+    ss_status status = ss_analysis_open(encoder, sae, &options, NULL, &analysis, err);
+    if (status == SS_OK) {
+        status = ss_analysis_merge(analysis, state, err);
+    }
+    if (status == SS_OK) {
+        status = ss_analysis_finish(analysis, &run, err);
+    }
+    ss_run_free(run);
+    ss_analysis_free(analysis);
+    return status;
+}
+
+static ss_status run_push(const struct faults_case *self, const char *folder, uint64_t *sum,
+                          ss_err *err)
+{
+    const char *out = at(folder, "pushed");
+    char *state = NULL, *merged = NULL;
+    size_t n_bytes = 0, n_merged = 0;
+    (void)self;
+    ss_status status = push_state(&state, &n_bytes, err);
+    if (status == SS_OK) {
+        const struct ss_text states[] = {{state, n_bytes}, {state, n_bytes}};
+        status = ss_states_merge(states, 2, 0, &merged, &n_merged, err);
+        assert_true((status == SS_OK) == (merged != NULL));
+    }
+    if (status == SS_OK) {
+        status = finish_state(out, (struct ss_text){merged, n_merged}, err);
+    }
+    ss_analysis_free_state(state);
+    ss_analysis_free_state(merged);
+    *sum = output(status, out);
+    return status;
+}
+
+static ss_status run_plan(const struct faults_case *self, const char *folder, uint64_t *sum,
+                          ss_err *err)
+{
+    const char *out = at(folder, "plan.json");
+    ss_dataset *dataset = NULL;
+    (void)self;
+    ss_status status = open_rows(&dataset, err);
+    if (status == SS_OK) {
+        status = ss_plan_write(dataset, 3, out, false, err);
+    }
+    ss_dataset_close(dataset);
+    *sum = output(status, out);
+    return status;
+}
+
 static int next_row(void *user, struct ss_given_row *row, bool *has_row)
 {
     static const struct ss_text value = {"\"x\"", 3};
@@ -585,6 +660,8 @@ static const struct faults_case cases[] = {
     {"a calibrated threshold", run_calibrated, DATA "run/sae-batchtopk", NULL},
     {"merge into a run", run_merge, NULL, NULL},
     {"merge into a state", run_merge, NULL, "state"},
+    {"rows that are handed over", run_push, NULL, NULL},
+    {"a plan", run_plan, NULL, NULL},
     {"rows of the caller's", run_given, NULL, NULL},
     {"labels by contrast", run_describe, NULL, "contrast"},
     {"keywords of the seed's", run_describe, NULL, "seed"},
