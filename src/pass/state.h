@@ -57,7 +57,8 @@ SS_MUST_USE ss_status ss_pass_state_check_same(const struct ss__json *a,
                                                const struct ss__json *b,
                                                const char *const names[2], ss_err *err);
 
-/* Take over a state of other rows. `names` of both are for messages. A part that is there
+/* Take over a state of other rows, which is in order; when all are in, ss_pass_gather_order is to
+ * follow. `names` of both are for messages. A part that is there
  * already, with the same content, is left out: *is_known (nullable). Errors: SS_E_DATA (another
  * analysis, with what differs; a part twice that is not the same; parts of both beside others),
  * those of the reducers. */

@@ -153,6 +153,5 @@ ss_status ss_pass_state_merge(struct ss_pass_state *state, const struct ss_pass_
                              names[0]);
     }
     SS_RETURN_IF_ERROR(ss_pass_gather_merge(&state->gathered, &other->gathered, err));
-    SS_RETURN_IF_ERROR(ss_pass_facts_merge(&state->facts, &other->facts, names, err));
-    return ss_pass_gather_order(&state->gathered, err);
+    return ss_pass_facts_merge(&state->facts, &other->facts, names, err);
 }

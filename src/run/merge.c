@@ -61,7 +61,7 @@ static ss_status merge_all(struct merging *merging, ss_err *err)
         SS_RETURN_IF_ERROR(ss__check_stop(&merging->asking, err));
         SS_RETURN_IF_ERROR(merge_one(merging, i, err));
     }
-    return SS_OK;
+    return ss_pass_gather_order(&merging->state.gathered, err);
 }
 
 /* ---- what is missing ---- */

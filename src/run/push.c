@@ -468,6 +468,7 @@ ss_status ss_states_merge(const struct ss_text *states, size_t n_states, uint64_
         SS_TRY(i == 0 ? SS_OK : ss_pass_state_merge(&sum, &other, names, NULL, err));
         ss_pass_state_release(&other);
     }
+    SS_TRY(ss_pass_gather_order(&sum.gathered, err));
     SS_TRY(ss_pass_state_write_bytes(&sum, &bytes, err));
     *out = bytes.data;
     *n_bytes = bytes.n_bytes;

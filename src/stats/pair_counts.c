@@ -20,25 +20,32 @@ uint64_t ss_stats_pairs_triangle_bytes(size_t n_features)
                : UINT64_MAX;
 }
 
+/* Where pairs are counted. */
+static ss_status make_counts(struct ss_stats_pairs *pairs, ss_err *err)
+{
+    const uint64_t bytes = ss_stats_pairs_triangle_bytes(pairs->n_features);
+    if (bytes <= pairs->memory_bytes) {
+        SS_ALLOC_OR_RETURN(pairs->triangle, (size_t)(bytes / sizeof *pairs->triangle));
+        return SS_OK;
+    }
+    return ss_stats_runs_init(&pairs->runs, (uint64_t)pairs->n_features * pairs->n_features,
+                              pairs->memory_bytes, err);
+}
+
 ss_status ss_stats_pairs_new(size_t n_features, uint64_t memory_bytes,
                              struct ss_stats_pairs **out, ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss_stats_pairs *made = NULL;
-    const uint64_t bytes = ss_stats_pairs_triangle_bytes(n_features);
     *out = NULL;
     if (n_features >= UINT32_MAX) {
         return ss__fail(err, SS_E_LIMIT, "pairs of %zu features cannot be counted", n_features);
     }
     SS_ALLOC(made, 1);
     made->n_features = n_features;
+    made->memory_bytes = memory_bytes;
     SS_ALLOC(made->features, n_features);
-    if (bytes <= memory_bytes) {
-        SS_ALLOC(made->triangle, (size_t)(bytes / sizeof *made->triangle));
-    } else {
-        SS_TRY(ss_stats_runs_init(&made->runs, (uint64_t)n_features * n_features, memory_bytes,
-                                  err));
-    }
+    SS_TRY(make_counts(made, err));
     *out = made;
     made = NULL;
 out:
@@ -53,11 +60,39 @@ void ss_stats_pairs_free(struct ss_stats_pairs *pairs)
     }
     ss__free(pairs->features);
     ss__free(pairs->triangle);
+    ss__free(pairs->packed);
     ss_stats_runs_release(&pairs->runs);
     ss__free(pairs);
 }
 
 /* ---- adding ---- */
+
+/* Make pairs that were loaded ready for others. */
+static ss_status unpack(struct ss_stats_pairs *pairs, ss_err *err)
+{
+    ss_status status = SS_OK;
+    struct ss_stats_pairs_walk walk = {0};
+    struct ss_stats_pair pair = {0};
+    bool has = true;
+    uint8_t *packed = pairs->packed;
+    if (packed == NULL) {
+        return SS_OK;
+    }
+    SS_TRY(make_counts(pairs, err));
+    SS_TRY(ss_stats_pairs_begin(pairs, &walk, err));
+    for (;;) {
+        SS_TRY(ss_stats_pairs_next(&walk, &pair, &has, err));
+        if (!has) {
+            break;
+        }
+        SS_TRY(ss_stats_pairs_put(pairs, &pair, err));
+    }
+    pairs->packed = NULL;
+    ss__free(packed);
+out:
+    ss_stats_pairs_end(&walk);
+    return status;
+}
 
 /* Where the row of a begins in the triangle, so that b is at + b. Wraps below 0 for a = 0. */
 static size_t row_of(const struct ss_stats_pairs *pairs, size_t a)
@@ -128,6 +163,7 @@ static ss_status count_rows(struct ss_stats_pairs *pairs, int half, uint64_t n, 
 ss_status ss_stats_pairs_add(struct ss_stats_pairs *pairs, const struct ss_sparse *rows,
                              const uint8_t *halves, ss_err *err)
 {
+    SS_RETURN_IF_ERROR(unpack(pairs, err));
     for (size_t r = 0; r < rows->n_rows; r++) {
         const size_t begin = rows->offsets[r], n = rows->offsets[r + 1] - begin;
         const uint32_t *features = rows->features + begin;
@@ -173,6 +209,7 @@ ss_status ss_stats_pairs_merge(struct ss_stats_pairs *pairs, const struct ss_sta
         return ss__fail(err, SS_E_SHAPE, "pairs of %zu and of %zu features cannot be merged",
                         pairs->n_features, other->n_features);
     }
+    SS_RETURN_IF_ERROR(unpack(pairs, err));
     for (int half = 0; half < SS_STATS_N_HALVES; half++) {
         SS_RETURN_IF_ERROR(count_rows(pairs, half, other->n_rows[half], err));
     }
@@ -207,6 +244,9 @@ static bool has_count(const struct ss_stats_cell *cell)
  * entry. */
 ss_status ss_stats_pairs_finish(struct ss_stats_pairs *pairs, ss_err *err)
 {
+    if (pairs->packed != NULL) {
+        return SS_OK;
+    }
     if (pairs->triangle == NULL) {
         SS_RETURN_IF_ERROR(ss_stats_runs_finish(&pairs->runs, err));
         pairs->n_pairs = pairs->runs.n_pairs;
@@ -247,7 +287,7 @@ ss_status ss_stats_pairs_begin(const struct ss_stats_pairs *pairs,
                                struct ss_stats_pairs_walk *walk, ss_err *err)
 {
     *walk = (struct ss_stats_pairs_walk){.pairs = pairs, .b = 1};
-    if (pairs->triangle == NULL) {
+    if (pairs->packed == NULL && pairs->triangle == NULL) {
         walk->cursor = ss_stats_cursor_of_all(&pairs->runs);
         if (walk->cursor == NULL) {
             return ss__fail_nomem(err, "a reader of pairs");
@@ -263,6 +303,19 @@ static void set_pair(struct ss_stats_pair *pair, uint32_t a, uint32_t b,
         a, b, {cell->counts[0], cell->counts[1]}, {cell->products[0], cell->products[1]}};
 }
 
+/* The entry of packed pairs at `at`, behind *key − 1, which becomes its own; false at the end. They
+ * were checked when they were loaded. */
+static bool next_packed(const struct ss_stats_pairs *pairs, size_t *at, uint64_t *key,
+                        struct ss_stats_run_entry *entry)
+{
+    if (*at >= pairs->n_packed) {
+        return false;
+    }
+    *at += ss_stats_entry_get(pairs->packed + *at, pairs->n_packed - *at, *key, entry);
+    *key = entry->key--;
+    return true;
+}
+
 ss_status ss_stats_pairs_next(struct ss_stats_pairs_walk *walk, struct ss_stats_pair *pair,
                               bool *has, ss_err *err)
 {
@@ -272,6 +325,13 @@ ss_status ss_stats_pairs_next(struct ss_stats_pairs_walk *walk, struct ss_stats_
     *has = false;
     if (walk->cursor != NULL) {
         SS_RETURN_IF_ERROR(ss_stats_cursor_next(walk->cursor, &entry, has, err));
+        if (*has) {
+            set_pair(pair, (uint32_t)(entry.key / n), (uint32_t)(entry.key % n), &entry.cell);
+        }
+        return SS_OK;
+    }
+    if (pairs->packed != NULL) {
+        *has = next_packed(pairs, &walk->at, &walk->key, &entry);
         if (*has) {
             set_pair(pair, (uint32_t)(entry.key / n), (uint32_t)(entry.key % n), &entry.cell);
         }

@@ -65,8 +65,9 @@ const struct ss_stats_pair_feature *ss_stats_pairs_feature(const struct ss_stats
 struct ss_stats_pair_cursor;
 struct ss_stats_pairs_walk {
     const struct ss_stats_pairs *pairs;
-    size_t at; /* cell of the triangle, of the pair: */
+    size_t at; /* cell of the triangle, or byte of packed pairs, of the pair: */
     uint32_t a, b;
+    uint64_t key;                        /* of packed pairs: that of the pair before, + 1 */
     struct ss_stats_pair_cursor *cursor; /* in a run */
 };
 SS_MUST_USE ss_status ss_stats_pairs_begin(const struct ss_stats_pairs *pairs,

@@ -76,13 +76,18 @@ size_t ss_stats_entry_put(uint8_t *to, const struct ss_stats_run_entry *entry, u
 size_t ss_stats_entry_get(const uint8_t *from, size_t n, uint64_t before,
                           struct ss_stats_run_entry *entry);
 
+/* Pairs that were loaded stay as the bytes they came as until something is added to them: most are
+ * only walked over once, into the sum of many parts. */
 struct ss_stats_pairs {
     size_t n_features;
     uint64_t n_rows[SS_STATS_N_HALVES];
     struct ss_stats_pair_feature *features; /* [F] */
     struct ss_stats_cell *triangle;         /* [F (F - 1) / 2] by a, then b; NULL: */
     struct ss_stats_runs runs;
-    uint64_t n_pairs; /* with a count, once it is finished */
+    uint8_t *packed; /* [n_packed] entries, in place of both; NULL: none */
+    size_t n_packed;
+    uint64_t memory_bytes; /* as ss_stats_pairs_new was given */
+    uint64_t n_pairs;      /* with a count, once it is finished */
 };
 
 /* Add a pair's counts and products. Errors: as ss_stats_runs_add. */

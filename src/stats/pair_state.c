@@ -139,7 +139,6 @@ static ss_status load_pairs(struct loading *loading, ss_err *err)
         if (!can_be(pairs, &pair)) {
             return fail_state(loading, "a pair cannot be", err);
         }
-        SS_RETURN_IF_ERROR(ss_stats_pairs_put(pairs, &pair, err));
         loading->at += n;
         before = entry.key;
     }
@@ -163,11 +162,17 @@ ss_status ss_stats_pairs_load(const void *data, size_t n_bytes, const char *name
         loading.head.n_rows[0] > UINT32_MAX || loading.head.n_rows[1] > UINT32_MAX) {
         SS_TRY(fail_state(&loading, "it begins otherwise, or is cut off", err));
     }
-    SS_TRY(
-        ss_stats_pairs_new((size_t)loading.head.n_features, memory_bytes, &loading.pairs, err));
+    SS_ALLOC(loading.pairs, 1);
+    loading.pairs->n_features = (size_t)loading.head.n_features;
+    loading.pairs->memory_bytes = memory_bytes;
+    SS_ALLOC(loading.pairs->features, loading.pairs->n_features);
     SS_TRY(load_features(&loading, err));
+    const uint8_t *packed = loading.at;
     SS_TRY(load_pairs(&loading, err));
-    SS_TRY(ss_stats_pairs_finish(loading.pairs, err));
+    loading.pairs->n_pairs = loading.head.n_pairs;
+    loading.pairs->n_packed = (size_t)(loading.end - packed);
+    SS_ALLOC(loading.pairs->packed, loading.pairs->n_packed + 1);
+    memcpy(loading.pairs->packed, packed, loading.pairs->n_packed);
     *out = loading.pairs;
     loading.pairs = NULL;
 out:

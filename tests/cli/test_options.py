@@ -9,7 +9,7 @@ import pytest
 
 from conftest import ROOT
 
-COMMANDS = ["analyze", "merge", "describe", "score", "families", "map", "show", "search", "diff", "report", "view", "train", "evaluate", "encode", "embed",
+COMMANDS = ["analyze", "plan", "merge", "describe", "score", "families", "map", "show", "search", "diff", "report", "view", "train", "evaluate", "encode", "embed",
             "fill-mask", "tokenize", "inspect", "convert", "plot", "fetch", "cache", "completion"]
 
 

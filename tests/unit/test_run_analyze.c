@@ -31,7 +31,7 @@ static const char *const result_files[] = {"fire_rate.npy",         "top_activat
                                            "evidence/samples.arrow"};
 enum {
     N_RESULT_FILES = sizeof result_files / sizeof result_files[0],
-    N_NAMES = N_RESULT_FILES + 1 - 2 /* with run.json; three of them are in one folder */
+    N_NAMES = N_RESULT_FILES + 2 - 2 /* with run.json and the state; three are in one folder */
 };
 
 static char folder[] = "/tmp/saescope-analyze-XXXXXX";
