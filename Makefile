@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 JOBS := $(shell nproc)
 
-.PHONY: all demo test asan tsan debug threads coverage tidy faults figures fuzz bench pages lint install wheel deb image uninstall clean help
+.PHONY: all demo test asan tsan debug threads coverage tidy faults figures test-engines test-scale fuzz bench pages lint install wheel deb image uninstall clean help
 
 # In a terminal Ninja shows how far it is; elsewhere it says what is wrong and nothing else.
 # $(call BUILD,PRESET,TARGETS): all targets where none are named
@@ -73,6 +73,12 @@ faults: ## allocations and calls of files fail, each from every place (FAULTS=al
 
 figures: ## how the sources are cut up, and what no test reaches (allocations: after make faults)
 	@/usr/bin/python3 scripts/figures.py build/release $(wildcard build/asan/fault-sites)
+
+test-engines: all ## the run of Ray, Spark, Dask, MPI, Slurm and xargs is that of one process; skips what is not installed (PYTHON=…)
+	@/usr/bin/python3 -m pytest -q -rs -p no:cacheprovider tests/engines
+
+test-scale: all ## what holds for large corpora: hundreds of splits, a thousand states, kills, memory (half an hour)
+	@/usr/bin/python3 -m pytest -q -s -rs -p no:cacheprovider tests/scale
 
 fuzz: ## FUZZ_SECONDS (60) on every parser; FUZZ_RUNS=N: a fixed number of fixed inputs
 	@scripts/setup.sh build test fuzz

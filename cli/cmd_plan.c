@@ -40,8 +40,7 @@ const struct cli_command cli_plan = {
         "files, and merge refuses parts of others.",
     .usage = "--dataset PATH --parts N --out FILE [options]",
     .examples = {{"saescope plan -d 'data/*.parquet' --parts 100 -o plan.json", "100 parts"},
-                 {"saescope analyze -m MODEL -s SAE -d 'data/*.parquet' --plan plan.json "
-                  "--part 7 -o parts",
+                 {"saescope analyze -m MODEL -s SAE -d x --plan plan.json --part 7 -o parts",
                   "the seventh of them"}},
     .uses = {{OPT_DATASET, true, NULL, NULL},
              {OPT_PARTS, true, NULL, NULL},

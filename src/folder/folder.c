@@ -467,8 +467,8 @@ out:
     return status;
 }
 
-/* Whether a dead run may have left something in a folder. */
-static bool has_staging(const char *path)
+/* Whether a dead run may have left something in a folder that nobody goes on with. */
+static bool has_remains(const char *path)
 {
     char **names = NULL;
     size_t n = 0;
@@ -478,7 +478,8 @@ static bool has_staging(const char *path)
         return false;
     }
     for (size_t i = 0; i < n; i++) {
-        has = has || ss_folder_is_staging(names[i]);
+        has = has || ss_folder_is_staging(names[i]) || strcmp(names[i], SS_FOLDER_LOCK) == 0 ||
+              ss__temporary_is_name(&ss__temporary_file, names[i]);
     }
     ss__list_release(names, n);
     return has;
@@ -487,9 +488,10 @@ static bool has_staging(const char *path)
 void ss_folder_recover(const char *path, const char *const *files)
 {
     struct ss_folder folder = {.files = files};
-    if (has_staging(path) && open_folder(path, true, &folder, NULL) == SS_OK &&
+    if (has_remains(path) && open_folder(path, true, &folder, NULL) == SS_OK &&
         take_lock(&folder, NULL) == SS_OK && folder.lock > 0) {
         sweep(&folder, true);
+        (void)ss__temporary_remove_stale(folder.descriptor - 1);
     }
     ss_folder_abort(&folder);
 }

@@ -85,6 +85,9 @@ void ss_pass_checkpoint_take(struct ss_pass_analysis *analysis,
                              const struct ss_pass_rows *rows);
 /* When the pass was stopped: write one, if there is something to lose. Whether there is one. */
 bool ss_pass_checkpoint_stop(struct ss_pass_analysis *analysis);
+/* Remove one of that name that is of the run of `n_files` files in the folder, which is complete: its
+ * process died before it could. One of a run that is appended to has more files. */
+void ss_pass_checkpoint_clean(const char *folder, const char *name, size_t n_files);
 /* When results are there: it is removed. */
 void ss_pass_checkpoint_drop(struct ss_pass_analysis *analysis);
 void ss_pass_checkpoint_release(struct ss_pass_checkpoint *checkpoint);

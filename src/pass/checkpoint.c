@@ -193,6 +193,21 @@ bool ss_pass_checkpoint_stop(struct ss_pass_analysis *analysis)
     return checkpoint->is_on && checkpoint->is_written;
 }
 
+void ss_pass_checkpoint_clean(const char *folder, const char *name, size_t n_files)
+{
+    struct ss_pass_state found = {.gathered = {.evidence = {.kind = SS_EVIDENCE_NONE}}};
+    char *path = ss__path_join(folder, name);
+    if (path != NULL && ss__path_stat(path) == SS__PATH_FILE &&
+        ss_pass_state_read(path, 0, &found, NULL) == SS_OK) {
+        const struct ss__json *dataset = ss__json_get(found.identity, "dataset");
+        if (ss__json_count(ss__json_get(dataset, "files")) == n_files) {
+            unlink(path);
+        }
+    }
+    ss_pass_state_release(&found);
+    ss__free(path);
+}
+
 void ss_pass_checkpoint_drop(struct ss_pass_analysis *analysis)
 {
     if (analysis->checkpoint.is_written) {

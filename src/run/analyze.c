@@ -107,6 +107,10 @@ static ss_status find_before(struct ss_pass_analysis *analysis, ss_run **out, ss
         .struct_size = sizeof reading, .log = options->log, .progress = options->progress};
     if (options->append) {
         SS_RETURN_IF_ERROR(ss_pass_append_start(analysis, err));
+        if (analysis->append.n_new == 0) {
+            ss_pass_checkpoint_clean(options->out_dir, SS_FOLDER_CHECKPOINT_NAME,
+                                     analysis->append.before.facts.n_files);
+        }
         return analysis->append.n_new == 0 ? ss_run_open(options->out_dir, &reading, out, err)
                                            : SS_OK;
     }

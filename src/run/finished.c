@@ -233,6 +233,9 @@ ss_status ss_run_finished_find(struct ss_pass_analysis *analysis, ss_run **out, 
     SS_TRY(check_dataset(&finished, err));
     SS_TRY(check_title(&finished, err));
     SS_TRY(check_saved(&finished, err));
+    ss_pass_checkpoint_clean(
+        finished.folder, SS_FOLDER_CHECKPOINT_NAME,
+        ss__json_count(ss__json_get(ss__json_get(asked, "dataset"), "files")));
     SS_TRY(read_run(&finished, &run, err));
     analysis->is_written = true; /* whatever becomes of the steps */
     SS_TRY(do_steps(&finished, run, err));

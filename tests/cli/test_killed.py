@@ -11,7 +11,6 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
 from test_finished import assert_same
 from test_jobs import model, sae  # noqa: F401  the tiny models of the jobs
 from test_outputs import count, faulty, library  # noqa: F401  calls that go wrong
@@ -86,13 +85,11 @@ def test_a_full_disk_costs_the_checkpoint_alone(program, place, model, sae, faul
         out = tmp_path / f"run{at}"
         done = faulty(line_of(program, model, sae, place, "ab", "-o", out), calls="write", at=at, kind="error", errno=28)
         if done.returncode == 0:                              # it was a checkpoint's
-            n_said += "could not be kept, which goes on" in done.err
-            found = json.loads((out / "run.json").read_text())["warnings"]
-            assert any("No space left" in w for w in found), found
-            assert all((out / f).read_bytes() == (whole / f).read_bytes() for f in ("features.csv", "top_activations.json", "evidence/texts.arrow"))
+            n_said += "could not be kept, which goes on" in done.err and "No space left" in done.err
+            assert_same(out, whole)
         else:
             assert "No space left" in done.err and not (out / "run.json").exists(), done.err
             again = subprocess.run(line_of(program, model, sae, place, "ab", "-o", out), capture_output=True, text=True)
             assert again.returncode == 0, again.stderr
             assert_same(out, whole)
-    assert n_said > 0 and ROOT.is_dir()
+    assert n_said > 0

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("SAESCOPE", ROOT / "build/release/saescope"))
-PACKAGE = ROOT / "build/release/python"
+PACKAGE = PROGRAM.parent / "python"
 MODEL, SAE = ROOT / "tests/data/encoder/mpnet-mean", ROOT / "tests/data/run/sae-jumprelu"
 PYTHON = os.environ.get("PYTHON", sys.executable)
 N_ROWS = 400
