@@ -107,6 +107,9 @@ static void print_json(const struct differences *all)
     for (size_t i = 0; i < all->info.n && i < all->limit; i++) {
         struct ss_difference item = {.struct_size = sizeof item};
         (void)ss_diff_get(all->diff, i, &item);
+        if (item.q > all->most_q) {
+            break; /* the surest come first */
+        }
         fputs(i == 0 ? "" : ", ", stdout);
         print_json_item(all, &item);
     }
@@ -194,10 +197,11 @@ static int diff(const struct cli_command *command, const struct cli_values *valu
         .limit = values->count[OPT_LIMIT] > 0 ? values->count[OPT_LIMIT] : DEFAULT_LIMIT,
     };
     ss_diff_describe(found, &all.info);
-    if (cli_given(values, OPT_PRINT_CSV)) {
-        print_csv(&all);
-    } else if (cli_given(values, OPT_JSON)) {
+    if (cli_given(values, OPT_JSON)) {
+        all.most_q = cli_was_typed(values, OPT_MOST_Q) ? all.most_q : INFINITY;
         print_json(&all);
+    } else if (cli_given(values, OPT_PRINT_CSV)) {
+        print_csv(&all);
     } else {
         print_table(&all);
     }

@@ -124,3 +124,17 @@ def test_a_column_without_groups(run, made, program, tmp_path):
     assert run("analyze", "-q", "-m", MODEL, "-s", SAE, "-d", tmp_path / "t.jsonl", "-o", tmp_path / "run", "--keep", "id").code == 0
     done = run("diff", tmp_path / "run", "--by", "id")
     assert done.code == 66 and "no groups" in done.err
+
+
+def test_json_has_as_many_as_are_asked_for(run, tmp_path):
+    """All that --limit allows; with --most-q those that are so sure; --print-csv beside it is said to have no effect."""
+    texts = "".join(json.dumps({"text": f"{'galaxy halo' if i % 2 else 'dust ring'} {i}", "kind": "ab"[i % 2]}) + "\n" for i in range(200))
+    (tmp_path / "t.jsonl").write_text(texts)
+    assert run("analyze", "-q", "-m", ROOT / "tests/data/encoder/mpnet-mean", "-s", ROOT / "tests/data/run/sae-jumprelu", "-d", tmp_path / "t.jsonl", "--keep", "kind", "--steps", "none", "-o", tmp_path / "run").code == 0
+    words = ["diff", tmp_path / "run", "--by", "kind", "--json", "--limit", "1000"]
+    every = json.loads(run(*words).out)["differences"]
+    for q in (0.5, 1e-6, 1):
+        assert json.loads(run(*words, "--most-q", q).out)["differences"] == [item for item in every if item["q"] <= q]
+    assert len(every) > len([item for item in every if item["q"] <= 1e-6])
+    done = run(*words, "--print-csv")
+    assert "--print-csv has no effect beside --json" in done.err and json.loads(done.out)["differences"] == every

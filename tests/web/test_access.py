@@ -27,8 +27,8 @@ def pair(program, tmp_path_factory):
     for name in ("a", "b"):
         with open(folder / f"{name}.jsonl", "w", encoding="utf8") as file:
             for i in range(300):
-                file.write(json.dumps({"text": " ".join(rng.choice(WORDS) for _ in range(7)) + f" {i}", "id": i}) + "\n")
-        done = subprocess.run([program, "analyze", "-q", "-m", MODEL, "-s", SAE, "-d", folder / f"{name}.jsonl", "-o", folder / f"run-{name}", "--keep", "id",
+                file.write(json.dumps({"text": " ".join(rng.choice(WORDS) for _ in range(7)) + f" {i}", "id": i, "kind": "ab"[i % 2]}) + "\n")
+        done = subprocess.run([program, "analyze", "-q", "-m", MODEL, "-s", SAE, "-d", folder / f"{name}.jsonl", "-o", folder / f"run-{name}", "--keep", "kind,id",
                                *(["--steps", "none"] if name == "b" else [])], capture_output=True)
         assert done.returncode == 0, done.stderr.decode()
     done = subprocess.run([program, "report", "-q", folder / "run-a", "--with", folder / "run-b", "-o", folder / "report.html"], capture_output=True)

@@ -140,6 +140,29 @@ def test_a_typed_text_is_steered(browser, viewer):
     assert browser.js("return document.querySelectorAll('main img, main script').length") == 0
 
 
+@pytest.mark.parametrize("most", ["0.05", "1"])
+def test_groups_of_a_column(browser, viewer, run, made, most):
+    """The numbers are those of `diff --by`; a group and a column are chosen, and what is shown has a link."""
+    expected = [item for item in json.loads(run("diff", made / "run", "--by", "kind", "--most-q", most, "--limit", "1000", "--json").out)["differences"]]
+    browser.go(f"#/groups?by=kind&most={most}")
+    cells = browser.js("return [...document.querySelectorAll('.groups tbody tr')].map((row) => [...row.children].map((cell) => cell.textContent))")
+    assert len(cells) == len(expected), browser.js("return document.querySelector('main').innerText")
+    assert [(row[0], int(row[1].split()[0])) for row in cells] == [(item["group"], item["feature_a"]) for item in expected]
+    for row, item in zip(cells, expected):
+        rate = 100 * item["n_fires_b"] / item["n_rows_b"]
+        assert row[2] == ("never" if rate == 0 else row[2]) and (rate == 0 or float(row[2].split()[0]) == pytest.approx(rate, rel=6e-3))
+        assert float(row[4].replace("−", "-")) == pytest.approx(item["difference_pct"], rel=6e-3, abs=1e-9)
+    if most == "1":
+        assert len(cells) > 20
+        browser.js("const s = document.querySelector('[aria-label=Group]'); s.value = 'a'; s.dispatchEvent(new Event('change'))")
+        assert set(browser.js("return [...document.querySelectorAll('.groups tbody tr')].map((row) => row.firstChild.textContent)")) == {"a"}
+        assert "group=a" in browser.js("return location.hash")
+        browser.js("document.querySelector('[aria-label=Column]').value = 'id'; document.querySelector('[aria-label=Column]').dispatchEvent(new Event('change'))")
+        browser.wait("location.hash.includes('by=id') && document.body.dataset.ready === location.hash")
+        assert "make no groups" in browser.js("return document.querySelector('.found').textContent")
+        browser.log()  # the browser notes the answer's status
+
+
 def test_rows_in_a_file(browser, made, run):
     """The report knows the texts of features' lists."""
     assert run("report", made / "run", "-o", made / "report.html").code == 0

@@ -8,6 +8,7 @@ import { featuresPage } from "./features.js";
 import { featurePage, isFeature } from "./feature.js";
 import { mapPage } from "./map.js";
 import { comparePage, loadComparison } from "./compare.js";
+import { groupsPage, keptColumns } from "./groups.js";
 import { textsPage } from "./search.js";
 import { textPage } from "./text.js";
 import { rowPage } from "./row.js";
@@ -17,10 +18,10 @@ import { connect } from "./remote.js";
 
 const PAGES = {
   "": { title: "Overview", draw: overviewPage }, features: { title: "Features", draw: featuresPage },
-  feature: { draw: featurePage }, map: { title: "Map", has: (loaded) => loaded.map !== null, draw: mapPage }, compare: { title: "Comparison", has: (loaded) => loaded.comparison !== null, draw: comparePage }, texts: { title: "Texts", draw: textsPage }, text: { title: "Try a text", served: true, draw: textPage }, row: { draw: rowPage }, steer: { title: "Steer", served: true, draw: steerPage },
+  feature: { draw: featurePage }, map: { title: "Map", has: (loaded) => loaded.map !== null, draw: mapPage }, compare: { title: "Comparison", has: (loaded) => loaded.comparison !== null, draw: comparePage }, groups: { title: "Groups", served: true, has: (loaded) => keptColumns(loaded).length > 0, draw: groupsPage }, texts: { title: "Texts", draw: textsPage }, text: { title: "Try a text", served: true, draw: textPage }, row: { draw: rowPage }, steer: { title: "Steer", served: true, draw: steerPage },
 };
 const KEYS = [["/", "search"], ["j, k", "down and up in the list"], ["Enter", "open"], ["x", "pick the feature in the list, for files"], ["n, p", "next and previous feature of the list"], ["Esc", "back"],
-  ["g f, g t, g m, g c, g o, g x, g r, g s", "features, texts, map, comparison, overview, try a text, a row, steer"], ["?", "these keys"]];
+  ["g f, g t, g m, g c, g b, g o, g x, g r, g s", "features, texts, map, comparison, groups, overview, try a text, a row, steer"], ["?", "these keys"]];
 
 let run = null;
 let shown = null;
@@ -115,7 +116,7 @@ function press(event) {
   };
   if (afterG) {
     afterG = false;
-    const page = { f: "features", t: "texts", o: "", x: "text", m: "map", c: "compare", r: "row", s: "steer" }[key];
+    const page = { f: "features", t: "texts", o: "", x: "text", m: "map", c: "compare", r: "row", s: "steer", b: "groups" }[key];
     if (page !== undefined) { event.preventDefault(); go(hash(page)); return; }
   }
   if (key === "g") { afterG = true; return; }
