@@ -211,11 +211,11 @@ static ss_status open_missing(struct opening *opening, ss_err *err)
     if (out->encoder == NULL && !opening->options->no_encoder) {
         SS_RETURN_IF_ERROR(open_encoder(opening, err));
     }
-    if (out->sae == NULL) {
+    if (out->sae == NULL && !opening->options->no_sae) {
         SS_RETURN_IF_ERROR(open_sae(opening, err));
         SS_RETURN_IF_ERROR(check_features(opening, err));
     }
-    return out->encoder == NULL ? SS_OK : check_widths(opening, err);
+    return out->encoder == NULL || out->sae == NULL ? SS_OK : check_widths(opening, err);
 }
 
 /* Gives. */

@@ -16,6 +16,7 @@ struct ss_run_models_options {
     size_t n_threads; /* as ss_work_new */
     struct ss_progress_callback stop;
     bool no_encoder;                   /* the SAE alone, which runs over embeddings have, too */
+    bool no_sae;                       /* the encoder alone */
     bool keeps_weights;                /* of an SAE that has them, for ss_sae_reconstruct */
     const char *model_path, *sae_path; /* where they are now; NULL: as recorded */
 };

@@ -213,8 +213,8 @@ static ss_status embed(struct ss_search *search, const char *run_dir, const char
     struct ss_run_models models = {0};
     struct ss_encoder_info info = {.struct_size = sizeof info};
     const struct ss_text text = {query, strlen(query)};
-    const struct ss_run_models_options how = {.n_threads = options->n_threads,
-                                              .stop = options->progress};
+    const struct ss_run_models_options how = {
+        .n_threads = options->n_threads, .stop = options->progress, .no_sae = true};
     SS_TRY(ss_run_models_open(run_dir, &how, &models, err));
     ss_encoder_describe(models.encoder, &info);
     if (info.width != search->evidence.width) {

@@ -344,10 +344,8 @@ static ss_status finish(struct session *self, struct ss_train_result *result, ss
     SS_RETURN_IF_ERROR(evaluate(self, folder, result, err));
     SS_RETURN_IF_ERROR(ss_run_evaluation_write(&result->evaluation, folder, err));
     SS_RETURN_IF_ERROR(ss_run_training_write_sae(training, &result->evaluation, folder, err));
-    if (self->borrows_rows) {
-        const struct ss_run_training_mark mark = mark_of(self);
-        SS_RETURN_IF_ERROR(ss_run_training_kept_finish(&self->kept, &mark, folder, err));
-    }
+    const struct ss_run_training_mark mark = mark_of(self);
+    SS_RETURN_IF_ERROR(ss_run_training_kept_finish(&self->kept, &mark, folder, err));
     SS_RETURN_IF_ERROR(ss_folder_commit(&self->folder, err));
     if (self->borrows_rows) {
         (void)unlink(self->kept.state); /* the rest goes when the sweep is done */
@@ -400,7 +398,11 @@ static ss_status run_session(struct session *self, const struct ss_run_training_
     struct ss_run_training *training = &self->training;
     const bool is_of_sweep = call->rows != NULL;
     if (!is_of_sweep) { /* a folder that cannot be used is said before rows are read */
-        SS_RETURN_IF_ERROR(open_folder(self, out, err));
+        const ss_status status = open_folder(self, out, err);
+        if (status == SS_E_EXISTS) {
+            ss_run_training_kept_tidy(out);
+        }
+        SS_RETURN_IF_ERROR(status);
     }
     SS_RETURN_IF_ERROR(prepare(self, call, out, err));
     if (is_of_sweep) {

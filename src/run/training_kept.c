@@ -18,8 +18,7 @@ enum { MOST_KEY_BYTES = 1 << 24, MOST_MARK_BYTES = 1 << 16 };
 
 /* ---- the folder ---- */
 
-ss_status ss_run_training_kept_open(struct ss_run_training_kept *kept, const char *out,
-                                    ss_err *err)
+static ss_status name_files(struct ss_run_training_kept *kept, const char *out, ss_err *err)
 {
     struct ss__buf folder = {0};
     size_t n = strlen(out);
@@ -42,6 +41,13 @@ ss_status ss_run_training_kept_open(struct ss_run_training_kept *kept, const cha
         kept->finished == NULL) {
         return ss__fail_nomem(err, "a path");
     }
+    return SS_OK;
+}
+
+ss_status ss_run_training_kept_open(struct ss_run_training_kept *kept, const char *out,
+                                    ss_err *err)
+{
+    SS_RETURN_IF_ERROR(name_files(kept, out, err));
     return ss__make_folder(kept->folder, NULL, err);
 }
 
@@ -151,11 +157,10 @@ out:
     return status;
 }
 
-/* ---- SAEs of a sweep ---- */
+/* ---- SAEs that were trained ---- */
 
-/* The mark, and the hash of the SAE that was made of it. */
-static ss_status put_mark(const struct ss_run_training_mark *mark, const char *folder,
-                          struct ss__buf *out, ss_err *err)
+/* "HASH\n" of an SAE, as a mark ends. */
+static ss_status put_hash(const char *folder, struct ss__buf *out, ss_err *err)
 {
     ss_status status = SS_OK;
     char hex[SS__SHA256_HEX_BYTES];
@@ -164,12 +169,19 @@ static ss_status put_mark(const struct ss_run_training_mark *mark, const char *f
         SS_TRY(ss__fail_nomem(err, "a path"));
     }
     SS_TRY(ss__sha256_file(path, NULL, hex, err));
-    ss__buf_add(out, mark->identity.data, mark->identity.n_bytes);
-    ss__buf_printf(out, " %s %s\n", mark->dtype, hex);
+    ss__buf_printf(out, "%s\n", hex);
     SS_TRY(ss__buf_check(out, err));
 out:
     ss__free(path);
     return status;
+}
+
+static ss_status put_mark(const struct ss_run_training_mark *mark, const char *folder,
+                          struct ss__buf *out, ss_err *err)
+{
+    ss__buf_add(out, mark->identity.data, mark->identity.n_bytes);
+    ss__buf_printf(out, " %s ", mark->dtype);
+    return put_hash(folder, out, err);
 }
 
 ss_status ss_run_training_kept_finish(const struct ss_run_training_kept *kept,
@@ -204,4 +216,21 @@ out:
     ss__buf_release(&text);
     ss__buf_release(&found);
     return status;
+}
+
+void ss_run_training_kept_tidy(const char *out)
+{
+    struct ss_run_training_kept kept = {0};
+    struct ss__buf hash = {0}, found = {0};
+    if (name_files(&kept, out, NULL) == SS_OK &&
+        ss__path_look_in(out, "config.json") == SS__PATH_FILE &&
+        ss__path_stat(kept.finished) == SS__PATH_FILE &&
+        ss__file_read(kept.finished, MOST_MARK_BYTES, &found, NULL) == SS_OK &&
+        put_hash(out, &hash, NULL) == SS_OK && found.n_bytes > hash.n_bytes &&
+        memcmp(found.data + found.n_bytes - hash.n_bytes, hash.data, hash.n_bytes) == 0) {
+        ss_run_training_kept_remove(&kept);
+    }
+    ss__buf_release(&hash);
+    ss__buf_release(&found);
+    ss_run_training_kept_close(&kept);
 }

@@ -8,7 +8,7 @@ struct ss_run_training_kept {
     char *folder, *state; /* the state of the training, every so many steps */
     char *embeddings;     /* those of a dataset */
     char *key;            /* what they were made of */
-    char *finished;       /* of a sweep: which SAE was trained */
+    char *finished;       /* which SAE was trained: it may be in place */
 };
 
 /* Name the files, and make the folder; close after success and failure. Errors: SS_E_IO,
@@ -44,5 +44,9 @@ SS_MUST_USE ss_status ss_run_training_kept_is_finished(const struct ss_run_train
                                                        const struct ss_run_training_mark *mark,
                                                        const char *out, bool *is_finished,
                                                        ss_err *err);
+
+/* Remove what is kept of a training whose SAE is in `out`: the process was killed between the
+ * two. Best effort. */
+void ss_run_training_kept_tidy(const char *out);
 
 #endif

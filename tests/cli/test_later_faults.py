@@ -120,6 +120,24 @@ def test_a_sweep_that_was_killed_goes_on(run, program, faulty, x, tmp_path):  # 
     assert_refused(run(*words, other, "--seed", 50), 74, "top_k-1", "not empty")             # an SAE of other options is no part of it
 
 
+def test_what_a_training_kept_goes_when_it_is_in_place(run, program, faulty, x, tmp_path):  # noqa: F811
+    """Killed after the SAE was put in place: the same command says that it is there, and removes what was kept."""
+    words = ["train", "--embeddings", x, *TRAIN, "-o"]
+    n = count(faulty, [program, *words, tmp_path / "counted"], CHANGES, tmp_path)
+    n_left = 0
+    for at in range(n - 12, n + 1):
+        out = tmp_path / f"sae-{at}"
+        assert faulty([program, *words, out], calls=CHANGES, at=at, kind="kill").returncode == -signal.SIGKILL
+        kept = out.with_name(out.name + ".training")
+        n_left += kept.exists() and (out / "config.json").exists()
+        if (out / "config.json").exists():
+            assert_refused(run(*words, out), 74, "not empty", "--force")
+        else:
+            assert run(*words, out).code == 0
+        assert not kept.exists() or not (out / "config.json").exists(), f"killed before change {at} of {n}"
+    assert n_left > 0
+
+
 def limit_files(n_bytes):
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes))
 
@@ -328,3 +346,13 @@ def test_a_report_goes_to_standard_output(run, program, described, tmp_path, mor
         assert subprocess.run([program, "report", *words, "-o", "-", "-q"], stdout=stdout,
                               cwd=tmp_path).returncode == 0
     assert (tmp_path / "stdout").read_bytes() == (tmp_path / "file").read_bytes() and not (tmp_path / "-").exists()
+
+
+def test_a_search_by_meaning_needs_no_sae(run, place, tmp_path):  # noqa: F811
+    shutil.copytree(place / "sae", tmp_path / "sae")
+    rows = write_rows(tmp_path / "rows.jsonl")
+    assert run("analyze", "-m", MODEL, "-s", tmp_path / "sae", "-d", rows, "-o", tmp_path / "run", "--steps", "none", "-q").code == 0
+    usual = run("search", tmp_path / "run", "a b", "--meaning", "--json")
+    shutil.rmtree(tmp_path / "sae")
+    without = run("search", tmp_path / "run", "a b", "--meaning", "--json")
+    assert usual.code == without.code == 0 and usual.out == without.out, without.err
