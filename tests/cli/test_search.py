@@ -23,6 +23,11 @@ def made(program, tmp_path_factory):
                   ["embed", "-q", "-m", MODEL, "-d", folder / "texts.jsonl", "-o", folder / "texts.npy"]):
         done = subprocess.run([program, *map(str, words)], capture_output=True)
         assert done.returncode == 0, done.stderr.decode()
+    labels = folder / "run/descriptions.json"       # of random texts there may be none
+    described = json.loads(labels.read_text(encoding="utf8"))
+    for feature, label in ((2, "Straße ÉTÉ"), (5, "comet halo, dust ring")):
+        described[feature]["label"] = label
+    labels.write_text(json.dumps(described, ensure_ascii=False), encoding="utf8")
     return folder
 
 
