@@ -28,14 +28,14 @@ static void check(struct ss_text text, ss_web_unit unit, size_t n_most)
         return;
     }
     const size_t n = ss_web_split(text, unit, parts, n_most);
-    want(n <= n_most);
+    const size_t n_there = n < n_most ? n : n_most; /* it counts those without a place, too */
     size_t at = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n_there; i++) {
         want(parts[i].start == at && parts[i].end > at && parts[i].end <= text.n_bytes);
         want(!is_inside_character(text.data, text.n_bytes, parts[i].end));
         at = parts[i].end;
     }
-    want(n == n_most || at == text.n_bytes);
+    want(n > n_most || n == 0 || at == text.n_bytes); /* blank text has no part */
     free(parts);
 }
 
