@@ -30,7 +30,7 @@ def has(module):
 
 def environment(**more):
     path = os.pathsep.join([str(PACKAGE), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore", **more}
+    return {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore", "PYSPARK_PYTHON": PYTHON, **more}
 
 
 @pytest.fixture(scope="module")
@@ -184,11 +184,12 @@ def test_dask(place):
         pytest.skip("no dask")
     python(place, """
         if __name__ == "__main__":
+            from functools import partial                             # submit has a `key` of its own
             from distributed import Client, LocalCluster
             with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster, Client(cluster) as client:
                 batches = [{"text": [r["text"] for r in part], "file": [FILE] * len(part), "row": [r["id"] for r in part]}
                            for part in (rows[i::5] for i in range(5))]
-                states = [client.submit(saescope.state_of, [batch], MODEL, SAE, **options) for batch in batches]
+                states = [client.submit(partial(saescope.state_of, **options), [batch], MODEL, SAE) for batch in batches]
                 state = client.submit(saescope.merge_states, states).result()
     """)
 
