@@ -26,7 +26,7 @@ MODEL = ROOT / "tests/data/encoder/mpnet-mean"
 PARQUET = ROOT / "tests/data/parquet/gzip-dict-v2.parquet"
 WIDTH, N_FEATURES = 16, 6
 RUN_FILES = {"fire_rate.npy", "top_activations.json", "features.csv", "density.svg", "density.png", "run.json",
-             "histograms.npz", "centroids.npz", "coactivation.npz", "evidence/texts.arrow", "evidence/embeddings.npy", "evidence/samples.arrow"}
+             "analysis.state", "histograms.npz", "centroids.npz", "coactivation.npz", "evidence/texts.arrow", "evidence/embeddings.npy", "evidence/samples.arrow"}
 EXPECTED = {"analyze": RUN_FILES, "embed": {"x.npy"}, "encode": {"x.npz"},
             "convert": {"sae_weights.safetensors", "cfg.json"}, "plot": {"x.svg"}}
 LAST = {"analyze": "run/run.json", "embed": "x.npy", "encode": "x.npz", "convert": "run/cfg.json", "plot": "x.svg"}
