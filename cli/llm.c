@@ -55,11 +55,16 @@ static int read_scores(const struct cli_command *command, const struct cli_value
         const size_t n = strcspn(text, ",");
         if (n == 9 && strncmp(text, "detection", n) == 0) {
             llm->detection = true;
+        } else if (n == 8 && strncmp(text, "logprobs", n) == 0) {
+            llm->detection = llm->logprobs = true;
+        } else if (n == 7 && strncmp(text, "fuzzing", n) == 0) {
+            llm->fuzzing = true;
         } else if (n == 10 && strncmp(text, "simulation", n) == 0) {
             llm->simulation = true;
         } else if (n != 4 || strncmp(text, "none", n) != 0) {
             return cli_usage_error(command,
-                                   "--llm-score: '%.*s' is none of detection, simulation, none",
+                                   "--llm-score: '%.*s' is none of detection, logprobs, "
+                                   "fuzzing, simulation, none",
                                    (int)n, text);
         }
         text += n + (text[n] == ',');

@@ -262,10 +262,13 @@ const struct cli_option cli_options[N_OPTIONS] = {
     [OPT_LLM_API] = {"llm-api", 0, CLI_CHOICE, "NAME", llm_apis,
                      "how it is spoken to: openai is chat completions, which most servers have",
                      0},
-    [OPT_LLM_SCORE] = {"llm-score", 0, CLI_TEXT, "KINDS", NULL,
-                       "scores of labels by the model, with commas between: detection, which "
-                       "texts have the property; simulation, how strongly; or none",
-                       0},
+    [OPT_LLM_SCORE] =
+        {"llm-score", 0, CLI_TEXT, "KINDS", NULL,
+         "scores of labels by the model, with commas between: detection, which "
+         "texts have the property; logprobs, the same with probabilities, which "
+         "give an AUC; fuzzing, which sentences have it; simulation, how strongly; "
+         "or none",
+         0},
     [OPT_LLM_CANDIDATES] = {"llm-candidates", 0, CLI_COUNT, "N", NULL,
                             "ask for N descriptions of a feature, and keep the one whose label "
                             "tells its texts apart best",

@@ -1411,6 +1411,10 @@ struct ss_llm_options {
     double max_cost;            /* of this call, in the same; 0: no limit */
     double answer_seconds;      /* to wait for one answer; 0: 600 */
     uint64_t max_calls, max_tokens;
+    bool fuzzing;  /* ask it, too, whether single sentences have the property: of each text the
+                      one on which the SAE, which it needs, fires most or least */
+    bool logprobs; /* of `detection`: ask for probabilities, which give an AUC; servers that
+                      have none are asked without */
 };
 SS_DEFINE_INIT(ss_llm_options)
 

@@ -29,6 +29,7 @@ struct rounds {
     size_t n_questions, questions_room;
     struct candidate *candidates; /* [n_features, n_candidates] */
     uint8_t *numbers;             /* [n_features, purposes, MAX_SCORED] */
+    float *shares;                /* [n_features, MAX_SCORED] of detection; NaN: not said */
 };
 
 static struct candidate *candidate_of(const struct rounds *rounds, size_t feature, size_t index)
@@ -60,6 +61,25 @@ static ss_status add_question(struct rounds *rounds, size_t feature,
 
 /* ---- asking ---- */
 
+/* Texts that a purpose has of a feature. */
+static size_t n_all_texts(const struct rounds *rounds, size_t feature,
+                          ss_describe_llm_purpose purpose)
+{
+    const struct ss_describe_llm_plan *plan = rounds->input->plan;
+    if (purpose != SS_DESCRIBE_LLM_FUZZING) {
+        return plan->n_scored[feature];
+    }
+    return plan->n_marked == NULL ? 0 : plan->n_marked[feature];
+}
+
+static size_t n_texts_of(const struct rounds *rounds,
+                         const struct ss_describe_llm_question *question)
+{
+    return ss__min_size(SS_DESCRIBE_LLM_TEXTS,
+                        n_all_texts(rounds, question->feature, question->purpose) -
+                            question->index * SS_DESCRIBE_LLM_TEXTS);
+}
+
 /* Texts of one question of a label's score. */
 static struct ss_describe_llm_texts
 scored_texts(const struct rounds *rounds, const struct ss_describe_llm_question *question)
@@ -69,7 +89,7 @@ scored_texts(const struct rounds *rounds, const struct ss_describe_llm_question 
     return (struct ss_describe_llm_texts){
         .texts = rounds->input->evidence->texts,
         .shown = plan->scored + question->feature * SS_DESCRIBE_LLM_MAX_SCORED + begin,
-        .n = ss__min_size(SS_DESCRIBE_LLM_TEXTS, plan->n_scored[question->feature] - begin)};
+        .n = n_texts_of(rounds, question)};
 }
 
 /* Stands for a label that is not known yet, as long as it may be. */
@@ -102,14 +122,21 @@ static ss_status ask(const void *user, size_t i, size_t n_halved,
             rounds->options->with_hints ? rounds->input->labels[feature] : none, out);
         return SS_OK;
     }
-    const struct ss_describe_llm_texts texts = scored_texts(rounds, question);
     const struct ss_describe_llm_result *result = &rounds->results->features[feature];
     const bool is_known = result->failure == SS_DESCRIBE_LLM_ANSWERED;
-    ss_describe_llm_ask_numbers(
-        &texts, question->purpose,
-        is_known ? result->label : placeholder(SS_DESCRIBE_LLM_LABEL_CHARACTERS),
-        is_known ? result->description : placeholder(SS_DESCRIBE_LLM_DESCRIPTION_CHARACTERS),
-        out);
+    const struct ss_text label =
+        is_known ? result->label : placeholder(SS_DESCRIBE_LLM_LABEL_CHARACTERS);
+    const struct ss_text description =
+        is_known ? result->description : placeholder(SS_DESCRIBE_LLM_DESCRIPTION_CHARACTERS);
+    if (question->purpose == SS_DESCRIBE_LLM_FUZZING) {
+        ss_describe_llm_ask_marked(rounds->input->evidence->texts,
+                                   plan->marked + feature * SS_DESCRIBE_LLM_MAX_MARKED +
+                                       question->index * SS_DESCRIBE_LLM_TEXTS,
+                                   n_texts_of(rounds, question), label, description, out);
+        return SS_OK;
+    }
+    const struct ss_describe_llm_texts texts = scored_texts(rounds, question);
+    ss_describe_llm_ask_numbers(&texts, question->purpose, label, description, out);
     return SS_OK;
 }
 
@@ -166,18 +193,22 @@ static ss_status take_numbers(struct rounds *rounds,
                               const struct ss_describe_llm_outcome *outcome, ss_err *err)
 {
     uint8_t numbers[SS_DESCRIBE_LLM_TEXTS];
-    const size_t n = scored_texts(rounds, question).n;
-    const bool is_detection = question->purpose == SS_DESCRIBE_LLM_DETECTION;
+    const size_t n = n_texts_of(rounds, question);
     bool is_good = false;
     if (outcome->failure == SS_DESCRIBE_LLM_ANSWERED) {
-        SS_RETURN_IF_ERROR(ss_describe_llm_read_numbers(
-            outcome->content, n, is_detection ? 1 : SS_DESCRIBE_LLM_MAX_STRENGTH, numbers,
-            &is_good, err));
+        SS_RETURN_IF_ERROR(ss_describe_llm_read_numbers(outcome->content, n,
+                                                        ss_describe_llm_most(question->purpose),
+                                                        numbers, &is_good, err));
     }
     if (is_good) {
         memcpy(numbers_of(rounds, question->feature, question->purpose) +
                    question->index * SS_DESCRIBE_LLM_TEXTS,
                numbers, n);
+    }
+    if (is_good && question->purpose == SS_DESCRIBE_LLM_DETECTION) {
+        memcpy(rounds->shares + question->feature * SS_DESCRIBE_LLM_MAX_SCORED +
+                   question->index * SS_DESCRIBE_LLM_TEXTS,
+               outcome->shares, ss__min_size(n, outcome->n_shares) * sizeof *outcome->shares);
     }
     return SS_OK;
 }
@@ -204,9 +235,12 @@ static ss_status ask_round(struct rounds *rounds, ss_err *err)
 
 /* ---- descriptions ---- */
 
-static size_t n_scoring_questions(const struct rounds *rounds, size_t feature)
+static size_t n_scoring_questions(const struct rounds *rounds, size_t feature,
+                                  ss_describe_llm_purpose purpose)
 {
-    return ss__divide_up(rounds->input->plan->n_scored[feature], SS_DESCRIBE_LLM_TEXTS);
+    return rounds->options->asks[purpose]
+               ? ss__divide_up(n_all_texts(rounds, feature, purpose), SS_DESCRIBE_LLM_TEXTS)
+               : 0;
 }
 
 static ss_status ask_descriptions(struct rounds *rounds, ss_err *err)
@@ -218,7 +252,7 @@ static ss_status ask_descriptions(struct rounds *rounds, ss_err *err)
             SS_RETURN_IF_ERROR(add_question(rounds, f, SS_DESCRIBE_LLM_DESCRIBE, c, err));
         }
         for (int p = SS_DESCRIBE_LLM_DETECTION; p < SS_DESCRIBE_LLM_N_PURPOSES; p++) {
-            n_later += rounds->options->asks[p] ? n_scoring_questions(rounds, f) : 0;
+            n_later += n_scoring_questions(rounds, f, (ss_describe_llm_purpose)p);
         }
     }
     ss_describe_llm_client_expect(rounds->client, rounds->n_questions + n_later);
@@ -322,13 +356,39 @@ static ss_status ask_numbers(struct rounds *rounds, ss_err *err)
                               (rounds->options->is_dry && failure != SS_DESCRIBE_LLM_NO_TEXTS);
         for (int p = SS_DESCRIBE_LLM_DETECTION; is_asked && p < SS_DESCRIBE_LLM_N_PURPOSES;
              p++) {
-            const size_t n = rounds->options->asks[p] ? n_scoring_questions(rounds, f) : 0;
+            const size_t n = n_scoring_questions(rounds, f, (ss_describe_llm_purpose)p);
             for (size_t i = 0; i < n; i++) {
                 SS_RETURN_IF_ERROR(add_question(rounds, f, (ss_describe_llm_purpose)p, i, err));
             }
         }
     }
     return ask_round(rounds, err);
+}
+
+/* Areas of the probabilities that the server said. */
+static void score_shares(const struct rounds *rounds, size_t feature,
+                         struct ss_describe_llm_detection *out)
+{
+    const size_t begin = feature * SS_DESCRIBE_LLM_MAX_SCORED;
+    const struct ss_describe_llm_shown *scored = rounds->input->plan->scored + begin;
+    for (size_t kind = 0; kind < SS_DESCRIBE_N_NEGATIVES; kind++) {
+        float positives[SS_DESCRIBE_LLM_MAX_SCORED], negatives[SS_DESCRIBE_LLM_MAX_SCORED];
+        size_t n_positives = 0, n_negatives = 0;
+        for (size_t i = 0; i < rounds->input->plan->n_scored[feature]; i++) {
+            const float share = rounds->shares[begin + i];
+            if (isnan(share)) {
+                continue;
+            }
+            if (scored[i].strength > 0) {
+                positives[n_positives++] = share;
+            } else if (scored[i].kind == kind) {
+                negatives[n_negatives++] = share;
+            }
+        }
+        if (n_positives > 1 && n_negatives > 1) {
+            out->auc[kind] = ss_describe_auc_of(positives, n_positives, negatives, n_negatives);
+        }
+    }
 }
 
 static void score_detection(struct rounds *rounds, size_t feature)
@@ -359,6 +419,27 @@ static void score_detection(struct rounds *rounds, size_t feature)
     out->f1 = 2 * tpr / (1 + tpr + fpr);
     out->precision = found > 0 ? tpr * rate / found : NAN;
     result->has_detection = true;
+    score_shares(rounds, feature, out);
+}
+
+static void score_fuzzing(struct rounds *rounds, size_t feature)
+{
+    const struct ss_describe_llm_marked *marked =
+        rounds->input->plan->marked + feature * SS_DESCRIBE_LLM_MAX_MARKED;
+    const uint8_t *numbers = numbers_of(rounds, feature, SS_DESCRIBE_LLM_FUZZING);
+    struct ss_describe_llm_result *result = &rounds->results->features[feature];
+    struct ss_describe_llm_fuzzing *out = &result->fuzzing;
+    size_t n[2] = {0}, k[2] = {0};
+    for (size_t i = 0; i < rounds->input->plan->n_marked[feature]; i++) {
+        out->n_unanswered += numbers[i] == UNANSWERED;
+        n[marked[i].is_strong] += numbers[i] != UNANSWERED;
+        k[marked[i].is_strong] += numbers[i] == 1;
+    }
+    out->strong = ss_describe_share_of(k[1], n[1]);
+    out->weak = ss_describe_share_of(k[0], n[0]);
+    out->balanced_accuracy =
+        n[0] > 0 && n[1] > 0 ? (out->strong.value + 1 - out->weak.value) / 2 : NAN;
+    result->has_fuzzing = true;
 }
 
 static double pearson(const float *x, const float *y, size_t n)
@@ -411,6 +492,10 @@ static ss_status score_answers(struct rounds *rounds, ss_err *err)
         if (is_scored && rounds->options->asks[SS_DESCRIBE_LLM_SIMULATION]) {
             SS_RETURN_IF_ERROR(score_simulation(rounds, f, err));
         }
+        if (is_scored && rounds->options->asks[SS_DESCRIBE_LLM_FUZZING] &&
+            n_all_texts(rounds, f, SS_DESCRIBE_LLM_FUZZING) > 0) {
+            score_fuzzing(rounds, f);
+        }
     }
     return SS_OK;
 }
@@ -427,6 +512,10 @@ static ss_status init_rounds(struct rounds *rounds, ss_err *err)
     SS_ALLOC_OR_RETURN(rounds->candidates, n * rounds->options->n_candidates);
     SS_ALLOC_OR_RETURN(rounds->numbers, n * n_numbers);
     memset(rounds->numbers, UNANSWERED, n * n_numbers);
+    SS_ALLOC_OR_RETURN(rounds->shares, n * SS_DESCRIBE_LLM_MAX_SCORED);
+    for (size_t i = 0; i < n * SS_DESCRIBE_LLM_MAX_SCORED; i++) {
+        rounds->shares[i] = NAN;
+    }
     for (size_t i = 0; i < n * rounds->options->n_candidates; i++) {
         rounds->candidates[i].failure = SS_DESCRIBE_LLM_NOT_ASKED;
         rounds->candidates[i].label.data = rounds->candidates[i].description.data = "";
@@ -470,6 +559,7 @@ out:
     ss__free(rounds.questions);
     ss__free(rounds.candidates);
     ss__free(rounds.numbers);
+    ss__free(rounds.shares);
     if (status != SS_OK) {
         ss_describe_llm_results_release(results);
     }

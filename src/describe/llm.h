@@ -8,6 +8,8 @@
  *   llm_prompt.c   prompts, and the key of an answer
  *   llm_wire.c     bodies of requests and responses of the two protocols
  *   llm_judge.c    what a response means: accept, try again, ask in another way, give up
+ *   llm_mark.c     sentences that are marked in texts
+ *   llm_logprobs.c probabilities of the numbers in an answer
  *   llm_answer.c   the content of an answer as a description, or as a number per text
  *   llm_budget.c   what may be spent: reserved before a request, settled after it
  *   llm_answers.c  answers by key, as lines of a file
@@ -25,6 +27,7 @@ enum {
     SS_DESCRIBE_LLM_PROMPT_VERSION = 1, /* a part of the key of answers */
     SS_DESCRIBE_LLM_MAX_SHOWN = 26,     /* texts of a prompt for a description */
     SS_DESCRIBE_LLM_MAX_SCORED = 40,    /* texts that score a feature's label */
+    SS_DESCRIBE_LLM_MAX_MARKED = 20,    /* of them with a marked sentence */
     SS_DESCRIBE_LLM_TEXTS = 5,          /* of them in a prompt */
     SS_DESCRIBE_LLM_LABEL_CHARACTERS = 80,
     SS_DESCRIBE_LLM_DESCRIPTION_CHARACTERS = 300,
@@ -42,6 +45,7 @@ typedef enum ss_describe_llm_purpose {
     SS_DESCRIBE_LLM_DESCRIBE,
     SS_DESCRIBE_LLM_DETECTION,  /* which texts have the property of the label? 0 or 1 each */
     SS_DESCRIBE_LLM_SIMULATION, /* how strongly? 0 to 10 each */
+    SS_DESCRIBE_LLM_FUZZING,    /* does the marked sentence of a text have it? 0 or 1 each */
     SS_DESCRIBE_LLM_N_PURPOSES
 } ss_describe_llm_purpose;
 const char *ss_describe_llm_purpose_name(ss_describe_llm_purpose purpose);
@@ -117,6 +121,8 @@ struct ss_describe_llm_options {
     size_t n_candidates;
     bool asks[SS_DESCRIBE_LLM_N_PURPOSES];
     bool with_hints;  /* show the labels that there are */
+    bool with_shares; /* ask for the probabilities of the numbers of SS_DESCRIBE_LLM_DETECTION;
+                         there are none of Anthropic's */
     bool only_cached; /* send nothing */
     bool is_dry;      /* the same, and `spent` is what would be spent: three bytes make a token,
                           and answers are as long as they may be */
@@ -148,15 +154,35 @@ struct ss_describe_llm_shown {
     uint8_t strength; /* 1 to 10; 0: the feature does not fire */
     uint8_t kind;     /* of a text on which it does not: ss_describe_negatives */
 };
+/* A text on which the feature fires, with its strongest sentence or its weakest one. */
+struct ss_describe_llm_marked {
+    uint32_t row;
+    uint32_t begin, n_bytes;
+    bool is_strong;
+};
 struct ss_describe_llm_plan {
     size_t n_features;
-    struct ss_describe_llm_shown *shown;  /* [n_features, MAX_SHOWN] of the describe half */
-    struct ss_describe_llm_shown *scored; /* [n_features, MAX_SCORED] of the score half */
-    uint8_t *n_shown, *n_scored;          /* [n_features] */
-    float *activations;                   /* [n_features, MAX_SCORED] of scored texts */
+    struct ss_describe_llm_shown *shown;   /* [n_features, MAX_SHOWN] of the describe half */
+    struct ss_describe_llm_shown *scored;  /* [n_features, MAX_SCORED] of the score half */
+    uint8_t *n_shown, *n_scored;           /* [n_features] */
+    float *activations;                    /* [n_features, MAX_SCORED] of scored texts */
+    struct ss_describe_llm_marked *marked; /* [n_features, MAX_MARKED]; NULL: none are */
+    uint8_t *n_marked;
 };
 SS_MUST_USE ss_status ss_describe_llm_plan_make(const struct ss_describe_view *view,
                                                 struct ss_describe_llm_plan *plan, ss_err *err);
+/* Mark a sentence in the texts that score a feature and on which it fires: of the first texts by
+ * key that are such texts of some feature, as in the sentence test (sentences.h). Errors:
+ * SS_E_NOMEM, SS_E_STOPPED, those of the two functions. */
+struct ss_describe_llm_marking {
+    const struct ss_describe_evidence *evidence;
+    struct ss_describe_embedder embedder;
+    struct ss_describe_answers answers;
+    struct ss_progress_callback stop;
+};
+SS_MUST_USE ss_status ss_describe_llm_plan_mark(struct ss_describe_llm_plan *plan,
+                                                const struct ss_describe_llm_marking *with,
+                                                ss_err *err);
 void ss_describe_llm_plan_release(struct ss_describe_llm_plan *plan);
 /* Distinct texts in the prompts for the purposes asked for. Errors: SS_E_NOMEM. */
 SS_MUST_USE ss_status ss_describe_llm_plan_texts(const struct ss_describe_llm_plan *plan,
@@ -171,6 +197,15 @@ struct ss_describe_llm_detection {
     struct ss_describe_share tpr, fpr[SS_DESCRIBE_N_NEGATIVES]; /* n = 0: none */
     size_t n_unanswered;
     double balanced_accuracy, f1, precision; /* against random texts; NaN: not defined */
+    /* Of probabilities, where the server said them: positives before negatives of a kind;
+       without negatives: none. */
+    struct ss_describe_auc auc[SS_DESCRIBE_N_NEGATIVES];
+};
+/* Of marked sentences, how many it says have the property. */
+struct ss_describe_llm_fuzzing {
+    struct ss_describe_share strong, weak; /* n = 0: none */
+    size_t n_unanswered;
+    double balanced_accuracy; /* NaN: not defined */
 };
 struct ss_describe_llm_simulation {
     size_t n, n_unanswered;
@@ -183,9 +218,10 @@ struct ss_describe_llm_result {
     char key[SS_DESCRIBE_LLM_KEY_BYTES];
     struct ss_text label, description; /* in the arena, terminated */
     const char *kind;
-    bool has_detection, has_simulation;
+    bool has_detection, has_simulation, has_fuzzing;
     struct ss_describe_llm_detection detection;
     struct ss_describe_llm_simulation simulation;
+    struct ss_describe_llm_fuzzing fuzzing;
 };
 
 struct ss_describe_llm_results {

@@ -235,7 +235,6 @@ ss_status ss_describe_llm_is_fit(const struct ss_describe_llm_prompt *prompt,
         return status;
     }
     uint8_t numbers[SS_DESCRIBE_LLM_MAX_SCORED];
-    const unsigned most =
-        prompt->purpose == SS_DESCRIBE_LLM_DETECTION ? 1 : SS_DESCRIBE_LLM_MAX_STRENGTH;
-    return ss_describe_llm_read_numbers(content, prompt->n_items, most, numbers, is_good, err);
+    return ss_describe_llm_read_numbers(
+        content, prompt->n_items, ss_describe_llm_most(prompt->purpose), numbers, is_good, err);
 }

@@ -3,8 +3,11 @@
  *   {"key": SHA-256, "content": text or null, "finish_reason": "stop", "usage":
  *    {"prompt_tokens": 9, "completion_tokens": 9} or null, "model": "", "fingerprint": ""}
  *
+ * and, where the server said probabilities, "shares": [0.25, null, …] of its numbers.
+ *
  * Lines are only ever added. What is no such line (the last one, of a process that was killed)
  * is passed over. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +143,15 @@ void ss_describe_llm_answer_line(struct ss__buf *out, const char *key,
     ss__json_add_string(out, answer->model, strlen(answer->model), false);
     ss__buf_add_text(out, ",\"fingerprint\":");
     ss__json_add_string(out, answer->fingerprint, strlen(answer->fingerprint), false);
+    for (size_t i = 0; i < answer->n_shares; i++) {
+        ss__buf_add_text(out, i == 0 ? ",\"shares\":[" : ",");
+        if (isnan(answer->shares[i])) {
+            ss__buf_add_text(out, "null");
+        } else {
+            ss__buf_printf(out, "%.6f", (double)answer->shares[i]);
+        }
+        ss__buf_add_text(out, i + 1 == answer->n_shares ? "]" : "");
+    }
     ss__buf_add_byte(out, '}');
 }
 
@@ -155,6 +167,18 @@ static const char *text_or_empty(const struct ss__json *value)
     return ss__json_is_string(value) ? ss__json_string(value) : "";
 }
 
+static void read_shares(const struct ss__json *shares, struct ss_describe_llm_answer *out)
+{
+    const struct ss__json *item = NULL;
+    size_t i = 0;
+    SS_JSON_EACH (ss__json_is_array(shares) ? shares : NULL, i, item) {
+        const double share = ss__json_is_number(item) ? ss__json_real(item) : -1;
+        if (i < SS_DESCRIBE_LLM_TEXTS) {
+            out->shares[out->n_shares++] = share >= 0 && share <= 1 ? (float)share : NAN;
+        }
+    }
+}
+
 /* False where the object is no record. */
 static bool read_record(const struct ss__json *root, struct ss_describe_llm_answer *out)
 {
@@ -168,6 +192,7 @@ static bool read_record(const struct ss__json *root, struct ss_describe_llm_answ
         .n_out = tokens_of(usage, "completion_tokens"),
         .model = text_or_empty(ss__json_get(root, "model")),
         .fingerprint = text_or_empty(ss__json_get(root, "fingerprint"))};
+    read_shares(ss__json_get(root, "shares"), out);
     return ss_describe_llm_finish_parse(finish, &out->finish) &&
            (out->has_content || ss__json_is_null(content)) &&
            out->content.n_bytes <= SS_DESCRIBE_LLM_MAX_CONTENT;

@@ -91,6 +91,10 @@ static bool adapt(ss_describe_llm_api api, const struct ss_describe_llm_reply *r
     if (is_openai && is_about(reply, "seed") && change(&manner->no_seed)) {
         return true;
     }
+    if (is_openai && (is_about(reply, "logprobs") || is_about(reply, "top_logprobs")) &&
+        change(&manner->no_shares)) {
+        return true;
+    }
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         if (is_about(reply, forms[i])) {
             return lower_rung(api, &manner->rung);

@@ -13,7 +13,8 @@ const char *ss_describe_llm_api_name(ss_describe_llm_api api)
 
 static const char *const purpose_names[] = {[SS_DESCRIBE_LLM_DESCRIBE] = "describe",
                                             [SS_DESCRIBE_LLM_DETECTION] = "detection",
-                                            [SS_DESCRIBE_LLM_SIMULATION] = "simulation"};
+                                            [SS_DESCRIBE_LLM_SIMULATION] = "simulation",
+                                            [SS_DESCRIBE_LLM_FUZZING] = "fuzzing"};
 
 const char *ss_describe_llm_purpose_name(ss_describe_llm_purpose purpose)
 {

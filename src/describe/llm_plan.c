@@ -313,6 +313,8 @@ void ss_describe_llm_plan_release(struct ss_describe_llm_plan *plan)
     ss__free(plan->activations);
     ss__free(plan->n_shown);
     ss__free(plan->n_scored);
+    ss__free(plan->marked);
+    ss__free(plan->n_marked);
     *plan = (struct ss_describe_llm_plan){0};
 }
 

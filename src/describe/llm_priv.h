@@ -8,7 +8,7 @@
 
 enum {
     SS_DESCRIBE_LLM_MAX_CONTENT = 64 << 10, /* bytes of an answer; longer ones are too large */
-    SS_DESCRIBE_LLM_MAX_BODY = 256 << 10,   /* bytes of a response */
+    SS_DESCRIBE_LLM_MAX_BODY = 1 << 20,     /* bytes of a response */
     SS_DESCRIBE_LLM_ANSWER_TOKENS = 300,
     SS_DESCRIBE_LLM_MORE_TOKENS = 4, /* times as many where an answer was cut */
     SS_DESCRIBE_LLM_MAX_HALVINGS = 2,
@@ -46,6 +46,21 @@ void ss_describe_llm_ask_numbers(const struct ss_describe_llm_texts *texts,
                                  ss_describe_llm_purpose purpose, struct ss_text label,
                                  struct ss_text description,
                                  struct ss_describe_llm_prompt *out);
+
+/* Numbers for texts with a marked sentence. */
+void ss_describe_llm_ask_marked(const struct ss_text *texts,
+                                const struct ss_describe_llm_marked *marked, size_t n,
+                                struct ss_text label, struct ss_text description,
+                                struct ss_describe_llm_prompt *out);
+/* Append a text, or what stands around its marked sentence: << and >> are the marks
+ * (llm_mark.c). */
+void ss_describe_llm_add_marked(struct ss__buf *out, struct ss_text text,
+                                const struct ss_describe_llm_marked *marked);
+/* The largest number that is asked for. */
+unsigned ss_describe_llm_most(ss_describe_llm_purpose purpose);
+/* Whether the question asks for probabilities. */
+bool ss_describe_llm_asks_shares(const struct ss_describe_llm_options *options,
+                                 const struct ss_describe_llm_prompt *prompt);
 
 /* The JSON schema of an answer, its keys sorted. */
 void ss_describe_llm_add_schema(struct ss__buf *out, const struct ss_describe_llm_prompt *p);
@@ -91,7 +106,7 @@ typedef enum ss_describe_llm_rung {
 /* How a server wants to be asked; zeroed: as it begins. */
 struct ss_describe_llm_manner {
     bool has_new_limit; /* max_completion_tokens instead of max_tokens */
-    bool no_temperature, no_seed;
+    bool no_temperature, no_seed, no_shares;
     bool no_system; /* the instructions stand before the user's text */
     bool has_more_tokens;
     ss_describe_llm_rung rung;
@@ -123,9 +138,14 @@ struct ss_describe_llm_answer {
     bool has_content;
     struct ss_text content;
     ss_describe_llm_finish finish;
-    int64_t n_in, n_out;             /* tokens; -1: not said */
-    const char *model, *fingerprint; /* "": not said */
+    int64_t n_in, n_out;                 /* tokens; -1: not said */
+    const char *model, *fingerprint;     /* "": not said */
+    float shares[SS_DESCRIBE_LLM_TEXTS]; /* [n_shares] how likely 1 was, not 0; NaN: not said */
+    size_t n_shares;
 };
+/* Read them from a response (llm_logprobs.c). */
+void ss_describe_llm_read_logprobs(const struct ss__json *logprobs,
+                                   struct ss_describe_llm_answer *answer);
 
 /* A response as it was read. */
 struct ss_describe_llm_reply {
@@ -222,6 +242,8 @@ struct ss_describe_llm_outcome {
     const char *key;
     struct ss_text content; /* of SS_DESCRIBE_LLM_ANSWERED */
     int64_t n_in, n_out;
+    const float *shares; /* [n_shares] */
+    size_t n_shares;
     const char *why;
 };
 

@@ -158,6 +158,23 @@ static const char simulation_instructions[] =
     "property: an integer from 0 (not at all) to 10 (as strongly as any text). Most texts may "
     "be 0. ";
 
+static const char fuzzing_instructions[] =
+    "You are given a property and some texts, in each of which one sentence stands between << "
+    "and >>. Say of each text whether that sentence has the property: 1 if it does, 0 if it "
+    "does not; what stands around it does not count. Any number of them may have it. ";
+
+unsigned ss_describe_llm_most(ss_describe_llm_purpose purpose)
+{
+    return purpose == SS_DESCRIBE_LLM_SIMULATION ? SS_DESCRIBE_LLM_MAX_STRENGTH : 1;
+}
+
+bool ss_describe_llm_asks_shares(const struct ss_describe_llm_options *options,
+                                 const struct ss_describe_llm_prompt *prompt)
+{
+    return options->with_shares && options->api == SS_DESCRIBE_LLM_OPENAI &&
+           prompt->purpose == SS_DESCRIBE_LLM_DETECTION;
+}
+
 /* Of each kind, texts are in the order of importance. */
 static void add_shown(struct ss__buf *out, const struct ss_describe_llm_texts *texts,
                       bool fires, size_t n_apart)
@@ -192,15 +209,15 @@ void ss_describe_llm_ask_label(const struct ss_describe_llm_texts *texts, size_t
     }
 }
 
-void ss_describe_llm_ask_numbers(const struct ss_describe_llm_texts *texts,
-                                 ss_describe_llm_purpose purpose, struct ss_text label,
-                                 struct ss_text description, struct ss_describe_llm_prompt *out)
+static void begin_numbers(ss_describe_llm_purpose purpose, struct ss_text label,
+                          struct ss_text description, struct ss_describe_llm_prompt *out)
 {
-    const bool is_detection = purpose == SS_DESCRIBE_LLM_DETECTION;
+    static const char *const instructions[] = {
+        [SS_DESCRIBE_LLM_DETECTION] = detection_instructions,
+        [SS_DESCRIBE_LLM_SIMULATION] = simulation_instructions,
+        [SS_DESCRIBE_LLM_FUZZING] = fuzzing_instructions};
     out->purpose = purpose;
-    out->n_items = texts->n;
-    ss__buf_add_text(&out->system,
-                     is_detection ? detection_instructions : simulation_instructions);
+    ss__buf_add_text(&out->system, instructions[purpose]);
     ss__buf_add_text(&out->system, data_rule);
     ss__buf_add_text(&out->system, " Respond with one JSON object and nothing else, with a key "
                                    "for each text, \"t1\" and so on, and an integer for each.");
@@ -211,9 +228,31 @@ void ss_describe_llm_ask_numbers(const struct ss_describe_llm_texts *texts,
         ss_describe_llm_add_text(&out->user, description);
     }
     ss__buf_add_text(&out->user, "\n</text>\n\nTexts:");
+}
+
+void ss_describe_llm_ask_numbers(const struct ss_describe_llm_texts *texts,
+                                 ss_describe_llm_purpose purpose, struct ss_text label,
+                                 struct ss_text description, struct ss_describe_llm_prompt *out)
+{
+    begin_numbers(purpose, label, description, out);
+    out->n_items = texts->n;
     for (size_t i = 0; i < texts->n; i++) {
         ss__buf_printf(&out->user, "\n<text key=\"t%zu\">\n", i + 1);
         ss_describe_llm_add_text(&out->user, texts->texts[texts->shown[i].row]);
+        ss__buf_add_text(&out->user, "\n</text>");
+    }
+}
+
+void ss_describe_llm_ask_marked(const struct ss_text *texts,
+                                const struct ss_describe_llm_marked *marked, size_t n,
+                                struct ss_text label, struct ss_text description,
+                                struct ss_describe_llm_prompt *out)
+{
+    begin_numbers(SS_DESCRIBE_LLM_FUZZING, label, description, out);
+    out->n_items = n;
+    for (size_t i = 0; i < n; i++) {
+        ss__buf_printf(&out->user, "\n<text key=\"t%zu\">\n", i + 1);
+        ss_describe_llm_add_marked(&out->user, texts[marked[i].row], &marked[i]);
         ss__buf_add_text(&out->user, "\n</text>");
     }
 }
@@ -230,8 +269,7 @@ void ss_describe_llm_add_schema(struct ss__buf *out, const struct ss_describe_ll
                  "\"required\":[\"description\",\"kind\",\"label\"],\"type\":\"object\"}");
         return;
     }
-    const unsigned most =
-        p->purpose == SS_DESCRIBE_LLM_DETECTION ? 1 : SS_DESCRIBE_LLM_MAX_STRENGTH;
+    const unsigned most = ss_describe_llm_most(p->purpose);
     ss__buf_add_text(out, "{\"additionalProperties\":false,\"properties\":{");
     for (size_t i = 1; i <= p->n_items; i++) {
         ss__buf_printf(out, "%s\"t%zu\":{\"enum\":[", i == 1 ? "" : ",", i);
@@ -282,7 +320,9 @@ ss_status ss_describe_llm_key(const struct ss_describe_llm_options *options,
     add_message(&text, "user", &prompt->user);
     ss__buf_add_text(&text, "],\"model\":");
     ss__json_add_string(&text, options->model, strlen(options->model), false);
-    ss__buf_printf(&text, ",\"parameters\":{\"max_tokens\":%d", SS_DESCRIBE_LLM_ANSWER_TOKENS);
+    ss__buf_printf(&text, ",\"parameters\":{%s\"max_tokens\":%d",
+                   ss_describe_llm_asks_shares(options, prompt) ? "\"logprobs\":true," : "",
+                   SS_DESCRIBE_LLM_ANSWER_TOKENS);
     if (options->effort != NULL) {
         ss__buf_add_text(&text, ",\"reasoning_effort\":");
         ss__json_add_string(&text, options->effort, strlen(options->effort), false);

@@ -32,6 +32,8 @@ struct asking {
     char why[SS_DESCRIBE_LLM_WHY_BYTES]; /* the server's words, or what was wrong */
     struct ss__buf content;              /* of an answer */
     int64_t n_in, n_out;
+    float shares[SS_DESCRIBE_LLM_TEXTS];
+    size_t n_shares;
     ss_describe_llm_failure failure;
 };
 
@@ -101,6 +103,8 @@ static ss_status accept(struct asking *asking, const struct ss_describe_llm_answ
     asking->failure = failure_of(answer, is_fit);
     asking->n_in = answer->n_in;
     asking->n_out = answer->n_out;
+    asking->n_shares = answer->n_shares;
+    memcpy(asking->shares, answer->shares, answer->n_shares * sizeof *answer->shares);
     asking->content.n_bytes = 0;
     if (asking->failure == SS_DESCRIBE_LLM_ANSWERED) {
         ss__buf_add(&asking->content, answer->content.data, answer->content.n_bytes);
@@ -265,6 +269,7 @@ static void learn(struct asking *asking)
     all->has_new_limit |= own->has_new_limit;
     all->no_temperature |= own->no_temperature;
     all->no_seed |= own->no_seed;
+    all->no_shares |= own->no_shares;
     all->no_system |= own->no_system;
     all->has_more_tokens |= own->has_more_tokens;
     all->rung = own->rung > all->rung ? own->rung : all->rung;
@@ -506,6 +511,8 @@ static ss_status report(struct asking *asking, ss_err *err)
         .content = {asking->content.data, asking->content.n_bytes},
         .n_in = asking->n_in,
         .n_out = asking->n_out,
+        .shares = asking->shares,
+        .n_shares = asking->n_shares,
         .why = asking->why};
     const struct ss_describe_llm_note note = {.feature = asking->question.feature,
                                               .purpose = asking->question.purpose,

@@ -98,6 +98,9 @@ static void add_openai_body(struct ss__buf *out, const struct ss_describe_llm_op
         ss__buf_add_text(out, ",\"reasoning_effort\":");
         ss__json_add_string(out, options->effort, strlen(options->effort), false);
     }
+    if (ss_describe_llm_asks_shares(options, prompt) && !manner->no_shares) {
+        ss__buf_add_text(out, ",\"logprobs\":true,\"top_logprobs\":5");
+    }
     add_openai_form(out, manner->rung, prompt);
     ss__buf_add_byte(out, '}');
 }
@@ -227,6 +230,7 @@ static void read_openai(struct ss_describe_llm_reply *out)
         out->answer.finish = SS_DESCRIBE_LLM_REFUSAL;
     }
     read_content(ss__json_get(message, "content"), out);
+    ss_describe_llm_read_logprobs(ss__json_get(choice, "logprobs"), &out->answer);
     out->answer.n_in = tokens_of(usage, "prompt_tokens");
     out->answer.n_out = tokens_of(usage, "completion_tokens");
 }

@@ -150,9 +150,10 @@ static ss_status fill_block(struct testing *testing, size_t first, size_t *n_tex
     return SS_OK;
 }
 
-static void compare_pair(struct testing *testing, uint32_t feature, size_t begin, size_t end)
+static void compare_pair(struct testing *testing, struct pair pair, size_t begin, size_t end)
 {
     const struct ss_describe_sentence_job *job = testing->job;
+    const uint32_t feature = pair.feature;
     size_t strong = begin;
     size_t weak = begin;
     for (size_t i = begin; i < end; i++) {
@@ -166,6 +167,11 @@ static void compare_pair(struct testing *testing, uint32_t feature, size_t begin
         }
     }
     if (strong == weak) {
+        return;
+    }
+    if (job->take_pair != NULL) {
+        job->take_pair(job->taker, feature, pair.row, testing->sentences[strong],
+                       testing->sentences[weak]);
         return;
     }
     job->place_label(job->context, feature, testing->label);
@@ -192,13 +198,13 @@ static ss_status test_block(struct testing *testing, size_t *at, ss_err *err)
         SS_RETURN_IF_ERROR(ss_describe_embed_all(&batch, testing->x, err));
         SS_RETURN_IF_ERROR(
             job->answers->answer(job->answers->user, testing->x, n, testing->h, err));
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n && job->take_pair == NULL; i++) {
             job->place(job->context, testing->x + i * job->width, testing->x + i * job->width);
         }
     }
     for (size_t t = 0; *at < behind; t++) {
         for (; *at < behind && testing->pairs[*at].row == testing->rows[t]; ++*at) {
-            compare_pair(testing, testing->pairs[*at].feature, testing->offsets[t],
+            compare_pair(testing, testing->pairs[*at], testing->offsets[t],
                          testing->offsets[t + 1]);
         }
     }

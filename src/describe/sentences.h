@@ -26,13 +26,18 @@ struct ss_describe_sentence_job {
     void (*place)(const void *context, const float *x, float *out);
     void (*place_label)(const void *context, size_t feature, float *out);
     const void *context;
+    /* NULL: labels are scored; else it gets the pairs instead, and the three above are not
+       looked at. strong, weak: views into the text of a row */
+    void (*take_pair)(void *taker, size_t feature, uint32_t row, struct ss_text strong,
+                      struct ss_text weak);
+    void *taker;
     struct ss_progress_callback stop;
 };
 
 /* Embeds the sentences of the first texts by key that some feature asks for, so that the cost has
  * a bound whatever the number of features; rare ones then have few texts, and n says so.
  *
- * Set `sentences` of the scores [n_features] where a text of a feature has two sentences that it
+ * Set `sentences` of the scores [n_features] (NULL with take_pair) where a text of a feature has two sentences that it
  * answers differently. Errors: SS_E_NOMEM, SS_E_STOPPED, those of the two functions. */
 SS_MUST_USE ss_status ss_describe_test_sentences(const struct ss_describe_sentence_job *job,
                                                  struct ss_describe_score *scores, ss_err *err);

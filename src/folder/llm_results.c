@@ -58,6 +58,12 @@ static void add_share(struct ss__buf *buf, const char *name,
     ss__buf_add_byte(buf, ']');
 }
 
+static void add_area(struct ss__buf *buf, const char *name, const struct ss_describe_auc *auc)
+{
+    const struct ss_describe_share share = {auc->value, auc->interval, auc->n_negatives};
+    add_share(buf, name, &share);
+}
+
 static void add_number(struct ss__buf *buf, const char *name, double value)
 {
     ss__buf_printf(buf, ",\n        \"%s\": ", name);
@@ -83,6 +89,11 @@ static void add_detection(struct ss__buf *buf, const struct ss_describe_llm_resu
     add_number(buf, "balanced_accuracy", detection->balanced_accuracy);
     add_number(buf, "f1", detection->f1);
     add_number(buf, "precision", detection->precision);
+    ss__buf_add_text(buf, ",\n        \"auc\": {");
+    add_area(buf, "random", &detection->auc[SS_DESCRIBE_RANDOM]);
+    ss__buf_add_text(buf, ", ");
+    add_area(buf, "near", &detection->auc[SS_DESCRIBE_NEAR]);
+    ss__buf_add_byte(buf, '}');
     ss__buf_printf(
         buf,
         ",\n        \"positives\": %zu,\n        \"random\": %zu,\n        \"near\": "
@@ -102,6 +113,24 @@ static void add_simulation(struct ss__buf *buf, const struct ss_describe_llm_res
     add_number(buf, "spearman", simulation->spearman);
     ss__buf_printf(buf, ",\n        \"texts\": %zu,\n        \"unanswered\": %zu\n      }",
                    simulation->n, simulation->n_unanswered);
+}
+
+static void add_fuzzing(struct ss__buf *buf, const struct ss_describe_llm_result *result)
+{
+    const struct ss_describe_llm_fuzzing *fuzzing = &result->fuzzing;
+    if (!result->has_fuzzing) {
+        ss__buf_add_text(buf, "null");
+        return;
+    }
+    ss__buf_add_text(buf, "{\n        ");
+    add_share(buf, "strong", &fuzzing->strong);
+    ss__buf_add_text(buf, ",\n        ");
+    add_share(buf, "weak", &fuzzing->weak);
+    add_number(buf, "balanced_accuracy", fuzzing->balanced_accuracy);
+    ss__buf_printf(buf,
+                   ",\n        \"strong_sentences\": %zu,\n        \"weak_sentences\": %zu,\n  "
+                   "      \"unanswered\": %zu\n      }",
+                   fuzzing->strong.n, fuzzing->weak.n, fuzzing->n_unanswered);
 }
 
 void ss_folder_llm_add_feature(struct ss__buf *buf, const ss_descriptions *descriptions,
@@ -127,6 +156,8 @@ void ss_folder_llm_add_feature(struct ss__buf *buf, const ss_descriptions *descr
     add_detection(buf, result);
     ss__buf_add_text(buf, ",\n      \"simulation\": ");
     add_simulation(buf, result);
+    ss__buf_add_text(buf, ",\n      \"fuzzing\": ");
+    add_fuzzing(buf, result);
     ss__buf_add_text(buf, "\n    }");
 }
 

@@ -96,7 +96,9 @@ static struct ss_describe_llm_options asked(struct work *work,
         .n_candidates = llm->n_candidates == 0 ? 1 : llm->n_candidates,
         .asks = {[SS_DESCRIBE_LLM_DESCRIBE] = true,
                  [SS_DESCRIBE_LLM_DETECTION] = llm->detection,
-                 [SS_DESCRIBE_LLM_SIMULATION] = llm->simulation},
+                 [SS_DESCRIBE_LLM_SIMULATION] = llm->simulation,
+                 [SS_DESCRIBE_LLM_FUZZING] = llm->fuzzing},
+        .with_shares = llm->logprobs,
         .with_hints = llm->hints,
         .only_cached = is_offline && !work->access.is_local,
         .is_dry = llm->dry_run,
@@ -158,7 +160,28 @@ static ss_status note_service(ss_descriptions *descriptions, const struct work *
     return llm->model == NULL ? ss__fail_nomem(err, "a name") : SS_OK;
 }
 
-ss_status ss_run_llm_describe(const struct ss_run_describe_inputs *inputs,
+/* For fuzzing, if it is asked for and the SAE is there. */
+static ss_status mark_sentences(struct work *work, struct ss_run_describe_inputs *inputs,
+                                struct ss_describe_embedder embedder,
+                                const struct ss_describe_options *options, ss_err *err)
+{
+    if (!work->options.fuzzing) {
+        return SS_OK;
+    }
+    if (inputs->sae == NULL) {
+        ss__log(&options->log, SS_LEVEL_WARNING,
+                "no fuzzing: it needs the SAE of the run, which is gone, or is not opened with "
+                "`no_sentence_test` or `no_score`");
+        return SS_OK;
+    }
+    const struct ss_describe_llm_marking with = {.evidence = &inputs->described,
+                                                 .embedder = embedder,
+                                                 .answers = ss_run_describe_answers(inputs),
+                                                 .stop = options->progress};
+    return ss_describe_llm_plan_mark(&work->plan, &with, err);
+}
+
+ss_status ss_run_llm_describe(struct ss_run_describe_inputs *inputs,
                               struct ss_describe_embedder embedder,
                               const struct ss_describe_options *options,
                               ss_descriptions *descriptions, ss_err *err)
@@ -178,9 +201,11 @@ ss_status ss_run_llm_describe(const struct ss_run_describe_inputs *inputs,
     SS_TRY(note_service(descriptions, &work, err));
     SS_TRY(ss_describe_llm_plan_make(inputs->view, &work.plan, err));
     SS_TRY(ss_describe_llm_plan_texts(&work.plan, inputs->described.n_texts,
-                                      work.options.detection || work.options.simulation,
+                                      work.options.detection || work.options.simulation ||
+                                          work.options.fuzzing,
                                       &n_texts, err));
     descriptions->llm->n_texts = n_texts;
+    SS_TRY(mark_sentences(&work, inputs, embedder, options, err));
     SS_TRY(ss_run_llm_files_open(&work.files, &files, err));
     const struct ss_describe_llm_options asking = asked(&work, options);
     say_what_leaves(descriptions->llm, &work.access, &asking);

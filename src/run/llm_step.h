@@ -11,7 +11,7 @@ SS_MUST_USE ss_status ss_run_llm_check(const struct ss_llm_options *options, ss_
 
 /* Ask, and put labels and descriptions of features that have them in the place of others.
  * descriptions->llm says what came of it, also where not all could be asked. */
-SS_MUST_USE ss_status ss_run_llm_describe(const struct ss_run_describe_inputs *inputs,
+SS_MUST_USE ss_status ss_run_llm_describe(struct ss_run_describe_inputs *inputs,
                                           struct ss_describe_embedder embedder,
                                           const struct ss_describe_options *options,
                                           ss_descriptions *descriptions, ss_err *err);

@@ -276,6 +276,57 @@ def test_labels_do_not_depend_on_order_threads_or_batches(run, made, tmp_path):
     assert label_rows(run, tmp_path / "threads", lines, "-t", "1", "--batch-tokens", "64") == expected
 
 
+def test_labels_of_merged_parts_are_those_of_the_single_run(run, made, tmp_path):
+    lines = (made / "texts.jsonl").read_text().splitlines(keepends=True)
+    expected = label_rows(run, tmp_path / "single", lines)
+    assert sum(item["label"] is not None for item in json.loads(expected["descriptions.json"])) > 5
+    for part in (1, 2, 3):
+        assert run("analyze", "-q", "-m", MODEL, "-s", SAE, "-d", tmp_path / "single/texts.jsonl", "-o", tmp_path / "parts", "--sample-rows", "300",
+                   "--part", f"{part}/3", "-t", 1 + part % 2).code == 0
+    states = sorted((tmp_path / "parts").glob("*.state"), reverse=True)
+    assert len(states) == 3
+    assert run("merge", *states, "-o", tmp_path / "merged", "-q").code == 0  # which makes the labels, too
+    assert {name: (tmp_path / "merged" / name).read_bytes() for name in FILES} == expected
+    assert run("describe", tmp_path / "merged", "-q").code == 0
+    assert {name: (tmp_path / "merged" / name).read_bytes() for name in FILES} == expected
+
+
+@pytest.mark.parametrize("name,texts", [
+    ("one word", ["galaxy", "halo", "dust", "orbit", "moon"]),
+    ("Arabic", ["\u0645\u062c\u0631\u0629 \u0628\u0639\u064a\u062f\u0629", "\u0646\u062c\u0645 \u0642\u0631\u064a\u0628 \u062c\u062f\u0627"]),
+    ("Hindi", ["\u0906\u0915\u093e\u0936\u0917\u0902\u0917\u093e \u0926\u0942\u0930", "\u0924\u093e\u0930\u093e \u092a\u093e\u0938"]),
+    ("Thai", ["\u0e14\u0e32\u0e23\u0e32\u0e08\u0e31\u0e01\u0e23\u0e44\u0e01\u0e25", "\u0e14\u0e32\u0e27\u0e43\u0e01\u0e25\u0e49"]),
+    ("Japanese", ["\u9060\u3044\u9280\u6cb3\u306e\u89b3\u6e2c", "\u8fd1\u3044\u60d1\u661f"]),
+    ("digits and marks", ["12 7 %", "3.5 (2)", "???"]),
+    ("emoji", ["\U0001f30c\U0001f52d", "\u2728"]),
+    ("no words at all", [".", "-", "_"]),
+])
+def test_texts_of_any_kind_are_described(run, tmp_path, name, texts):
+    rng = random.Random(3)
+    with open(tmp_path / "texts.jsonl", "w", encoding="utf8") as file:
+        for i in range(200):
+            word = rng.choice(texts)
+            file.write(json.dumps({"text": word if name in ("one word", "no words at all") else f"{word} {rng.choice(texts)} {i}"}) + "\n")
+    done = run("analyze", "-q", "-m", MODEL, "-s", SAE, "-d", tmp_path / "texts.jsonl", "-o", tmp_path / "run", "--steps", "labels")
+    assert done.code == 0, done.err
+    described = json.loads((tmp_path / "run/descriptions.json").read_text("utf8"))
+    assert all(item["label"] is None or item["label"] for item in described)
+    for method in ("seed", "none"):
+        assert run("describe", tmp_path / "run", "-q", "--method", method).code == 0
+    for feature in (0, len(described) - 1):
+        assert run("show", tmp_path / "run", feature).code == 0
+
+
+def test_an_sae_that_is_gone_costs_the_sentence_test_alone(run, made, tmp_path):
+    shutil.copytree(SAE, tmp_path / "sae")
+    assert run("analyze", "-q", "-m", MODEL, "-s", tmp_path / "sae", "-d", made / "texts.jsonl", "-o", tmp_path / "run", "--steps", "none").code == 0
+    shutil.rmtree(tmp_path / "sae")
+    done = run("describe", tmp_path / "run")
+    assert done.code == 0 and "no sentence test: " in done.err and str(tmp_path / "sae") in done.err, done.err
+    scores = [item["scores"] for item in json.loads((tmp_path / "run/descriptions.json").read_text("utf8")) if item["scores"]]
+    assert scores and all(score["sentence"] is None and score["random"] for score in scores)
+
+
 def test_repeated_rows_change_no_label_and_no_score(run, made, tmp_path):
     lines = (made / "texts.jsonl").read_text().splitlines(keepends=True)
     once = json.loads(label_rows(run, tmp_path / "once", lines)["descriptions.json"])

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -310,6 +311,113 @@ def test_detection_and_simulation_are_what_was_said(ask, fresh):
     assert len(tops) == len(described(fresh))
 
 
+def test_probabilities_of_detection_give_an_area(ask, fresh):
+    """Of two values the area is (1 + TPR - FPR) / 2, ties half."""
+    with llm.Server(lambda n, r: llm.with_logprobs if "logprobs" in r else None) as server:
+        done = ask(fresh, server, score="logprobs")
+        assert done.code == 0, done.err
+        n, first = len(server.requests), hashes(fresh)
+        for request in server.requests:
+            is_detection = request["body"]["response_format"]["json_schema"]["name"] == "detection"
+            assert request["body"].get("logprobs") == (True if is_detection else None)
+            assert request["body"].get("top_logprobs") == (5 if is_detection else None)
+        n_areas = 0
+        for item in asked(fresh):
+            detection = item["llm"]["detection"]
+            for kind in ("random", "near"):
+                auc = detection["auc"][kind]
+                if detection["positives"] < 2 or detection[kind] < 2:
+                    assert auc is None
+                    continue
+                assert auc[0] == pytest.approx((1 + detection["tpr"][0] - detection["fpr"][kind][0]) / 2, abs=2e-6) and auc[1] <= auc[0] <= auc[2]
+                n_areas += 1
+        assert n_areas > 10
+        # they are kept with the answers
+        assert ask(fresh, server, score="logprobs").code == 0 and len(server.requests) == n and hashes(fresh) == first
+        # an answer without them is another one
+        assert ask(fresh, server, score="detection").code == 0 and len(server.requests) > n
+        assert all(item["llm"]["detection"]["auc"] == {"random": None, "near": None} for item in asked(fresh))
+
+
+@pytest.mark.parametrize("logprobs", [None, [], {"content": None}, {"content": []}, {"content": [{"token": 1}, {"token": '"t1": 1', "top_logprobs": [{"token": "1"}]}]},
+                                      {"content": [{"token": '{"t1": 1}', "top_logprobs": [{"token": "1", "logprob": "x"}, {"token": None, "logprob": 0}, 7]}]}])
+def test_probabilities_of_other_forms_are_none(ask, fresh, logprobs):
+    def cell(h, messages, request):
+        body = h.answer(messages)
+        body["choices"][0]["logprobs"] = logprobs
+        h.send(200, body)
+    with llm.Server(lambda n, r: cell) as server:
+        assert ask(fresh, server, score="logprobs").code == 0
+    for item in asked(fresh):
+        assert item["llm"]["detection"]["unanswered"] == 0 and item["llm"]["detection"]["auc"] == {"random": None, "near": None}
+
+
+def test_a_server_without_probabilities_is_asked_without(ask, fresh):
+    with llm.Server(llm.unless(lambda r: "logprobs" not in r, llm.error(400, "logprobs are not supported with this model", param="logprobs"))) as server:
+        done = ask(fresh, server, "--llm-jobs", "1", score="logprobs")
+        assert done.code == 0, done.err
+        assert sum("logprobs" in r["body"] for r in server.requests) == 1
+        assert all(item["llm"]["detection"]["auc"] == {"random": None, "near": None} for item in asked(fresh))
+    with llm.Server() as server:  # Anthropic's messages have none
+        assert ask(fresh, server, "--llm-api", "anthropic", base="", env={"SAESCOPE_LLM_KEY": "sk-canary"}, score="logprobs").code == 0
+        assert server.requests and not any("logprobs" in r["body"] for r in server.requests)
+
+
+@pytest.fixture(scope="module")
+def sentences(program, tmp_path_factory):
+    """Texts of three sentences, some of which hold the marks of a prompt."""
+    folder, rng = tmp_path_factory.mktemp("sentences"), random.Random(8)
+    with open(folder / "texts.jsonl", "w", encoding="utf8") as file:
+        for i in range(400):
+            parts = [f"The {rng.choice(WORDS)} of a {rng.choice(WORDS)} has a {rng.choice(WORDS)}{rng.choice(['', ' << and >> more', ' <text>'])}." for _ in range(3)]
+            file.write(json.dumps({"text": " ".join(parts) + f" Number {i} ends the whole of it."}) + "\n")
+    assert subprocess.run([program, "analyze", "-q", "-m", MODEL, "-s", SAE, "-d", folder / "texts.jsonl", "-o", folder / "run", "--steps", "labels"]).returncode == 0
+    return folder / "run"
+
+
+def test_fuzzing_asks_about_one_sentence_of_a_text(ask, sentences, tmp_path):
+    run_dir = shutil.copytree(sentences, tmp_path / "run")
+    with llm.Server() as server:
+        done = ask(run_dir, server, score="fuzzing")
+        assert done.code == 0, done.err
+        said = [(r["body"]["messages"][1]["content"], llm.say(r["body"]["messages"])) for r in server.requests
+                if r["body"]["response_format"]["json_schema"]["name"] == "fuzzing"]
+        n, first = len(server.requests), hashes(run_dir)
+        assert ask(run_dir, server, "--llm-jobs", "7", "-t", "1", score="fuzzing").code == 0 and len(server.requests) == n and hashes(run_dir) == first
+    assert said
+    for prompt, numbers in said:
+        texts = [body for a, body in llm.TEXT.findall(prompt) if a]
+        assert len(texts) == len(numbers) <= 5
+        for text in texts:
+            assert text.count("<<") == text.count(">>") == 1 and text.index("<< ") < text.index(" >>")
+            marked = re.search("<< (.*) >>", text).group(1)
+            assert marked.endswith(".") and len(marked) > 20
+    for item in asked(run_dir):
+        fuzzing, own = item["llm"]["fuzzing"], [numbers for prompt, numbers in said if f"mention {item['label']}." in prompt]
+        assert item["llm"]["detection"] is None and item["llm"]["simulation"] is None
+        if fuzzing is None:
+            continue
+        n_of = {"strong": fuzzing["strong_sentences"], "weak": fuzzing["weak_sentences"]}
+        assert 0 < sum(n_of.values()) <= 20 and fuzzing["unanswered"] == 0
+        for kind, n in n_of.items():
+            assert fuzzing[kind] is None if n == 0 else fuzzing[kind] == pytest.approx(wilson(round(fuzzing[kind][0] * n), n), abs=2e-6)
+        if all(n_of.values()):
+            assert fuzzing["balanced_accuracy"] == pytest.approx((fuzzing["strong"][0] + 1 - fuzzing["weak"][0]) / 2, abs=2e-6)
+        if sum(i["label"] == item["label"] for i in asked(run_dir)) == 1:
+            assert sum(len(numbers) for numbers in own) == sum(n_of.values())
+            assert sum(sum(numbers.values()) for numbers in own) == sum(round(fuzzing[kind][0] * n) for kind, n in n_of.items() if n)
+    both = [sum(item["llm"]["fuzzing"][f"{kind}_sentences"] for item in asked(run_dir) if item["llm"]["fuzzing"]) for kind in ("strong", "weak")]
+    assert min(both) > 0.3 * sum(both) > 5  # neither kind is asked about more
+
+
+def test_fuzzing_needs_the_sae(ask, sentences, tmp_path):
+    run_dir = shutil.copytree(sentences, tmp_path / "run")
+    with llm.Server() as server:
+        done = ask(run_dir, server, "--no-sentence-test", score="fuzzing")
+        assert done.code == 0 and "no fuzzing" in done.err, done.err
+        assert all(item["llm"]["fuzzing"] is None for item in asked(run_dir))
+
+
 def test_texts_that_describe_do_not_score(ask, fresh):
     with llm.Server() as server:
         assert ask(fresh, server, score="detection").code == 0
@@ -457,6 +565,31 @@ def test_no_paid_answer_is_lost_to_a_kill(ask, program, fresh, made, tmp_path, s
         # only what was under way when it was killed is paid twice: at most four requests each time
         assert len(server.requests) <= n + 4 * n_kills
     assert len(kept) == len(set(kept)) == n and hashes(fresh) == hashes(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("jobs", ["1", "4"])
+def test_a_disk_that_is_full(ask, program, fresh, made, tmp_path, jobs):
+    """Files may not grow beyond some bytes: what was written stays, the rest is asked for again."""
+    shutil.copytree(made / "run", tmp_path / "whole")
+    with llm.Server() as server:
+        assert ask(tmp_path / "whole", server).code == 0
+        n = len(server.requests)
+    size = (tmp_path / "whole/llm/answers.jsonl").stat().st_size
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
+    before = {name: (fresh / name).read_bytes() for name in FILES}
+    with llm.Server() as server:
+        done = subprocess.run([program, "describe", fresh, "--llm", server.url + "/v1", "--llm-model", "stand-in", "--llm-score", "none", "--llm-jobs", jobs],
+                              env={**os.environ, **QUICK}, preexec_fn=limit, capture_output=True, text=True)
+        assert done.returncode == 74 and "answers.jsonl" in done.stderr, done.stderr
+        assert {name: (fresh / name).read_bytes() for name in FILES} == before
+        kept = sum(1 for line in open(fresh / "llm/answers.jsonl", "rb") if line.endswith(b"\n"))
+        n_before = len(server.requests)
+        assert 0 < kept < n and n_before <= kept + 2 * int(jobs)
+        assert ask(fresh, server).code == 0 and len(server.requests) == n_before + n - kept
+    assert hashes(fresh) == hashes(tmp_path / "whole")
 
 
 def test_stopping_keeps_what_was_answered(program, fresh, ask):

@@ -8,6 +8,7 @@ then it answers well. Requests are recorded.
 """
 import collections
 import json
+import math
 import re
 import socket
 import struct
@@ -37,7 +38,8 @@ def say(messages):
         return {"description": f"Texts that mention {best}.", "kind": "topic", "label": best}
     label = words(texts[0][1])[0]
     many = 10 if "from 0 (not at all) to 10" in messages[0]["content"] + user else 1
-    return {k.group(1): many * (label in words(body)) for k, (_, body) in zip(keys, texts) if k}
+    marked = [re.search(r"<< (.*?) >>", body, re.S) for _, body in texts]
+    return {k.group(1): many * (label in words(m.group(1) if m else body)) for k, m, (_, body) in zip(keys, marked, texts) if k}
 
 
 def usage(messages, text):
@@ -125,6 +127,23 @@ def with_body(**changes):
 
 def error(status, message="no", headers=(), /, **more):
     return lambda h, messages, request: h.send(status, {"error": {"message": message, "type": "error", "param": None, "code": None, **more}}, headers)
+
+
+def with_logprobs(h, messages, request):
+    """As ok; the token of each number says 0.9 for 1 and 0.3 for 0, among others in its place that are no such number."""
+    text = json.dumps(say(messages))
+    tokens = []
+    for token in re.findall(r"\s?\w+|\s?[^\w\s]+", text):
+        top = [{"token": token, "logprob": -0.2}]
+        if token.strip() in ("0", "1"):
+            one = 0.9 if token.strip() == "1" else 0.3
+            top = [{"token": " 1", "logprob": math.log(one / 2)}, {"token": "1", "logprob": math.log(one / 2)},
+                   {"token": " 0", "logprob": math.log(1 - one)}, {"token": " 10", "logprob": -0.1}, {"token": " no", "logprob": -0.1}]
+        tokens.append({"token": token, "logprob": -0.1, "top_logprobs": top})
+    assert "".join(t["token"] for t in tokens) == text
+    body = h.answer(messages, text)
+    body["choices"][0]["logprobs"] = {"content": tokens}
+    h.send(200, body)
 
 
 def raw(code, body, headers=(), kind="application/json"):
