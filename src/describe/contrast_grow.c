@@ -148,7 +148,7 @@ static double screen_candidate(const struct ss_describe_contrasting *work,
 /* Joint texts are embedded for the best of each round: fewer where they are longer. */
 static size_t most_tried(const struct ss_describe_labelling *labelling)
 {
-    static const uint8_t tried[SS_DESCRIBE_PHRASES] = {0, 8, 6, 4, 2};
+    static const uint8_t tried[SS_DESCRIBE_PHRASES] = {0, 8, 4, 3, 2};
     return tried[labelling->n_chosen];
 }
 

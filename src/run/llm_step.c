@@ -170,8 +170,8 @@ static ss_status mark_sentences(struct work *work, struct ss_run_describe_inputs
     }
     if (inputs->sae == NULL) {
         ss__log(&options->log, SS_LEVEL_WARNING,
-                "no fuzzing: it needs the SAE of the run, which is gone, or is not opened with "
-                "`no_sentence_test` or `no_score`");
+                "no fuzzing: it needs the run's SAE, which is gone, or was not opened for want "
+                "of a sentence test");
         return SS_OK;
     }
     const struct ss_describe_llm_marking with = {.evidence = &inputs->described,
