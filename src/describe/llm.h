@@ -5,6 +5,7 @@
  * what comes out depends on the answers alone, not on their order.
  *
  *   llm_plan.c     which texts are shown of a feature
+ *   llm_show.c     texts as prompts show them
  *   llm_prompt.c   prompts, and the key of an answer
  *   llm_wire.c     bodies of requests and responses of the two protocols
  *   llm_judge.c    what a response means: accept, try again, ask in another way, give up

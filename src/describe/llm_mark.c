@@ -9,8 +9,6 @@
 #include "describe/llm_priv.h"
 #include "describe/sentences.h"
 
-enum { MOST_AROUND = 400 /* bytes of the text on either side of the sentence */ };
-
 struct marking {
     const struct ss_text *texts;
     struct ss_describe_llm_plan *plan;
@@ -67,56 +65,4 @@ ss_status ss_describe_llm_plan_mark(struct ss_describe_llm_plan *plan,
 out:
     ss__free(rows);
     return status;
-}
-
-/* ---- prompts ---- */
-
-/* A piece of a text, in which no marks but ours stand. */
-static void add_piece(struct ss__buf *out, struct ss_text piece)
-{
-    struct ss__buf clean = {0};
-    for (size_t i = 0; i < piece.n_bytes; i++) {
-        const char c = piece.data[i];
-        if (c == '<' || c == '>') {
-            ss__buf_add_text(&clean, c == '<' ? "\u2039" : "\u203a");
-        } else {
-            ss__buf_add_byte(&clean, c);
-        }
-    }
-    out->failed |= clean.failed;
-    ss_describe_llm_add_text(out, (struct ss_text){clean.data, clean.n_bytes});
-    ss__buf_release(&clean);
-}
-
-/* The last bytes of a text from a space on, where it is long. */
-static struct ss_text end_of(struct ss_text text)
-{
-    size_t begin = text.n_bytes > MOST_AROUND ? text.n_bytes - MOST_AROUND : 0;
-    while (begin > 0 && begin < text.n_bytes && text.data[begin] != ' ') {
-        begin++;
-    }
-    return (struct ss_text){text.data + begin, text.n_bytes - begin};
-}
-
-static struct ss_text begin_of(struct ss_text text)
-{
-    size_t end = ss__min_size(text.n_bytes, MOST_AROUND);
-    while (end > 0 && end < text.n_bytes && text.data[end] != ' ') {
-        end--;
-    }
-    return (struct ss_text){text.data, end};
-}
-
-void ss_describe_llm_add_marked(struct ss__buf *out, struct ss_text text,
-                                const struct ss_describe_llm_marked *marked)
-{
-    const size_t end = marked->begin + marked->n_bytes;
-    const struct ss_text before = end_of((struct ss_text){text.data, marked->begin});
-    const struct ss_text after =
-        begin_of((struct ss_text){text.data + end, text.n_bytes - end});
-    add_piece(out, before);
-    ss__buf_add_text(out, before.n_bytes > 0 ? " << " : "<< ");
-    add_piece(out, (struct ss_text){text.data + marked->begin, marked->n_bytes});
-    ss__buf_add_text(out, after.n_bytes > 0 ? " >> " : " >>");
-    add_piece(out, after);
 }

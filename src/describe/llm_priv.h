@@ -53,7 +53,7 @@ void ss_describe_llm_ask_marked(const struct ss_text *texts,
                                 struct ss_text label, struct ss_text description,
                                 struct ss_describe_llm_prompt *out);
 /* Append a text, or what stands around its marked sentence: << and >> are the marks
- * (llm_mark.c). */
+ * (llm_show.c). */
 void ss_describe_llm_add_marked(struct ss__buf *out, struct ss_text text,
                                 const struct ss_describe_llm_marked *marked);
 /* The largest number that is asked for. */
