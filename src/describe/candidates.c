@@ -74,13 +74,13 @@ static size_t least_texts(size_t n_a)
     return n_a < 4 ? 1 : ss__max_size(2, share);
 }
 
-/* Phrases of the describing texts, each once, that enough of them hold. */
-static ss_status collect(const struct ss_describe_candidate_query *query,
-                         struct ss_describe_counter *counter, size_t *n, ss_err *err)
+/* Phrases of the describing texts, each once, that `least` of them hold. */
+static ss_status collect_from(const struct ss_describe_candidate_query *query,
+                              struct ss_describe_counter *counter, size_t least, size_t *n,
+                              ss_err *err)
 {
     const struct ss_describe_phrases *phrases = query->phrases;
     const struct ss_describe_set *describe = &query->sets->describe;
-    const size_t least = least_texts(describe->n);
     *n = 0;
     for (size_t t = 0; t < describe->n; t++) {
         const uint32_t text = describe->rows[t];
@@ -93,6 +93,23 @@ static ss_status collect(const struct ss_describe_candidate_query *query,
         }
     }
     return SS_OK;
+}
+
+/* Phrases that enough texts hold; where texts are short there are few of them, and those of
+ * fewer texts are taken, too. */
+static ss_status collect(const struct ss_describe_candidate_query *query,
+                         struct ss_describe_counter *counter, size_t *n, ss_err *err)
+{
+    const struct ss_describe_set *describe = &query->sets->describe;
+    for (size_t least = least_texts(describe->n);; least = least > 2 ? 2 : 1) {
+        SS_RETURN_IF_ERROR(collect_from(query, counter, least, n, err));
+        if (*n >= SS_DESCRIBE_MAX_CANDIDATES || least == 1) {
+            return SS_OK;
+        }
+        for (size_t t = 0; t < describe->n; t++) {
+            uncount_text(query->phrases, describe->rows[t], counter->in_describe);
+        }
+    }
 }
 
 static const uint32_t *active_of(const struct ss_describe_candidate_query *query, size_t *n)
