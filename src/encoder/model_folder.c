@@ -2,14 +2,13 @@
  * the prompts, in the old and the new layout (docs/spec/encoders.md, §1). Paths come from a
  * file, so they are checked to stay inside the folder; classes are known by name and never
  * loaded as code. */
-#include "encoder/encoder.h"
-#include "encoder/model_folder_priv.h"
-
 #include <string.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "encoder/encoder.h"
+#include "encoder/model_folder_priv.h"
 
 enum { MAX_MODULES = 64 };
 
