@@ -29,7 +29,7 @@ show $program analyze --model $model --dataset $texts --out $out --save-embeddin
 
 echo
 echo "Two features: label, how well it tells texts apart that it was not made from, and texts:"
-show $program show $out 675 1292
+show $program show $out 360 1513
 
 echo
 echo "How often features fire, as a picture:"
@@ -47,7 +47,7 @@ Next:
       features whose top texts hold a word
   $program inspect $out
       the run in numbers
-  $program score $out --feature 675 --label 'your own words'
+  $program score $out --feature 360 --label 'your own words'
       how good another label is; descriptions.csv has a row for each feature
   $program train --model $model --dataset YOUR-TEXTS --out your-sae
       an SAE of your own texts (docs/training.md), for --sae of analyze

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "tests/web"))
 from browser import Browser  # noqa: E402
 
 run, out = Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "docs")
-FEATURE = 560
+FEATURE = 360
 PICTURES = {"page-feature.png": (f"#/feature/{FEATURE}", 760), "page-map.png": ("#/map", 700)}
 
 with tempfile.TemporaryDirectory() as folder:
