@@ -288,7 +288,7 @@ def test_columns_are_carried_along(folder, run, tmp_path, world, keep):
     names, remote = (sorted(p.relative_to(tmp_path / side).as_posix() for p in (tmp_path / side).rglob("*") if p.is_file()) for side in ("local", "remote"))
     assert names == remote
     for name in names:
-        if name not in ("run.json", "evidence/texts.arrow"):  # both name the files
+        if name not in ("run.json", "analysis.state", "evidence/texts.arrow"):  # they name the files
             assert (tmp_path / "local" / name).read_bytes().replace(*places) == (tmp_path / "remote" / name).read_bytes(), name
 
 
