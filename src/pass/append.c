@@ -93,7 +93,8 @@ static ss_status read_before(struct ss_pass_analysis *analysis, ss_err *err)
         SS_FAIL_FILE(folder, SS_E_NOINPUT,
                      "this run keeps no state (" SS_PASS_FILE_STATE
                      "), without which nothing can be appended: it was made by an earlier "
-                     "version, of some of the rows, or of embeddings; make it again");
+                     "version, of some of the rows, of embeddings, or without evidence; make "
+                     "it again");
     }
     SS_TRY(ss_pass_state_read(path, analysis->options->pairs_bytes, &append->before, err));
     SS_TRY(read_record(append, folder, err));

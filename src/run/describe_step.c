@@ -221,13 +221,13 @@ static ss_status score_labels(struct step *step, bool without_tops, ss_err *err)
 {
     const struct ss_describe_answers answers = ss_run_describe_answers(&step->inputs);
     const bool has_sentences = step->inputs.sae != NULL && !was_stopped(step);
-    if (has_sentences) {
-        SS_RETURN_IF_ERROR(open_search_model(step, err));
-    }
+    /* Labels that were searched for are many; those that a user gave are scored exactly. */
+    struct ss_run_describe_model *sentences =
+        step->searching != NULL ? &step->search_model : &step->model;
     const struct ss_describe_score_options options = {
         .embedder = ss_run_describe_embedder(&step->model),
         .answers = has_sentences ? &answers : NULL,
-        .sentence_embedder = has_sentences ? ss_run_describe_embedder(&step->search_model)
+        .sentence_embedder = has_sentences ? ss_run_describe_embedder(sentences)
                                            : (struct ss_describe_embedder){0},
         .is_plain = step->options->plain_similarity,
         .without_tops = without_tops,

@@ -297,7 +297,8 @@ static ss_status write_folder(struct ss_pass_analysis *analysis, ss_run *run, ss
     return ss_run_steps_do(&steps, analysis->steps, err);
 }
 
-/* A run can be appended to whose rows count all the same, and of which none is missing. */
+/* A run can be appended to whose rows count all the same, and of which none is missing. One that
+ * keeps no evidence is to be as small as its results: it keeps no state either. */
 static bool keeps_state(const struct ss_pass_analysis *analysis)
 {
     const struct ss_pass_facts *facts = &analysis->state.facts;
@@ -305,6 +306,7 @@ static bool keeps_state(const struct ss_pass_analysis *analysis)
     const struct ss__json *dataset = ss__json_get(identity, "dataset");
     const struct ss__json *gathers = ss__json_get(identity, "gathers");
     return analysis->options->out_dir != NULL && analysis->encoder != NULL && dataset != NULL &&
+           analysis->state.gathered.evidence.kind != SS_EVIDENCE_NONE &&
            ss__json_integer(ss__json_get(gathers, "num_examples")) == 0 &&
            ss__json_integer(ss__json_get(dataset, "sample")) == 0 &&
            ss_sae_calibration_rows(analysis->sae) == 0 &&

