@@ -465,4 +465,5 @@ def test_the_policy_holds(browser, made):
         try { document.createElement('div').innerHTML = '<b>'; markup = true; } catch { /* as it should be */ }
         return [window.__x === undefined, markup]""") == [True, False]
     assert browser.js_async("const done = arguments[arguments.length - 1]; fetch('data:text/plain,a').then(() => done('fetched'), () => done('refused'))") == "refused"
-    browser.log()  # of what was tried here, so that no other test takes it for its own
+    browser.call("POST", f"{browser.session}/url", {"url": "about:blank"})
+    browser.log()  # what was tried here is said by now, and no other test takes it for its own
