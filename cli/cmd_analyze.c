@@ -222,21 +222,29 @@ static void print_json_summary(const ss_run *run, const ss_descriptions *descrip
     puts("}");
 }
 
-/* Of a part there is a state. */
+/* Of a part there is a state. How many there are may stand in the plan alone. */
 static void print_part(const struct cli_part *part, const struct cli_values *values)
 {
     const unsigned long long k = part->part, n = part->n_parts;
+    const char *out = values->text[OPT_OUT];
     if (cli_given(values, OPT_JSON)) {
         printf("{\"schema\": 1, \"out\": ");
-        cli_print_json(stdout, cli_text_of(values->text[OPT_OUT]));
-        printf(", \"part\": %llu, \"parts\": %llu, \"warnings\": ", k, n);
+        cli_print_json(stdout, cli_text_of(out));
+        printf(", \"part\": %llu, ", k);
+        if (n > 0) {
+            printf("\"parts\": %llu, ", n);
+        }
+        printf("\"warnings\": ");
         cli_print_json_warnings();
         puts("}");
-    } else if (!cli_given(values, OPT_QUIET)) {
+    } else if (!cli_given(values, OPT_QUIET) && n > 0) {
         cli_say(stdout,
                 "part %llu of %llu is in %s/%05llu-of-%05llu.state; saescope merge makes "
                 "a run of all parts",
-                k, n, values->text[OPT_OUT], k, n);
+                k, n, out, k, n);
+    } else if (!cli_given(values, OPT_QUIET)) {
+        cli_say(stdout, "part %llu of %s is in %s; saescope merge makes a run of all parts", k,
+                values->text[OPT_PLAN], out);
     }
 }
 
