@@ -112,21 +112,6 @@ static bool is_same_text(const struct ss__json *a, const struct ss__json *b, con
     return x != NULL && y != NULL && strcmp(x, y) == 0;
 }
 
-/* Put what was written in the place of a document. */
-static ss_status replace(struct ss__json_writer *writer, struct ss__json **document,
-                         ss_err *err)
-{
-    ss_status status = SS_OK;
-    struct ss__json *made = NULL;
-    SS_TRY(ss__buf_check(&writer->buf, err));
-    SS_TRY(ss__json_parse("a document", writer->buf.data, writer->buf.n_bytes, &made, err));
-    ss__json_free(*document);
-    *document = made;
-out:
-    ss__buf_release(&writer->buf);
-    return status;
-}
-
 /* An identity but for its files. */
 static ss_status without_files(const struct ss__json *identity, struct ss__json **out,
                                ss_err *err)
@@ -152,7 +137,7 @@ static ss_status without_files(const struct ss__json *identity, struct ss__json 
         }
     }
     ss__put_close(&writer, '}');
-    return replace(&writer, out, err);
+    return ss_pass_append_replace(&writer, out, err);
 }
 
 static ss_status check_same(const struct ss_pass_analysis *analysis, const struct ss__json *now,

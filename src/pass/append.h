@@ -40,4 +40,9 @@ SS_MUST_USE ss_status ss_pass_append_join_dataset(const struct ss_pass_append *a
                                                   const char *name, struct ss__json **dataset,
                                                   ss_err *err);
 
+/* Put what was written in the place of *document, which is freed; the writer is released, after
+ * failure too. Errors: SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_pass_append_replace(struct ss__json_writer *writer,
+                                             struct ss__json **document, ss_err *err);
+
 #endif

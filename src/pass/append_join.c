@@ -70,9 +70,8 @@ static void put_dataset(struct ss__json_writer *writer, const char *key, const c
     ss__put_close(writer, '}');
 }
 
-/* Put what was written in the place of a document. */
-static ss_status replace(struct ss__json_writer *writer, struct ss__json **document,
-                         ss_err *err)
+ss_status ss_pass_append_replace(struct ss__json_writer *writer, struct ss__json **document,
+                                 ss_err *err)
 {
     ss_status status = SS_OK;
     struct ss__json *made = NULL;
@@ -101,7 +100,7 @@ ss_status ss_pass_append_join_identity(const struct ss_pass_append *append,
         }
     }
     ss__put_close(&writer, '}');
-    return replace(&writer, identity, err);
+    return ss_pass_append_replace(&writer, identity, err);
 }
 
 ss_status ss_pass_append_join_dataset(const struct ss_pass_append *append, const char *name,
@@ -109,5 +108,5 @@ ss_status ss_pass_append_join_dataset(const struct ss_pass_append *append, const
 {
     struct ss__json_writer writer = {.style = SS__JSON_COMPACT};
     put_dataset(&writer, NULL, name, append->before.facts.dataset, *dataset, append);
-    return replace(&writer, dataset, err);
+    return ss_pass_append_replace(&writer, dataset, err);
 }
