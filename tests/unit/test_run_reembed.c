@@ -49,12 +49,15 @@ static void use_at_high(struct ss_tensor_multiplier numbers, double error)
     ss_tensor_kernels_set(&kernels);
 }
 
-/* 11-bit whole numbers. */
+/* 11-bit whole numbers. Plain C has whole numbers at `medium` on every machine; what the
+ * kernels in use have there may be of another kind. */
 static void use_rough(double error)
 {
     static const struct ss_tensor_quant_scheme scheme = {
         .n_bytes = 2, .max_input = 1023, .max_weight = 1023};
-    struct ss_tensor_multiplier numbers = *usual->of[SS_PRECISION_MEDIUM];
+    struct ss_tensor_multiplier numbers =
+        *ss_tensor_kernels_find("reference")->of[SS_PRECISION_MEDIUM];
+    assert_string_equal(numbers.name, "int16");
     numbers.scheme = &scheme;
     use_at_high(numbers, error);
 }
@@ -349,9 +352,7 @@ static void make_sae(void)
 /* What the folder of a run tells is what the run told. */
 static void check_folder(const char *path, const struct outcome *out)
 {
-    static const char *const files[] = {"fire_rate.npy", "top_activations.json", "features.csv",
-                                        "density.svg",   "density.png",          "run.json"};
-    char expected[32], file[300];
+    char expected[32], command[300];
     ss_run *run = NULL;
     struct ss_run_info info = {.struct_size = sizeof info};
     struct ss_report report;
@@ -369,11 +370,8 @@ static void check_folder(const char *path, const struct outcome *out)
     }
     assert_true(has_fact);
     ss_report_release(&report);
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        snprintf(file, sizeof file, "%s/%s", path, files[i]);
-        assert_int_equal(unlink(file), 0);
-    }
-    assert_int_equal(rmdir(path), 0);
+    snprintf(command, sizeof command, "rm -r %s", path);
+    assert_int_equal(system(command), 0);
 }
 
 static void thresholds_between_the_levels(void **state)
