@@ -45,6 +45,8 @@ static void note(const char *name, double start, double work)
 REAL(ss_status, ss_tensor_linear, ss_work *work, const struct ss_tensor_matrix *w,
      const float *x, size_t n_rows, float *y, const struct ss_tensor_epilogue *end,
      ss_err *err);
+REAL(ss_status, ss_tensor_linear_steps, ss_work *work,
+     const struct ss_tensor_linear_step *steps, size_t n_steps, size_t n_rows, ss_err *err);
 REAL(ss_status, ss_tensor_attend, ss_work *work, const struct ss_tensor_attention *attention,
      const float *qkv, const size_t *offsets, size_t n_sequences, float *out, ss_err *err);
 REAL(void, ss_tensor_layer_norm, ss_work *work, float *x, size_t n_rows, size_t width,
@@ -69,6 +71,22 @@ ss_status __wrap_ss_tensor_linear(ss_work *work, const struct ss_tensor_matrix *
     const double start = bench_now();
     const ss_status status = __real_ss_tensor_linear(work, w, x, n_rows, y, end, err);
     note(name, start, 2.0 * (double)n_rows * (double)w->n_in * (double)w->n_out);
+    return status;
+}
+
+ss_status __wrap_ss_tensor_linear_steps(ss_work *work,
+                                        const struct ss_tensor_linear_step *steps,
+                                        size_t n_steps, size_t n_rows, ss_err *err)
+{
+    double work_done = 0;
+    for (size_t i = 0; i < n_steps; i++) {
+        work_done +=
+            2.0 * (double)n_rows * (double)steps[i].w->n_in * (double)steps[i].w->n_out;
+    }
+    const double start = bench_now();
+    const ss_status status = __real_ss_tensor_linear_steps(work, steps, n_steps, n_rows, err);
+    note(n_steps == 1 ? "products before the first layer" : "products of layers", start,
+         work_done);
     return status;
 }
 

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tensor/tensor_priv.h"
 
@@ -21,7 +22,6 @@ static bool always(void)
 #ifdef SS_TENSOR_HAVE_X86_KERNELS
 #include <cpuid.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 /* ARCH_REQ_XCOMP_PERM of arch_prctl, and the number of a state. */
 static const long REQUEST_STATE = 0x1023, TILE_DATA = 18;
@@ -240,6 +240,16 @@ void ss_tensor_kernels_set(const struct ss_tensor_kernels *kernels)
 {
     pthread_once(&once, choose);
     atomic_store(&in_use, kernels);
+}
+
+size_t ss_tensor_l2_bytes(void)
+{
+    enum { LEAST = 256 << 10, USUAL = 1 << 20 };
+    long n = 0;
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    n = sysconf(_SC_LEVEL2_CACHE_SIZE);
+#endif
+    return n < LEAST ? USUAL : (size_t)n;
 }
 
 const char *ss_tensor_precision_format(ss_precision precision)

@@ -128,4 +128,24 @@ LANES_INLINE lanes lanes_activate(lanes x, ss_tensor_activation activation)
     }
 }
 
+/* LANES_WITH_ACTIVATION(act, f): a switch that calls f with the activation as a constant. */
+#define LANES_ACTIVATION_CASE(activation, call)                                                \
+    case activation:                                                                           \
+        call(activation);                                                                      \
+        break
+
+#define LANES_WITH_ACTIVATION(activation, call)                                                \
+    switch (activation) {                                                                      \
+        LANES_ACTIVATION_CASE(SS_TENSOR_ACT_GELU, call);                                       \
+        LANES_ACTIVATION_CASE(SS_TENSOR_ACT_GELU_TANH, call);                                  \
+        LANES_ACTIVATION_CASE(SS_TENSOR_ACT_RELU, call);                                       \
+        LANES_ACTIVATION_CASE(SS_TENSOR_ACT_SILU, call);                                       \
+        LANES_ACTIVATION_CASE(SS_TENSOR_ACT_TANH, call);                                       \
+        LANES_ACTIVATION_CASE(SS_TENSOR_ACT_SIGMOID, call);                                    \
+        LANES_ACTIVATION_CASE(SS_TENSOR_ACT_NONE, call);                                       \
+    case SS_TENSOR_N_ACTIVATIONS:                                                              \
+    default:                                                                                   \
+        break;                                                                                 \
+    }
+
 #endif

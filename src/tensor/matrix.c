@@ -131,26 +131,26 @@ ss_status ss_tensor_matrix_smooth(struct ss_tensor_matrix *matrix, const float *
     return SS_OK;
 }
 
-void ss_tensor_matrix_pack(const struct ss_tensor_matrix *w, const float *x, size_t n_rows,
-                           size_t k, void *a, float *scales)
+void ss_tensor_matrix_pack(const struct ss_tensor_matrix *w,
+                           const struct ss_tensor_rows_block *rows, void *a, float *scales)
 {
     const struct ss_tensor_multiplier *m = w->multiplier;
-    const size_t n_k = ss__min_size(m->k_block, w->n_in - k);
+    const size_t n_k = ss__min_size(m->k_block, w->n_in - rows->k);
     if (w->scheme == NULL) {
-        m->pack(x + k, w->n_in, n_rows, n_k, a);
+        m->pack(rows->x, rows->x_stride, rows->n_rows, n_k, a);
         return;
     }
-    ss_tensor_kernels()->rows->quantize(
-        &(struct ss_tensor_quantize){.scheme = w->scheme,
-                                     .x = x + k,
-                                     .x_stride = w->n_in,
-                                     .n_rows = n_rows,
-                                     .n_k = n_k,
-                                     .factors = w->factors == NULL ? NULL : w->factors + k,
-                                     .max_quantized = w->scheme->max_input,
-                                     .offset = w->scheme->offset,
-                                     .a = a,
-                                     .scales = scales});
+    ss_tensor_kernels()->rows->quantize(&(struct ss_tensor_quantize){
+        .scheme = w->scheme,
+        .x = rows->x,
+        .x_stride = rows->x_stride,
+        .n_rows = rows->n_rows,
+        .n_k = n_k,
+        .factors = w->factors == NULL ? NULL : w->factors + rows->k,
+        .max_quantized = w->scheme->max_input,
+        .offset = w->scheme->offset,
+        .a = a,
+        .scales = scales});
 }
 
 /* ---- packing ---- */
@@ -302,6 +302,28 @@ static float quantize_weights(const struct ss_tensor_quant_scheme *scheme,
     }
 }
 
+/* The words of n outputs as columns lane … of a panel's block. Tiles of 16 words by 16 outputs
+ * have rows of 64 bytes. */
+static void store_words(const struct ss_tensor_multiplier *m, const float *words,
+                        size_t n_words, size_t n, float *panel, size_t lane)
+{
+    enum { TILE = SS_TENSOR_LANES * SS_TENSOR_LANES };
+    if (!m->has_tiled_panels) {
+        ss_tensor_pack_transposed(words, n_words, n, n_words, panel + lane, m->tile_cols);
+        return;
+    }
+    for (size_t word = 0; word < n_words; word += SS_TENSOR_LANES) {
+        for (size_t j = 0; j < n; j++) {
+            const size_t column = lane + j;
+            ss_tensor_pack_transposed(words + j * n_words + word, n_words, 1, SS_TENSOR_LANES,
+                                      panel + word * m->tile_cols +
+                                          column / SS_TENSOR_LANES * TILE +
+                                          column % SS_TENSOR_LANES,
+                                      SS_TENSOR_LANES);
+        }
+    }
+}
+
 /* A few outputs of one block. */
 static void fill_some(const struct slice *slice, size_t block, size_t first, size_t n)
 {
@@ -328,9 +350,8 @@ static void fill_some(const struct slice *slice, size_t block, size_t first, siz
             matrix->corrections[at + j] = (int32_t)(-sum * matrix->scheme->offset);
         }
     }
-    ss_tensor_pack_transposed(
-        words, n_words, n, n_words,
-        slice->panel + k / m->word_inputs * m->tile_cols + slice->lane + first, m->tile_cols);
+    store_words(m, words, n_words, n, slice->panel + k / m->word_inputs * m->tile_cols,
+                slice->lane + first);
 }
 
 static void fill_block(const struct slice *slice, size_t block)

@@ -15,6 +15,7 @@
 #ifndef SS_TENSOR_H
 #define SS_TENSOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -151,6 +152,7 @@ typedef enum ss_tensor_activation {
 struct ss_tensor_epilogue {
     const float *bias; /* [N] */
     ss_tensor_activation activation;
+    const float *factors;    /* [M, N], multiplied with: the other half of a gate */
     const float *residual;   /* [M, N], added; may be `y` itself */
     const float *norm_gain;  /* [N]: LayerNorm over the row, with norm_shift and norm_eps */
     const float *norm_shift; /* [N] */
@@ -162,6 +164,29 @@ struct ss_tensor_epilogue {
 SS_MUST_USE ss_status ss_tensor_linear(ss_work *work, const struct ss_tensor_matrix *w,
                                        const float *x, size_t n_rows, float *y,
                                        const struct ss_tensor_epilogue *epilogue, ss_err *err);
+
+/* ---- products one after the other ---- */
+
+/* One of several products that rows go through one after the other (ss_tensor_linear_steps). */
+struct ss_tensor_linear_step {
+    const struct ss_tensor_matrix *w;
+    struct ss_tensor_epilogue epilogue;
+    const float *x; /* [M, K]: the caller's, or y of any step before */
+    float *y;       /* [M, N] */
+    bool is_inner; /* y is the x of the next step and of no other use: it need not be written */
+    /* x is normalised first, into normed [M, K]; NULL: it is not */
+    const float *input_gain, *input_shift;
+    float input_eps;
+    float *normed;
+};
+
+/* The products of all steps, each as ss_tensor_linear computes it, to the byte. Rows go through
+ * all steps by blocks, so that what is between two steps stays in a core's L2 cache: so no step
+ * may write what another step of other rows reads. Uses the work's threads.
+ * Errors: SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_tensor_linear_steps(ss_work *work,
+                                             const struct ss_tensor_linear_step *steps,
+                                             size_t n_steps, size_t n_rows, ss_err *err);
 
 /* ---- products with a per-tile callback ---- */
 

@@ -32,6 +32,26 @@ enum {
         4096 /* bytes that share a scale: whole rows of every encoder so far */
 };
 
+/* Epilogue of a block of sums: out = act(sums + bias) * factors + residual, where bias, factors
+ * and residual may be NULL. */
+struct ss_tensor_block_epilogue {
+    size_t n_rows, n_cols;
+    const float *sums;
+    size_t sums_stride;
+    const float *bias;
+    const float *factors, *residual; /* rows other_stride apart */
+    size_t other_stride;
+    float *out;
+    size_t out_stride, group_stride; /* between rows, and between groups of 16 outputs */
+    bool is_packed;                  /* out is words of an A operand, and its strides theirs */
+    ss_tensor_activation activation;
+    /* Where sums are integers still (struct ss_tensor_tile): */
+    const float *a_scales, *b_scales;
+    const int32_t *b_corrections;
+};
+
+typedef void ss_tensor_epilogue_fn(const struct ss_tensor_block_epilogue *epilogue);
+
 /* One tile at work: c = (is_first ? 0 : c) + a bᵀ over n_words words of the inputs. */
 struct ss_tensor_tile {
     const void *a, *b;
@@ -51,6 +71,48 @@ struct ss_tensor_tile {
 /* The number of rows is the function's. */
 typedef void ss_tensor_tile_fn(const struct ss_tensor_tile *t);
 
+/* A macro-tile: all tiles of a block of rows with some words of a panel, and beside that the epilogue of an
+ * earlier panel of the same rows: for units that have time for it. */
+struct ss_tensor_macro_tile {
+    size_t n_rows;
+    const void *a; /* of the block of K: tiles of rows, row_words words each */
+    size_t row_words, word, n_words; /* words word … of the block's */
+    const void *b;                   /* at the first of them */
+    float *c;                        /* [n_rows, tile_cols] */
+    bool is_first;                   /* c is set; else added to */
+    /* Others of the same block of K came before. Integers only: until rounded, or for ever where
+     * the epilogue does that, c has the sums as integers. */
+    bool continues, rounds_sums;
+    const float *a_scales, *b_scales;
+    const int32_t *b_corrections;
+    const void *prefetch; /* prefetch_lines lines for each group of inputs of each tile */
+    size_t prefetch_lines;
+    /* The epilogue, as of all rows; where it is packed, `out` is of the whole operand. This one
+     * does part side_part of n_side_parts of each tile's rows; 0: nothing. */
+    struct ss_tensor_block_epilogue side;
+    size_t side_part, n_side_parts;
+    size_t side_row_words, side_column_words; /* packed: of a row, and of the columns before */
+};
+
+/* The part of a macro-tile's epilogue that is of the tile of n rows at a row. */
+static inline struct ss_tensor_block_epilogue
+ss_tensor_macro_tile_side(const struct ss_tensor_macro_tile *v, size_t row, size_t n)
+{
+    struct ss_tensor_block_epilogue e = v->side;
+    e.n_rows = n;
+    e.sums += row * e.sums_stride;
+    e.a_scales = e.a_scales == NULL ? NULL : e.a_scales + row;
+    e.factors = e.factors == NULL ? NULL : e.factors + row * e.other_stride;
+    e.residual = e.residual == NULL ? NULL : e.residual + row * e.other_stride;
+    if (e.is_packed) {
+        e.out += row * v->side_row_words + n * v->side_column_words;
+        e.group_stride = n * SS_TENSOR_LANES;
+    } else {
+        e.out += row * e.out_stride;
+    }
+    return e;
+}
+
 #define TILE_INLINE static inline __attribute__((always_inline))
 
 /* An ss_tensor_tile_fn from the file's own tile(n_rows, t), and tables of them for 1, 2, …
@@ -66,16 +128,6 @@ typedef void ss_tensor_tile_fn(const struct ss_tensor_tile *t);
     SS_TENSOR_TILE_OF_1_TO_4 SS_TENSOR_TILE_OF(5) SS_TENSOR_TILE_OF(6) SS_TENSOR_TILE_OF(7)    \
         SS_TENSOR_TILE_OF(8) SS_TENSOR_TILE_OF(9) SS_TENSOR_TILE_OF(10) SS_TENSOR_TILE_OF(11)  \
             SS_TENSOR_TILE_OF(12)
-#define SS_TENSOR_TILE_OF_13_TO_16                                                             \
-    SS_TENSOR_TILE_OF(13) SS_TENSOR_TILE_OF(14) SS_TENSOR_TILE_OF(15) SS_TENSOR_TILE_OF(16)
-#define SS_TENSOR_TILE_OF_17_TO_20                                                             \
-    SS_TENSOR_TILE_OF(17) SS_TENSOR_TILE_OF(18) SS_TENSOR_TILE_OF(19) SS_TENSOR_TILE_OF(20)
-#define SS_TENSOR_TILE_OF_21_TO_24                                                             \
-    SS_TENSOR_TILE_OF(21) SS_TENSOR_TILE_OF(22) SS_TENSOR_TILE_OF(23) SS_TENSOR_TILE_OF(24)
-#define SS_TENSOR_TILE_OF_25_TO_28                                                             \
-    SS_TENSOR_TILE_OF(25) SS_TENSOR_TILE_OF(26) SS_TENSOR_TILE_OF(27) SS_TENSOR_TILE_OF(28)
-#define SS_TENSOR_TILE_OF_29_TO_32                                                             \
-    SS_TENSOR_TILE_OF(29) SS_TENSOR_TILE_OF(30) SS_TENSOR_TILE_OF(31) SS_TENSOR_TILE_OF(32)
 #define SS_TENSOR_TILES_4(table)                                                               \
     SS_TENSOR_TILE_OF_1_TO_4                                                                   \
     ss_tensor_tile_fn *const table[] = {tile_1, tile_2, tile_3, tile_4};
@@ -94,16 +146,6 @@ typedef void ss_tensor_tile_fn(const struct ss_tensor_tile *t);
         ss_tensor_tile_fn *const table[] = {tile_1,  tile_2,  tile_3,  tile_4, tile_5,         \
                                             tile_6,  tile_7,  tile_8,  tile_9, tile_10,        \
                                             tile_11, tile_12, tile_13, tile_14};
-/* A table of the file's own. */
-#define SS_TENSOR_TILES_32(table)                                                              \
-    SS_TENSOR_TILE_OF_1_TO_12 SS_TENSOR_TILE_OF_13_TO_16 SS_TENSOR_TILE_OF_17_TO_20            \
-        SS_TENSOR_TILE_OF_21_TO_24 SS_TENSOR_TILE_OF_25_TO_28                                  \
-            SS_TENSOR_TILE_OF_29_TO_32 static ss_tensor_tile_fn *const table[] = {             \
-                tile_1,  tile_2,  tile_3,  tile_4,  tile_5,  tile_6,  tile_7,  tile_8,         \
-                tile_9,  tile_10, tile_11, tile_12, tile_13, tile_14, tile_15, tile_16,        \
-                tile_17, tile_18, tile_19, tile_20, tile_21, tile_22, tile_23, tile_24,        \
-                tile_25, tile_26, tile_27, tile_28, tile_29, tile_30, tile_31, tile_32};
-
 /* Integer quantisation: x is represented by round(x / scale), with one scale per row or output
  * and block of inputs, chosen so that the largest magnitude becomes `max_input` or
  * `max_weight`. Where the instruction wants unsigned inputs, the zero point `offset` is added
@@ -127,11 +169,17 @@ struct ss_tensor_multiplier {
     size_t word_inputs; /* inputs of a word */
     size_t pad_words;   /* a row's words are filled up to a multiple of this */
     size_t k_block;     /* inputs per pass over a tile, whole words and groups of 16 */
-    ss_tensor_tile_fn *const *tile;              /* [tile_rows]: for 1, 2, … rows */
+    size_t part_words;  /* words of a block that all rows pass before the next ones; 0: all */
+    bool
+        has_tiled_panels; /* panels are tiles of 16 words by 16 outputs, two beside each other */
+    ss_tensor_tile_fn *const *tile; /* [tile_rows]: for 1, 2, … rows; or NULL */
+    void (*macro_kernel)(const struct ss_tensor_macro_tile *t);
     const struct ss_tensor_quant_scheme *scheme; /* of integers; else NULL */
     const struct ss_tensor_quant_scheme
-        *scheme_positive;    /* the same for inputs that are mostly above 0 */
-    ss_tensor_pack_fn *pack; /* of other numbers; else NULL */
+        *scheme_positive;                  /* the same for inputs that are mostly above 0 */
+    ss_tensor_pack_fn *pack;               /* of other numbers; else NULL */
+    ss_tensor_epilogue_fn *finish_outputs; /* the epilogue of its sums; with tiles NULL */
+    bool packs_outputs;     /* it can write words of an A operand, as that of floats can */
     void (*finish)(void);   /* a thread calls it after its last tile of a task; NULL: no need */
     size_t block_bytes;     /* of rows that a task packs, at most; 0: what suits floats */
     double embedding_error; /* at most, relative to what fp32 gives; 0: fp32 itself, or not
@@ -151,19 +199,6 @@ static inline void ss_tensor_multiplier_finish(const struct ss_tensor_multiplier
         m->finish();
     }
 }
-
-/* Epilogue of a block of sums: out = act(sums + bias) + residual, where bias and residual may
- * be NULL. The residual has the stride of out. */
-struct ss_tensor_block_epilogue {
-    size_t n_rows, n_cols;
-    const float *sums;
-    size_t sums_stride;
-    const float *bias;
-    const float *residual;
-    float *out;
-    size_t out_stride;
-    ss_tensor_activation activation;
-};
 
 /* One tile of attention scores on its way to the product with the values. */
 struct ss_tensor_score_tile {
@@ -229,7 +264,7 @@ struct ss_tensor_quantize_columns {
 };
 
 struct ss_tensor_rows_kernels {
-    void (*apply_epilogue)(const struct ss_tensor_block_epilogue *epilogue);
+    ss_tensor_epilogue_fn *apply_epilogue;
     void (*threshold_masks)(const struct ss_tensor_threshold_test *test);
     size_t (*count_at_least)(const float *x, size_t n, float limit);
     void (*quantize)(const struct ss_tensor_quantize *rows);
@@ -285,6 +320,9 @@ enum { SS_TENSOR_TILE_BLOCK_BYTES = 3 << 19 }; /* three quarters of the L2 cache
 void ss_tensor_tile_unit_set_up(size_t n_rows);
 void ss_tensor_tile_unit_release(void);
 
+/* Bytes of a core's L2 cache; what is usual where the system does not tell. */
+size_t ss_tensor_l2_bytes(void);
+
 /* The kernels in use, chosen at the first call. Threads: any. */
 const struct ss_tensor_kernels *ss_tensor_kernels(void);
 
@@ -303,10 +341,14 @@ void ss_tensor_kernels_set(const struct ss_tensor_kernels *kernels);
  * but at the end of a row; the rest of its last 16 is left as it was. */
 void ss_tensor_pack_rows(const float *x, size_t x_stride, size_t n_rows, size_t n_k, float *a);
 
-/* Rows of the inputs of w's product, [n_rows, w->n_in]: those of the block that begins with
- * input k, made fit as w wants them, as an A operand as above. */
-void ss_tensor_matrix_pack(const struct ss_tensor_matrix *w, const float *x, size_t n_rows,
-                           size_t k, void *a, float *scales);
+/* The block of K that begins with input k of w's product, of n_rows rows. */
+struct ss_tensor_rows_block {
+    const float *x; /* at that input of the first row, rows x_stride apart */
+    size_t x_stride, n_rows, k;
+};
+/* As an A operand as above, made fit as w wants it; of integers with scales [n_rows]. */
+void ss_tensor_matrix_pack(const struct ss_tensor_matrix *w,
+                           const struct ss_tensor_rows_block *rows, void *a, float *scales);
 
 /* out[k][j] = w[j][k] for n_j ≤ tile_cols and all n_k; w's rows w_stride apart, out's
  * out_stride. */

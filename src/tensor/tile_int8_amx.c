@@ -1,5 +1,5 @@
 /* Matmul tiles of int8 for AMX: 32 rows × 32 outputs.
- * Layout     A [K / 64][rows][16 fours], B [K / 4][32 fours], as tensor_priv.h says.
+ * Layout     A [K / 64][rows][16 fours], B [K / 64][2][16][16 fours].
  * Registers  4 sums, 2 of A, 2 of B.
  * Bound      tdpbusd: 4 for 64 inputs take 64 cycles. 1024 sums on their way out by the stack
  *            take about 128 more, once for a whole row of inputs. */
@@ -9,11 +9,12 @@
 
 #define PRODUCT tile_add_int8
 #define PLANES 1
-#define INTEGER_SUMS
+#define INTEGER_SUMS 1
+#define PACKS 0
+
+#include "tensor/outputs_amx.h"
 
 #include "tensor/tile_amx.inc"
-
-SS_TENSOR_TILES_32(tiles)
 
 const struct ss_tensor_multiplier ss_tensor_int8_amx = {
     .name = "int8",
@@ -22,7 +23,10 @@ const struct ss_tensor_multiplier ss_tensor_int8_amx = {
     .word_inputs = 4,
     .pad_words = SS_TENSOR_LANES,
     .k_block = SS_TENSOR_INT8_BLOCK,
-    .tile = tiles,
+    .part_words = PART_WORDS,
+    .has_tiled_panels = true,
+    .finish_outputs = finish_outputs,
+    .macro_kernel = macro_kernel,
     .finish = ss_tensor_tile_unit_release,
     .block_bytes = SS_TENSOR_TILE_BLOCK_BYTES,
     .scheme = &ss_tensor_int8_scheme,

@@ -179,10 +179,10 @@ static const struct kind {
     uint8_t opcode, prefix;
     bool has_memory;
     bool (*run)(const struct instruction *i);
-} kinds[] = {{0x49, NONE, true, set_up},  {0x49, NONE, false, release},
-             {0x49, PF2, false, zero},    {0x4b, PF2, true, load},
-             {0x4b, PF3, true, store},    {0x5c, PF3, false, add_bf16},
-             {0x5e, P66, false, add_int8}};
+} kinds[] = {{0x49, NONE, true, set_up},   {0x49, NONE, false, release},
+             {0x49, PF2, false, zero},     {0x4b, PF2, true, load},
+             {0x4b, P66, true, load},      {0x4b, PF3, true, store},
+             {0x5c, PF3, false, add_bf16}, {0x5e, P66, false, add_int8}};
 
 static const struct kind *kind_of(const uint8_t *code)
 {
