@@ -15,8 +15,8 @@
 #include "encoder/encoder_priv.h"
 
 enum {
-    BATCH_BYTES = 8 << 20, /* of scratch; up to 64 MiB measure the same */
-    MIN_BATCH_TOKENS = 512,
+    BATCH_BYTES = 8 << 20,   /* of scratch; up to 64 MiB measure the same */
+    MIN_BATCH_TOKENS = 2048, /* blocks of rows enough for threads to share */
     MAX_BATCH_TOKENS = 8192
 };
 
@@ -33,9 +33,10 @@ static float *scratch(ss_work *work, ss_tensor_slot slot, size_t n, size_t width
     return ss_tensor_work_scratch(work, slot, n_bytes);
 }
 
-/* `context` has a second use: it holds normalised states until attention writes it, which is
- * safe since the product of queries, keys and values has read them all by then. Queries, keys
- * and values are dead before the feed-forward part begins, so both stand in one place. */
+/* `context` has a second use: it holds normalised states until attention writes it. Rows pass
+ * by blocks from the feed-forward part of a layer to the queries, keys and values of the next,
+ * so these stand in a place of their own beside a gate; without one, the part between is in the
+ * thread's own memory (ss_tensor_linear_steps) and shares the place. */
 struct buffers {
     float *hidden, *context;
     float *qkv, *inner, *gate;
@@ -44,8 +45,8 @@ struct buffers {
 /* Of what is between the parts of a layer, per token. */
 static size_t between_width(const struct ss_encoder_config *config)
 {
-    const size_t inner = config->body.is_gated ? 2 * config->inner_width : config->inner_width;
-    return ss__max_size(3 * config->width, inner);
+    const size_t width = ss__max_size(3 * config->width, config->inner_width);
+    return config->body.is_gated ? width + config->inner_width : width;
 }
 
 static ss_status get_buffers(ss_work *work, const struct ss_encoder_config *config,
@@ -59,7 +60,9 @@ static ss_status get_buffers(ss_work *work, const struct ss_encoder_config *conf
     }
     out->qkv = between;
     out->inner = between;
-    out->gate = config->body.is_gated ? between + n_tokens * config->inner_width : NULL;
+    out->gate = config->body.is_gated
+                    ? between + n_tokens * (between_width(config) - config->inner_width)
+                    : NULL;
     return SS_OK;
 }
 
@@ -117,7 +120,9 @@ static void embed_sequence(void *context, size_t index, size_t worker)
 
 /* ---- layers ---- */
 
-/* A layer at work. */
+enum { MAX_STEPS = 5 };
+
+/* A layer at work, and the products that its rows go through next. */
 struct run {
     const struct ss_encoder_config *config;
     const struct ss_encoder_transformer *transformer;
@@ -127,26 +132,38 @@ struct run {
     ss_work *work;
     const struct ss_encoder_batch *batch;
     const struct buffers *buffers;
-    size_t n;       /* tokens */
-    float *squares; /* of this layer; or NULL */
+    size_t n; /* tokens */
+    struct ss_tensor_linear_step steps[MAX_STEPS];
+    size_t n_steps;
 };
 
-/* What a part of the layer takes: the hidden states, normalised where norms come first. */
-static const float *sublayer_input(const struct run *run, const float *gain, const float *shift)
+static ss_status run_steps(struct run *run, ss_err *err)
 {
-    const struct buffers *b = run->buffers;
-    if (!run->config->body.norms_first || gain == NULL) {
-        return b->hidden;
+    const size_t n = run->n_steps;
+    run->n_steps = 0;
+    return n == 0 ? SS_OK : ss_tensor_linear_steps(run->work, run->steps, n, run->n, err);
+}
+
+/* The hidden states times w, normalised first where norms come first. */
+static void add_step(struct run *run, const struct ss_tensor_matrix *w, const float *x,
+                     float *y, struct ss_tensor_epilogue epilogue)
+{
+    run->steps[run->n_steps++] =
+        (struct ss_tensor_linear_step){.w = w, .epilogue = epilogue, .x = x, .y = y};
+}
+
+static void add_input_step(struct run *run, const struct ss_tensor_matrix *w, float *y,
+                           struct ss_tensor_epilogue epilogue, const float *gain,
+                           const float *shift)
+{
+    add_step(run, w, run->buffers->hidden, y, epilogue);
+    if (run->config->body.norms_first && gain != NULL) {
+        struct ss_tensor_linear_step *step = &run->steps[run->n_steps - 1];
+        step->input_gain = gain;
+        step->input_shift = shift;
+        step->input_eps = run->config->norm_eps;
+        step->normed = run->buffers->context;
     }
-    ss_tensor_layer_norm_to(run->work,
-                            &(struct ss_tensor_norm_rows){.x = b->hidden,
-                                                          .out = b->context,
-                                                          .n_rows = run->n,
-                                                          .width = run->config->width,
-                                                          .gain = gain,
-                                                          .shift = shift,
-                                                          .eps = run->config->norm_eps});
-    return b->context;
 }
 
 /* How a part ends: added to the hidden states, normalised where norms come after. */
@@ -161,13 +178,32 @@ static struct ss_tensor_epilogue output_epilogue(const struct run *run, const fl
                                        .norm_eps = run->config->norm_eps};
 }
 
-/* Only while a model is opened (smoothing.c). */
-static void measure(const struct run *run, ss_encoder_measured_input input, const float *x)
+/* Add the squares of what a part of layer i takes: only while a model is opened (smoothing.c).
+ * The steps before are run first. */
+static ss_status measure(struct run *run, size_t i, ss_encoder_measured_input input,
+                         const float *gain, const float *shift, ss_err *err)
 {
     const size_t width = run->config->width;
-    if (run->squares != NULL) {
-        ss_tensor_add_squares_to(run->squares + input * width, x, run->n, width);
+    const float *x = run->buffers->hidden;
+    if (run->batch->squares == NULL) {
+        return SS_OK;
     }
+    SS_RETURN_IF_ERROR(run_steps(run, err));
+    if (run->config->body.norms_first && gain != NULL) {
+        ss_tensor_layer_norm_to(run->work,
+                                &(struct ss_tensor_norm_rows){.x = x,
+                                                              .out = run->buffers->context,
+                                                              .n_rows = run->n,
+                                                              .width = width,
+                                                              .gain = gain,
+                                                              .shift = shift,
+                                                              .eps = run->config->norm_eps});
+        x = run->buffers->context;
+    }
+    ss_tensor_add_squares_to(run->batch->squares +
+                                 (i * SS_ENCODER_N_MEASURED_INPUTS + input) * width,
+                             x, run->n, width);
+    return SS_OK;
 }
 
 /* Queries and keys turn by their positions, in place; values do not. */
@@ -184,9 +220,20 @@ static void rotate(const struct run *run)
                      run->batch->n_sequences);
 }
 
-/* x becomes x + O attention(x), normalised before or after. The epilogue of the last product
- * adds the bias and the residual and normalises while a block of rows is in cache. */
-static ss_status run_attention(const struct run *run, ss_err *err)
+/* Queries, keys and values of layer i. */
+static ss_status add_qkv(struct run *run, size_t i, ss_err *err)
+{
+    const struct ss_encoder_layer *l = &run->transformer->layers[i];
+    SS_RETURN_IF_ERROR(
+        measure(run, i, SS_ENCODER_INPUT_OF_ATTENTION, l->gain_1, l->shift_1, err));
+    add_input_step(run, &l->qkv, run->buffers->qkv,
+                   (struct ss_tensor_epilogue){.bias = l->qkv_bias}, l->gain_1, l->shift_1);
+    return SS_OK;
+}
+
+/* Attention over queries, keys and values; then x becomes x + O attention(x), normalised before
+ * or after. */
+static ss_status run_attention(struct run *run, ss_err *err)
 {
     const struct ss_encoder_layer *l = run->layer;
     const struct buffers *b = run->buffers;
@@ -199,58 +246,58 @@ static ss_status run_attention(const struct run *run, ss_err *err)
         .max_distance = SS_ENCODER_MAX_DISTANCE,
         .window = run->kind->window,
         .precision = run->config->precision};
-    const struct ss_tensor_epilogue qkv = {.bias = l->qkv_bias};
-    const struct ss_tensor_epilogue context =
-        output_epilogue(run, l->context_bias, l->gain_1, l->shift_1);
-    const float *x = sublayer_input(run, l->gain_1, l->shift_1);
-    measure(run, SS_ENCODER_INPUT_OF_ATTENTION, x);
-    SS_RETURN_IF_ERROR(ss_tensor_linear(run->work, &l->qkv, x, run->n, b->qkv, &qkv, err));
     if (run->rope_tables != NULL) {
         rotate(run);
     }
     SS_RETURN_IF_ERROR(ss_tensor_attend(run->work, &attention, b->qkv, run->batch->offsets,
                                         run->batch->n_sequences, b->context, err));
-    return ss_tensor_linear(run->work, &l->context, b->context, run->n, b->hidden, &context,
-                            err);
+    add_step(run, &l->context, b->context, b->hidden,
+             output_epilogue(run, l->context_bias, l->gain_1, l->shift_1));
+    return SS_OK;
 }
 
-/* x becomes x + W2 (act(W1 x) * (W3 x)), or without the gate. The activation belongs to the
- * inner product's epilogue, since only that half goes through it. */
-static ss_status run_feed_forward(const struct run *run, ss_err *err)
+/* x becomes x + W2 (act(W1 x) * (W3 x)), or without the gate. */
+static ss_status add_feed_forward(struct run *run, size_t i, ss_err *err)
 {
     const struct ss_encoder_layer *l = run->layer;
     const struct buffers *b = run->buffers;
-    const struct ss_tensor_epilogue inner = {.bias = l->inner_bias,
-                                             .activation = run->config->activation};
-    const struct ss_tensor_epilogue gate = {.bias = l->gate_bias};
-    const struct ss_tensor_epilogue outer =
-        output_epilogue(run, l->outer_bias, l->gain_2, l->shift_2);
-    const float *x = sublayer_input(run, l->gain_2, l->shift_2);
-    measure(run, SS_ENCODER_INPUT_OF_FEED_FORWARD, x);
+    const struct ss_tensor_epilogue inner = {
+        .bias = l->inner_bias, .activation = run->config->activation, .factors = b->gate};
     SS_RETURN_IF_ERROR(
-        ss_tensor_linear(run->work, &l->inner, x, run->n, b->inner, &inner, err));
+        measure(run, i, SS_ENCODER_INPUT_OF_FEED_FORWARD, l->gain_2, l->shift_2, err));
     if (run->config->body.is_gated) {
-        SS_RETURN_IF_ERROR(
-            ss_tensor_linear(run->work, &l->gate, x, run->n, b->gate, &gate, err));
-        ss_tensor_multiply_by(run->work, b->inner, b->gate, run->n * run->config->inner_width);
+        add_input_step(run, &l->gate, b->gate,
+                       (struct ss_tensor_epilogue){.bias = l->gate_bias}, l->gain_2,
+                       l->shift_2);
     }
-    return ss_tensor_linear(run->work, &l->outer, b->inner, run->n, b->hidden, &outer, err);
+    add_input_step(run, &l->inner, b->inner, inner, l->gain_2, l->shift_2);
+    run->steps[run->n_steps - 1].is_inner = true;
+    add_step(run, &l->outer, b->inner, b->hidden,
+             output_epilogue(run, l->outer_bias, l->gain_2, l->shift_2));
+    return SS_OK;
 }
 
-/* A stop is asked for once per layer: soon enough, and rarely enough to cost nothing. */
+/* Rows go from one attention to the next without a pause: through the end of a layer and the
+ * beginning of the next. A stop is asked for once per layer: soon enough, and rarely enough to
+ * cost nothing. */
 static ss_status run_layers(struct run *run, ss_err *err)
 {
-    for (size_t i = 0; i < run->config->n_layers; i++) {
+    const size_t n = run->config->n_layers;
+    for (size_t i = 0; i < n; i++) {
         const uint8_t kind = run->config->kind_of[i];
+        if (i == 0) {
+            SS_RETURN_IF_ERROR(add_qkv(run, i, err));
+            SS_RETURN_IF_ERROR(run_steps(run, err));
+        }
         run->layer = &run->transformer->layers[i];
         run->kind = &run->config->kinds[kind];
         run->rope_tables = run->transformer->rope_tables[kind];
-        run->squares =
-            run->batch->squares == NULL
-                ? NULL
-                : run->batch->squares + i * SS_ENCODER_N_MEASURED_INPUTS * run->config->width;
         SS_RETURN_IF_ERROR(run_attention(run, err));
-        SS_RETURN_IF_ERROR(run_feed_forward(run, err));
+        SS_RETURN_IF_ERROR(add_feed_forward(run, i, err));
+        if (i + 1 < n) {
+            SS_RETURN_IF_ERROR(add_qkv(run, i + 1, err));
+        }
+        SS_RETURN_IF_ERROR(run_steps(run, err));
         SS_RETURN_IF_ERROR(ss_tensor_work_check(run->work, err));
     }
     return SS_OK;
