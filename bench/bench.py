@@ -4,8 +4,8 @@
     bench.py [--quick] [--threads N] [--texts FILE] [--python PYTHON] [--only SECTION,…] [--peers KIND,…]
 
 Everything made on the way lies in build/bench; the numbers stand in build/bench/results.json, the report and its
-picture, drawn from these alone, in bench/REPORT.md and bench/report.svg (of a quick run: in build/bench). --only measures
-some sections again and keeps the others. PYTHON has the peers' packages (bench/requirements.txt); without it only saescope is timed.
+picture, drawn from these alone, in bench/REPORT.md and bench/report.svg (of a quick run: in build/bench); where there is a
+tile unit, in bench/REPORT-amx.md and bench/report-amx.svg. --only measures some sections again and keeps the others. PYTHON has the peers' packages (bench/requirements.txt); without it only saescope is timed.
 """
 import argparse
 import json
@@ -90,6 +90,7 @@ SECTIONS = {
     "products": kernels.products,
     "profile": steps.profile,
     "lengths": steps.lengths,
+    "threads": steps.threads,
     "tokenizer": steps.tokenizer,
     "sae": steps.sae,
     "workflow": steps.workflow,
@@ -99,6 +100,11 @@ SECTIONS = {
 
 # What every table needs; both take seconds.
 ALWAYS = ("machine", "limits")
+
+
+def kind_of(results):
+    """The end of the report's name: machines with the tile unit have one of their own beside that of the others."""
+    return "-amx" if "amx_tile" in results.get("machine", {}).get("instruction_sets", ()) else ""
 
 
 def main():
@@ -120,10 +126,11 @@ def main():
             if found is not None:
                 bench.results[name] = found
             bench.keep()
-    folder = bench.folder if a.quick else os.path.join(ROOT, "bench")
-    report.write(bench.results, os.path.join(folder, "REPORT.md"))
-    picture.write(bench.results, os.path.join(folder, "report"))
-    bench.say(f"the report is {os.path.relpath(folder, ROOT)}/REPORT.md")
+    folder, kind = bench.folder if a.quick else os.path.join(ROOT, "bench"), kind_of(bench.results)
+    path = os.path.join(folder, f"REPORT{kind}.md")
+    report.write(bench.results, path, f"report{kind}")
+    picture.write(bench.results, os.path.join(folder, f"report{kind}"))
+    bench.say(f"the report is {os.path.relpath(path, ROOT)}")
 
 
 main()

@@ -1,21 +1,20 @@
-/* How near the kernels come to the machine's limit: GFLOP/s of matrix products and attention
- * at the shapes of MPNet base and MiniLM, as a share of what a loop of fused multiply-adds in
- * registers reaches. Loop and kernel run in turns, the medians are compared, so that a busy
- * machine slows both.
+/* How near the kernels come to the machine's limit: 10^9 operations per second of matrix products
+ * and attention at the shapes of MPNet base and MiniLM, as a share of what a loop of the same
+ * instructions in registers reaches (limit_loops.h): multiply-adds of floats, dot products of
+ * 16-bit and 8-bit numbers, tiles; bf16 in two parts takes three products of tiles. Loop and
+ * kernel run in turns, the medians are compared, so that a busy machine slows both.
  *
  * bench_tensor [KERNELS [THREADS [REPEATS]]], KERNELS one of LEVELS below, or all */
-#include <immintrin.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/mem.h"
+#include "limit_loops.h"
 #include "tensor/tensor_priv.h"
 
-enum { N_SUMS = 24, MAX_REPEATS = 101 };
-
-static volatile float sink;
+enum { MAX_REPEATS = 101 };
 
 /* By the clock and by the processor time of all threads. */
 struct seconds {
@@ -43,53 +42,9 @@ static struct seconds since(struct seconds start, double factor)
 
 /* ---- the limit ---- */
 
-__attribute__((target("avx512f"))) static void spin_avx512(size_t n)
-{
-    __m512 sum[N_SUMS];
-    const __m512 a = _mm512_set1_ps(sink), b = _mm512_set1_ps(1e-9F);
-#pragma GCC unroll 24
-    for (size_t i = 0; i < N_SUMS; i++) {
-        sum[i] = _mm512_set1_ps((float)i);
-    }
-    for (; n > 0; n--) {
-#pragma GCC unroll 24
-        for (size_t i = 0; i < N_SUMS; i++) {
-            sum[i] = _mm512_fmadd_ps(sum[i], a, b);
-        }
-    }
-#pragma GCC unroll 24
-    for (size_t i = 1; i < N_SUMS; i++) {
-        sum[0] = _mm512_add_ps(sum[0], sum[i]);
-    }
-    float out[16];
-    _mm512_storeu_ps(out, sum[0]);
-    sink = out[3] * 0.0F + 0.5F;
-}
+static volatile float sink = 0.5F;
 
-__attribute__((target("avx2,fma"))) static void spin_avx2(size_t n)
-{
-    enum { N = N_SUMS / 2 };
-    __m256 sum[N];
-    const __m256 a = _mm256_set1_ps(sink), b = _mm256_set1_ps(1e-9F);
-#pragma GCC unroll 12
-    for (size_t i = 0; i < N; i++) {
-        sum[i] = _mm256_set1_ps((float)i);
-    }
-    for (; n > 0; n--) {
-#pragma GCC unroll 12
-        for (size_t i = 0; i < N; i++) {
-            sum[i] = _mm256_fmadd_ps(sum[i], a, b);
-        }
-    }
-#pragma GCC unroll 12
-    for (size_t i = 1; i < N; i++) {
-        sum[0] = _mm256_add_ps(sum[0], sum[i]);
-    }
-    float out[8];
-    _mm256_storeu_ps(out, sum[0]);
-    sink = out[3] * 0.0F + 0.5F;
-}
-
+/* What plain C can do. */
 static void spin_reference(size_t n)
 {
     float sum[16] = {0};
@@ -101,20 +56,46 @@ static void spin_reference(size_t n)
     sink = sum[3] * 0.0F + 0.5F;
 }
 
+static const struct limit_loop plain = {
+    .name = "plain C", .run = spin_reference, .per_round = 2.0 * 16};
+
+/* The loops of the numbers of each level of kernels. */
 struct level {
     const char *name;
-    void (*spin)(size_t n);
-    double flops_per_step;
+    const char *fp32, *int16, *int8; /* NULL: of none, so that of floats */
 };
 
 static const struct level LEVELS[] = {
-    {"avx512-vnni", spin_avx512, 2.0 * 16 * N_SUMS}, {"avx512", spin_avx512, 2.0 * 16 * N_SUMS},
-    {"avx2-vnni", spin_avx2, 2.0 * 8 * N_SUMS / 2},  {"avx2", spin_avx2, 2.0 * 8 * N_SUMS / 2},
-    {"reference", spin_reference, 2.0 * 16},
+    {"amx", "fp32_avx512", "int16_avx512_vnni", "int8_amx"},
+    {"avx512-vnni", "fp32_avx512", "int16_avx512_vnni", "int8_avx512_vnni"},
+    {"avx512", "fp32_avx512", "int16_avx512", NULL},
+    {"avx2-vnni", "fp32_avx2", "int16_avx_vnni", "int8_avx_vnni"},
+    {"avx2", "fp32_avx2", "int16_avx2", "int8_avx2"},
+    {"reference", NULL, NULL, NULL},
 };
 
+/* How fast `n_products` products of a loop take the place of one of a number format. */
+struct limit {
+    const struct limit_loop *loop;
+    double n_products;
+};
+
+static struct limit limit_of(const struct level *level, const char *numbers)
+{
+    const char *name = level->fp32;
+    if (strncmp(numbers, "bf16", 4) == 0) {
+        name = "bf16_amx";
+    } else if (strcmp(numbers, "int16") == 0 && level->int16 != NULL) {
+        name = level->int16;
+    } else if (strcmp(numbers, "int8") == 0 && level->int8 != NULL) {
+        name = level->int8;
+    }
+    const struct limit_loop *loop = name == NULL ? NULL : limit_loop_find(name);
+    return (struct limit){loop == NULL ? &plain : loop, strcmp(numbers, "bf16x3") == 0 ? 3 : 1};
+}
+
 struct spin_job {
-    const struct level *level;
+    const struct limit_loop *loop;
     size_t n;
 };
 
@@ -123,17 +104,18 @@ static void spin_task(void *context, size_t index, size_t worker)
     (void)index;
     (void)worker;
     const struct spin_job *job = context;
-    job->level->spin(job->n);
+    job->loop->run(job->n);
 }
 
 /* Seconds of about `flops` in all threads, in many tasks as the kernels have. */
-static struct seconds time_limit(ss_work *work, const struct level *level, double flops)
+static struct seconds time_limit(ss_work *work, const struct limit *limit, double flops)
 {
     enum { TASKS = 32 };
-    struct spin_job job = {level, (size_t)(flops / TASKS / level->flops_per_step) + 1};
+    const double all = flops * limit->n_products, per_round = limit->loop->per_round;
+    struct spin_job job = {limit->loop, (size_t)(all / TASKS / per_round) + 1};
     const struct seconds start = now();
     ss__pool_run(ss_tensor_work_pool(work), TASKS, spin_task, &job);
-    return since(start, flops / ((double)job.n * TASKS * level->flops_per_step));
+    return since(start, all / ((double)job.n * TASKS * per_round));
 }
 
 /* ---- comparing ---- */
@@ -167,14 +149,26 @@ struct measure {
     size_t n_repeats;
 };
 
-static void compare(const struct measure *m, const char *what, double flops,
-                    void (*run)(void *context), void *context)
+/* How often a turn has to run for about this many seconds: processor time of threads that run
+ * just now is exact to a tick of the system's. */
+static size_t turns_of(void (*run)(void *context), void *context)
+{
+    static const double TURN = 0.03;
+    run(context);
+    const struct seconds start = now();
+    run(context);
+    return 1 + (size_t)(TURN / (since(start, 1).clock + 1e-9));
+}
+
+/* A row of the table: `run`, which computes `flops` in numbers of this name. */
+static void compare(const struct measure *m, const char *numbers, const char *what,
+                    double flops, void (*run)(void *context), void *context)
 {
     struct seconds limits[MAX_REPEATS], times[MAX_REPEATS];
-    const size_t per_turn = flops < 1e9 ? 1 + (size_t)(1e9 / flops) : 1;
-    run(context);
+    const struct limit of = limit_of(m->level, numbers);
+    const size_t per_turn = turns_of(run, context);
     for (size_t i = 0; i < m->n_repeats; i++) {
-        limits[i] = time_limit(m->work, m->level, flops * (double)per_turn);
+        limits[i] = time_limit(m->work, &of, flops * (double)per_turn);
         const struct seconds start = now();
         for (size_t j = 0; j < per_turn; j++) {
             run(context);
@@ -184,9 +178,9 @@ static void compare(const struct measure *m, const char *what, double flops,
     const struct seconds limit = median(limits, m->n_repeats),
                          time = median(times, m->n_repeats);
     const double gflops = flops * (double)per_turn * 1e-9;
-    printf("%-9s %-34s %7.1f GFLOP/s of %6.1f: %5.1f %%  per processor second %6.1f of %6.1f: "
-           "%5.1f %%\n",
-           m->level->name, what, gflops / time.clock, gflops / limit.clock,
+    printf("%-11s %-6s %-34s %7.1f G/s of %7.1f: %5.1f %%  per processor second %7.1f of "
+           "%7.1f: %5.1f %%\n",
+           m->level->name, numbers, what, gflops / time.clock, gflops / limit.clock,
            100 * limit.clock / time.clock, gflops / time.processor, gflops / limit.processor,
            100 * limit.processor / time.processor);
     (void)fflush(stdout);
@@ -232,7 +226,8 @@ struct shape {
     bool has_norm;
 };
 
-static void bench_product(const struct measure *m, const struct shape *s)
+static void bench_product(const struct measure *m, const struct shape *s,
+                          ss_precision precision)
 {
     char what[80];
     float *w = make_random(s->n_in * s->n_out), *bias = make_random(s->n_out);
@@ -247,7 +242,7 @@ static void bench_product(const struct measure *m, const struct shape *s)
         p.end.norm_gain = p.end.norm_shift = bias;
         p.end.norm_eps = 1e-5F;
     }
-    if (ss_tensor_matrix_new(s->n_out, s->n_in, SS_PRECISION_HIGHEST, &p.w, NULL) != SS_OK) {
+    if (ss_tensor_matrix_new(s->n_out, s->n_in, precision, &p.w, NULL) != SS_OK) {
         exit(70);
     }
     const struct seconds start = now();
@@ -255,11 +250,11 @@ static void bench_product(const struct measure *m, const struct shape *s)
     const double fill = since(start, 1).processor;
     (void)snprintf(what, sizeof what, "%zu x %zu x %zu %s", s->n_rows, s->n_in, s->n_out,
                    s->name);
-    compare(m, what, 2.0 * (double)s->n_rows * (double)s->n_in * (double)s->n_out, run_product,
-            &p);
+    compare(m, p.w.multiplier->name, what,
+            2.0 * (double)s->n_rows * (double)s->n_in * (double)s->n_out, run_product, &p);
     if (s->n_rows == 1) {
-        printf("%-10s packing it takes %.2f ns per weight\n", m->level->name,
-               fill * 1e9 / (double)(s->n_in * s->n_out));
+        printf("%-11s %-6s packing it takes %.2f ns per weight\n", m->level->name,
+               p.w.multiplier->name, fill * 1e9 / (double)(s->n_in * s->n_out));
     }
     ss_tensor_matrix_release(&p.w);
     ss__free(w);
@@ -311,9 +306,10 @@ static void bench_attention(const struct measure *m, const struct attention_shap
     for (size_t i = 0; i < n; i++) {
         a.offsets[i + 1] = a.offsets[i] + length;
     }
-    (void)snprintf(what, sizeof what, "attention %zu x %zu, %zu heads of %zu, %s", n, length,
-                   s->n_heads, s->head_width, ss_tensor_kernels()->attention[precision]->name);
-    compare(m, what, 4.0 * (double)(n * length * length * width), run_attention, &a);
+    (void)snprintf(what, sizeof what, "attention %zu x %zu, %zu heads of %zu", n, length,
+                   s->n_heads, s->head_width);
+    compare(m, ss_tensor_kernels()->attention[precision]->name, what,
+            4.0 * (double)(n * length * length * width), run_attention, &a);
     ss__free(bias);
     ss__free(a.qkv);
     ss__free(a.out);
@@ -337,19 +333,43 @@ static const struct shape SHAPES[] = {
 static const struct attention_shape ATTENTIONS[] = {
     {20, 204, 12, 64}, {8, 512, 12, 64}, {20, 192, 12, 32}, {200, 20, 12, 32}};
 
+/* The levels of precision whose numbers are other than those of the level before. */
+struct precisions {
+    ss_precision at[SS_N_PRECISIONS];
+    size_t n;
+};
+
+static struct precisions precisions_of(const struct ss_tensor_multiplier *const *of)
+{
+    static const ss_precision all[] = {SS_PRECISION_HIGHEST, SS_PRECISION_HIGH,
+                                       SS_PRECISION_MEDIUM, SS_PRECISION_LOW};
+    struct precisions out = {.n = 0};
+    for (size_t i = 0; i < SS_N_PRECISIONS; i++) {
+        if (i == 0 || of[all[i]] != of[all[i - 1]]) {
+            out.at[out.n++] = all[i];
+        }
+    }
+    return out;
+}
+
 static void bench_level(const struct measure *m)
 {
     const bool is_slow = strcmp(m->level->name, "reference") == 0;
+    const struct precisions products = precisions_of(ss_tensor_kernels()->of);
+    const struct precisions attentions = precisions_of(ss_tensor_kernels()->attention);
     for (size_t i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++) {
         struct shape shape = SHAPES[i];
         shape.n_rows = is_slow ? ss__min_size(shape.n_rows, 64) : shape.n_rows;
-        bench_product(m, &shape);
+        for (size_t p = 0; p < products.n; p++) {
+            bench_product(m, &shape, products.at[p]);
+        }
     }
     for (size_t i = 0; i < sizeof ATTENTIONS / sizeof ATTENTIONS[0]; i++) {
         struct attention_shape shape = ATTENTIONS[i];
         shape.n = is_slow ? 1 : shape.n;
-        bench_attention(m, &shape, SS_PRECISION_HIGHEST);
-        bench_attention(m, &shape, SS_PRECISION_LOW);
+        for (size_t p = 0; p < attentions.n; p++) {
+            bench_attention(m, &shape, attentions.at[p]);
+        }
     }
 }
 
@@ -359,7 +379,6 @@ int main(int argc, char **argv)
     const size_t n_threads = argc > 2 ? (size_t)strtoul(argv[2], NULL, 10) : 0;
     const size_t n_repeats = argc > 3 ? (size_t)strtoul(argv[3], NULL, 10) : 11;
     ss_work *work = NULL;
-    sink = 0.5F;
     if (n_repeats == 0 || n_repeats > MAX_REPEATS ||
         ss_work_new(n_threads, &work, NULL) != SS_OK) {
         (void)fprintf(stderr, "usage: bench_tensor [KERNELS [THREADS [REPEATS]]]\n");

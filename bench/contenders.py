@@ -39,13 +39,18 @@ def levels(program):
     return [level for level in LEVELS if re.search(rf"\b{level}\b", option.group())]
 
 
+def numbers_of(bench, level, cpu=None):
+    """The numbers that a level multiplies here, and the kernels that do it."""
+    env = dict(os.environ, SAESCOPE_CPU=cpu) if cpu else None
+    done = subprocess.run([bench.binary("bench_steps"), "numbers", level or "highest"], capture_output=True, text=True, check=True, env=env)
+    return json.loads(done.stdout)
+
+
 def saescopes(bench, model, cpu=None):
     """One contender per kind of number that the levels compute in here: levels that share one are timed once."""
     found = {}
     for level in levels(bench.program):
-        env = dict(os.environ, SAESCOPE_CPU=cpu) if cpu else None
-        done = subprocess.run([bench.binary("bench_steps"), "numbers", level or "highest"], capture_output=True, text=True, check=True, env=env)
-        numbers = json.loads(done.stdout)["numbers"]
+        numbers = numbers_of(bench, level, cpu)["numbers"]
         if numbers in found:
             found[numbers].add_level(level)
         else:

@@ -13,7 +13,7 @@ import texts as texts_of
 # has counts. fp32 as two bf16 parts takes three products of tiles.
 LIMITS = {
     "fp32": (("fp32_avx512", 1), ("fp32_avx2", 1)),
-    "split": (("bf16_amx", 3), ("fp32_avx512", 1), ("fp32_avx2", 1)),
+    "bf16x3": (("bf16_amx", 3), ("fp32_avx512", 1), ("fp32_avx2", 1)),
     "bf16": (("bf16_amx", 1), ("bf16_avx512", 1), ("fp32_avx512", 1), ("fp32_avx2", 1)),
     "int16": (("int16_avx512_vnni", 1), ("int16_avx512", 1), ("int16_avx_vnni", 1), ("int16_avx2", 1)),
     "int8": (("int8_amx", 1), ("int8_avx512_vnni", 1), ("int8_avx_vnni", 1), ("int8_avx2", 1)),
@@ -83,15 +83,20 @@ def write(folder, name, rows):
     return texts_of.write_json(path, rows)
 
 
+def limit_of(numbers, measured, cpu=None):
+    """The loop that limits these numbers here and how many products of it they take; None where none was measured."""
+    return next(((k, n) for k, n in LIMITS.get(numbers, ()) if k in measured and (not cpu or k.endswith(cpu))), None)
+
+
 def row_of(taker, rates, work, measured, exact):
     group = taker.group or GROUPS[taker.level]
-    allowed = [(k, n) for k, n in LIMITS.get(taker.numbers or group, ()) if k in measured and (not taker.cpu or k.endswith(taker.cpu))]
+    allowed = limit_of(taker.numbers or group, measured, taker.cpu)
     rate = statistics.median(rates)
     row = {"name": taker.name, "group": group, "tokens_per_s": rate, "all": rates, "batch": taker.batch,
            "about": taker.about, "is_ours": taker.group is None, "kind": taker.kind, "level": taker.level, "cpu": taker.cpu,
            "numbers": taker.numbers}
     if allowed:
-        loop, products = allowed[0]
+        loop, products = allowed
         row |= {"limit": loop, "products": products, "share": rate * work * products / (1e9 * measured[loop])}
     return row | exact.get(taker.name, {})
 

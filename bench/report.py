@@ -110,14 +110,20 @@ def embedding(r, key):
             *embedding_table(free), *verdicts(free), *held(lower), *(f"- {sentence}." for sentence in e["missing"]), ""]
 
 
+def rate_of(rate, limit):
+    """A rate, and as a share of what the machine could do."""
+    return number(rate) + (f" ({percent(rate / limit)})" if rate is not None and limit else "")
+
+
 def products(r):
     p, lines = r["products"], []
     for kind in ("fp32", "16 bits", "8 bits"):
         names = [name for name, e in p["engines"].items() if e["kind"] == kind]
-        rows = [(f"{x['m']:,} × {x['k']:,} × {x['n']:,}", *(number(x["rates"].get(e)) for e in names)) for x in p["rows"]]
+        rows = [(f"{x['m']:,} × {x['k']:,} × {x['n']:,}", *(rate_of(x["rates"].get(e), p["engines"][e].get("limit")) for e in names)) for x in p["rows"]]
         lines += table((f"rows × inputs × outputs, {kind}", *names), rows) if names else []
     about = "; ".join(dict.fromkeys(e["about"] for e in p["engines"].values()))
-    return ["## Matrix products", "", f"10⁹ operations per second in all threads, medians of turns. {about}. oneDNN and saescope have packed "
+    return ["## Matrix products", "", f"10⁹ operations per second in all threads, medians of turns; of saescope's also the share of the loop of the same "
+            f"numbers above, of which bf16 in two parts takes three products. {about}. oneDNN and saescope have packed "
             "the weights before, as for a model; the interface of the BLAS libraries has no place for that. oneDNN's 8-bit product takes "
             "activations that are quantized already.", "", *lines]
 
@@ -135,9 +141,9 @@ SECTIONS = (("machine", machine), ("limits", limits), ("mpnet", lambda r: embedd
             *report_steps.SECTIONS)
 
 
-def write(results, path):
+def write(results, path, picture):
     lines = ["# How fast saescope is", "", "Written by `make bench` from one run on one machine; nothing is typed in by hand.", "",
-             "![Tokens per second of saescope and its peers](report.svg)", ""]
+             f"![Tokens per second of saescope and its peers]({picture}.svg)", ""]
     for name, section in SECTIONS:
         if name in results:
             lines += section(results)

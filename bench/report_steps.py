@@ -11,6 +11,14 @@ def lengths(r):
             "token of a long text dearer; engines that pad lose on a mix.", "", *table(("", *names), [*rows, work])]
 
 
+def threads(r):
+    t = r["threads"]
+    rows = [(f"{x['model']}, {x['level']}", number(x["one"]), number(x["all"]), number(x["all"] / t["threads"]),
+             percent(x["all"] / t["threads"] / x["one"])) for x in t["rows"]]
+    return ["## Threads", "", f"Tokens per second in one thread and in {t['threads']}, in turns.", "",
+            *table(("", "1 thread", f"{t['threads']} threads", "per thread", "of one alone"), rows)]
+
+
 def tokenizer(r):
     t = r["tokenizer"]
     rows = []
@@ -80,4 +88,4 @@ def profile(r):
     return lines
 
 
-SECTIONS = (("lengths", lengths), ("tokenizer", tokenizer), ("sae", sae), ("workflow", workflow), ("start", start), ("profile", profile))
+SECTIONS = (("lengths", lengths), ("threads", threads), ("tokenizer", tokenizer), ("sae", sae), ("workflow", workflow), ("start", start), ("profile", profile))

@@ -85,6 +85,25 @@ def lengths(bench):
             "rows": {name: {s: statistics.median(r) for s, r in row.items()} for name, row in rates.items()}}
 
 
+# ---- threads ----
+
+def threads(bench):
+    """Tokens per second of saescope in one thread and in all, in turns."""
+    found = []
+    for name, model, n in (("MPNet base shape", bench.mpnet, 16), ("all-MiniLM-L6-v2", bench.minilm, 128)):
+        path = embedding.write(bench.subfolder("threads"), "texts", texts_of.sample(bench.rows, n // 2 if bench.quick else n))
+        for taker in contenders.saescopes(bench, model):
+            taker.choose_batch(path, None)
+            rates = {1: [], bench.threads: []}
+            for _ in range(bench.runs):
+                for taker.threads in rates:
+                    seconds, tokens = taker.run(path)
+                    rates[taker.threads].append(tokens / seconds)
+            found.append({"model": name, "level": " and ".join(taker.names), "one": statistics.median(rates[1]),
+                          "all": statistics.median(rates[bench.threads])})
+    return {"threads": bench.threads, "rows": found}
+
+
 # ---- steps ----
 
 def trained_tokenizers(bench):
