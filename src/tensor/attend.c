@@ -34,6 +34,7 @@ struct attend_job {
         heads_per_task; /* 1, or all heads where sequences are many: neighbours share lines */
     float *scratch;
     struct layout layout;
+    const struct ss_tensor_attention_kernel *kernel; /* of whole heads; or NULL */
 };
 
 /* The offset of the next part, which begins at a whole group of lanes. */
@@ -44,7 +45,7 @@ static size_t take(size_t *total, size_t n_floats)
     return at;
 }
 
-/* For the longest sequence of the call, so that every task's scratch has one size. Weights of
+/* Weights of
  * integer formats take the place of the scores that they are made of, since they are packed
  * afterwards. */
 static struct layout plan(const struct ss_tensor_multiplier *m, size_t width, size_t n_tokens)
@@ -75,18 +76,18 @@ static bool has_bias(const struct ss_tensor_attention *attention)
 }
 
 /* bias[n_tokens - 1 + j - i] is the bias of key j on query i. */
-static void spread_bias(const struct head *self, size_t h)
+static void spread_bias(const struct ss_tensor_attention *attention, size_t h, size_t n,
+                        float *bias)
 {
-    const struct ss_tensor_attention *attention = self->attention;
-    const size_t max = attention->max_distance, n = self->n_tokens;
+    const size_t max = attention->max_distance;
     const size_t window = attention->window == 0 ? n : attention->window;
     const float *table =
         attention->distance_bias == NULL ? NULL : attention->distance_bias + h * (2 * max + 1);
     for (size_t d = 0; d < n; d++) {
         const size_t clamped = ss__min_size(d, max);
         const float base = d < window ? 0.0F : -INFINITY;
-        self->bias[n - 1 + d] = base + (table == NULL ? 0.0F : table[max + clamped]);
-        self->bias[n - 1 - d] = base + (table == NULL ? 0.0F : table[max - clamped]);
+        bias[n - 1 + d] = base + (table == NULL ? 0.0F : table[max + clamped]);
+        bias[n - 1 - d] = base + (table == NULL ? 0.0F : table[max - clamped]);
     }
 }
 
@@ -295,7 +296,7 @@ static void attend_head(const struct attend_job *job, size_t sequence, size_t h,
     ss_tensor_pack_keys(&head);
     ss_tensor_pack_values(&head);
     if (has_bias(job->attention)) {
-        spread_bias(&head, h);
+        spread_bias(job->attention, h, head.n_tokens, head.bias);
     }
     const size_t step = QUERY_TILES * job->multiplier->tile_rows;
     for (size_t q = 0; q < head.n_tokens; q += step) {
@@ -306,18 +307,69 @@ static void attend_head(const struct attend_job *job, size_t sequence, size_t h,
     }
 }
 
+/* By the kernel of whole heads; the bias stands behind its scratch. */
+static void attend_whole_head(const struct attend_job *job, size_t sequence, size_t h,
+                              float *scratch)
+{
+    const struct ss_tensor_attention *attention = job->attention;
+    const size_t width = attention->n_heads * attention->head_width;
+    const size_t first = job->offsets[sequence], n = job->offsets[sequence + 1] - first;
+    const float *queries = job->qkv + first * 3 * width + h * attention->head_width;
+    float *bias = scratch + job->layout.bias;
+    if (has_bias(attention)) {
+        spread_bias(attention, h, n, bias);
+    }
+    job->kernel->attend(
+        &(struct ss_tensor_attention_head){
+            .queries = queries,
+            .keys = queries + width,
+            .values = queries + 2 * width,
+            .out = job->out + first * width + h * attention->head_width,
+            .n_tokens = n,
+            .head_width = attention->head_width,
+            .stride = 3 * width,
+            .out_stride = width,
+            .scale = attention->scale,
+            .bias = has_bias(attention) ? bias : NULL,
+            .window = attention->window,
+        },
+        scratch);
+}
+
 static void attend_task(void *context, size_t index, size_t worker)
 {
     const struct attend_job *job = context;
     const size_t n_heads = job->attention->n_heads;
     const size_t tasks_per_sequence = n_heads / job->heads_per_task;
+    const size_t sequence = index / tasks_per_sequence;
     const size_t from = index % tasks_per_sequence * job->heads_per_task;
+    float *scratch = job->scratch + worker * job->layout.total;
     for (size_t h = from; h < from + job->heads_per_task; h++) {
-        const bool is_last = h + 1 == from + job->heads_per_task;
-        attend_head(job, index / tasks_per_sequence, h, is_last,
-                    job->scratch + worker * job->layout.total);
+        if (job->kernel != NULL) {
+            attend_whole_head(job, sequence, h, scratch);
+        } else {
+            attend_head(job, sequence, h, h + 1 == from + job->heads_per_task, scratch);
+        }
     }
-    ss_tensor_multiplier_finish(job->multiplier);
+    if (job->kernel != NULL) {
+        job->kernel->finish();
+    } else {
+        ss_tensor_multiplier_finish(job->multiplier);
+    }
+}
+
+/* For the longest sequence of the call, so that every task's scratch has one size. */
+static struct layout layout_of(const struct attend_job *job, size_t longest)
+{
+    const size_t width = job->attention->head_width;
+    if (job->kernel == NULL) {
+        return plan(job->multiplier, width, longest);
+    }
+    struct layout l = {0};
+    (void)take(&l.total, job->kernel->scratch_floats(&(struct ss_tensor_attention_head){
+                             .n_tokens = longest, .head_width = width}));
+    l.bias = take(&l.total, 2 * longest);
+    return l;
 }
 
 ss_status ss_tensor_attend(ss_work *work, const struct ss_tensor_attention *attention,
@@ -326,6 +378,7 @@ ss_status ss_tensor_attend(ss_work *work, const struct ss_tensor_attention *atte
 {
     struct attend_job job = {.kernels = ss_tensor_kernels(),
                              .multiplier = ss_tensor_kernels()->attention[attention->precision],
+                             .kernel = ss_tensor_kernels()->attend[attention->precision],
                              .attention = attention,
                              .qkv = qkv,
                              .offsets = offsets,
@@ -338,7 +391,7 @@ ss_status ss_tensor_attend(ss_work *work, const struct ss_tensor_attention *atte
         n_flops +=
             4.0 * (double)n * (double)n * (double)(attention->n_heads * attention->head_width);
     }
-    job.layout = plan(job.multiplier, attention->head_width, longest);
+    job.layout = layout_of(&job, longest);
     job.scratch =
         ss_tensor_work_scratch(work, SS_TENSOR_SLOT_KERNEL,
                                ss_work_n_threads(work) * job.layout.total * sizeof(float));

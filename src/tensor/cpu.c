@@ -152,7 +152,11 @@ static const struct level {
 #ifdef SS_TENSOR_HAVE_X86_KERNELS
     {{"amx", &ss_tensor_rows_avx512,
       PRECISIONS(fp32_avx512, ss_tensor_bf16x3_amx, ss_tensor_bf16_amx, ss_tensor_int8_amx,
-                 attention_avx512vnni)},
+                 attention_avx512vnni),
+      .attend = {[SS_PRECISION_HIGH] = &ss_tensor_attend_bf16x3_amx,
+                 [SS_PRECISION_MEDIUM] = &ss_tensor_attend_bf16_amx,
+                 [SS_PRECISION_LOW] = &ss_tensor_attend_bf16_amx},
+      .formats = {[SS_PRECISION_LOW] = "int8+bf16"}},
      has_amx},
     {{"avx512-vnni", &ss_tensor_rows_avx512,
       PRECISIONS(fp32_avx512, fp32_avx512, int16_avx512vnni, int8_avx512vnni,
@@ -254,7 +258,9 @@ size_t ss_tensor_l2_bytes(void)
 
 const char *ss_tensor_precision_format(ss_precision precision)
 {
-    return ss_tensor_kernels()->of[precision]->name;
+    const struct ss_tensor_kernels *kernels = ss_tensor_kernels();
+    return kernels->formats[precision] != NULL ? kernels->formats[precision]
+                                               : kernels->of[precision]->name;
 }
 
 double ss_tensor_precision_error(ss_precision precision)

@@ -92,7 +92,7 @@ struct ss_tensor_matrix {
 };
 
 /* Name of the number format of a precision's products on this machine: "fp32", "int16", "int8",
- * "bf16x3", "bf16". */
+ * "bf16x3", "bf16"; "int8+bf16", where attention is of others than the layers. */
 const char *ss_tensor_precision_format(ss_precision precision);
 
 /* How far an embedding at SS_PRECISION_HIGH may be from that at SS_PRECISION_HIGHEST, relative

@@ -287,6 +287,24 @@ struct ss_tensor_rows_kernels {
     void (*store_context)(const struct ss_tensor_context_block *block);
 };
 
+/* One head of one sequence. */
+struct ss_tensor_attention_head {
+    const float *queries, *keys, *values; /* rows `stride` apart */
+    float *out;                           /* rows `out_stride` apart */
+    size_t n_tokens, head_width, stride, out_stride;
+    float scale;
+    const float *bias; /* bias[n_tokens - 1 + j - i] of key j on query i; or NULL */
+    size_t window;     /* keys at this distance and beyond have a bias of -infinity; 0: none */
+};
+
+/* Attention of whole heads by kernels of its own. */
+struct ss_tensor_attention_kernel {
+    const char *name;
+    size_t (*scratch_floats)(const struct ss_tensor_attention_head *head);
+    void (*attend)(const struct ss_tensor_attention_head *head, float *scratch);
+    void (*finish)(void); /* a thread calls it after its last head of a task */
+};
+
 /* A level of the processor: its row kernels, and how it multiplies at each precision. */
 struct ss_tensor_kernels {
     const char *name;
@@ -294,6 +312,10 @@ struct ss_tensor_kernels {
     const struct ss_tensor_multiplier *fp32;
     const struct ss_tensor_multiplier *of[SS_N_PRECISIONS];
     const struct ss_tensor_multiplier *attention[SS_N_PRECISIONS];
+    /* where heads have kernels of their own, instead of attention's multiplier; else NULL */
+    const struct ss_tensor_attention_kernel *attend[SS_N_PRECISIONS];
+    /* names of all its numbers together, where they are not those of `of`; else NULL */
+    const char *formats[SS_N_PRECISIONS];
 };
 
 extern const struct ss_tensor_rows_kernels ss_tensor_rows_reference, ss_tensor_rows_avx2,
@@ -313,6 +335,9 @@ extern const struct ss_tensor_quant_scheme ss_tensor_int8_scheme,
     ss_tensor_int8_scheme_positive;
 extern const struct ss_tensor_multiplier ss_tensor_bf16x3_amx, ss_tensor_bf16_amx,
     ss_tensor_int8_amx;
+
+extern const struct ss_tensor_attention_kernel ss_tensor_attend_bf16_amx,
+    ss_tensor_attend_bf16x3_amx;
 
 enum { SS_TENSOR_TILE_BLOCK_BYTES = 3 << 19 }; /* three quarters of the L2 cache */
 /* The calling thread's tile unit: registers 0 … 3 for the sums of n_rows rows, as tile_amx.inc

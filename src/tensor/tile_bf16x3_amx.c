@@ -46,4 +46,4 @@ const struct ss_tensor_multiplier ss_tensor_bf16x3_amx = {.name = "bf16x3",
                                                           .finish = ss_tensor_tile_unit_release,
                                                           .block_bytes =
                                                               SS_TENSOR_TILE_BLOCK_BYTES,
-                                                          .embedding_error = 1.5e-5};
+                                                          .embedding_error = 1.6e-5};

@@ -157,6 +157,12 @@ static struct guarded product_32(const struct product *p, ss_work *work, size_t 
     return y;
 }
 
+/* The numbers of products alone. */
+static const char *product_format(ss_precision precision)
+{
+    return ss_tensor_kernels()->of[precision]->name;
+}
+
 /* Root mean square of the error over that of the result, at the worst of the shapes below.
  * 16-bit inputs are within 1/2 of 4095 of the largest of a block, weights within 1/2 of 2700 or
  * so, which is 2.5 times the root mean square of what is drawn here: 2e-4 for both operands;
@@ -186,12 +192,12 @@ static void assert_within_limit(const struct product *p, const struct guarded *y
                                 const double *expected, const char *what)
 {
     for (size_t i = 0; i < sizeof LIMITS / sizeof LIMITS[0]; i++) {
-        if (strcmp(LIMITS[i].numbers, ss_tensor_precision_format(p->precision)) == 0) {
+        if (strcmp(LIMITS[i].numbers, product_format(p->precision)) == 0) {
             assert_near(y->at, expected, y->n, LIMITS[i].most, what);
             return;
         }
     }
-    assert_string_equal(ss_tensor_precision_format(p->precision), "fp32");
+    assert_string_equal(product_format(p->precision), "fp32");
     assert_close(y->at, expected, y->n, what);
 }
 
@@ -205,7 +211,7 @@ static void check_product(struct product *p, ss_work *work)
             continue;
         }
         (void)snprintf(what, sizeof what, "%s %s [%zu, %zu] x [%zu], activation %d", KERNELS[i],
-                       ss_tensor_precision_format(p->precision), p->n_rows, p->n_in, p->n_out,
+                       product_format(p->precision), p->n_rows, p->n_in, p->n_out,
                        (int)p->end.activation);
         struct guarded y = product_32(p, work, p->n_rows);
         assert_within_limit(p, &y, expected, what);
