@@ -16,6 +16,7 @@ LIMITS = {
     "bf16x3": (("bf16_amx", 3), ("fp32_avx512", 1), ("fp32_avx2", 1)),
     "bf16": (("bf16_amx", 1), ("bf16_avx512", 1), ("fp32_avx512", 1), ("fp32_avx2", 1)),
     "int16": (("int16_avx512_vnni", 1), ("int16_avx512", 1), ("int16_avx_vnni", 1), ("int16_avx2", 1)),
+    "int8+bf16": (("int8_amx", 1),),
     "int8": (("int8_amx", 1), ("int8_avx512_vnni", 1), ("int8_avx_vnni", 1), ("int8_avx2", 1)),
 }
 GROUPS = {None: "fp32", "highest": "fp32", "high": "fp32", "medium": "bf16", "low": "int8"}  # the peers of a level
