@@ -236,7 +236,9 @@ static struct ss_tensor_partition choose_cut(const struct job *job, size_t n_thr
 {
     const struct ss_sae_parameters *p = job->parameters;
     const size_t n = job->rows->n;
-    struct ss_tensor_partition cut = ss_tensor_linear_partition(&p->encoder, n, n_threads);
+    const struct ss_tensor_matrix *w =
+        ss_sae_filter_serves(p, job->rule) ? &p->filter->rough : &p->encoder;
+    struct ss_tensor_partition cut = ss_tensor_linear_partition(w, n, n_threads);
     if (job->selector->max_rows != NULL) {
         const size_t most = ss__min_size(job->selector->max_rows(p, job->rule), cut.block_rows);
         const size_t share = ss__max_size(ss__divide_up(n, n_threads), 1);

@@ -21,6 +21,7 @@ void ss_sae_parameters_release(struct ss_sae_parameters *p)
         ss__free(arrays[i]);
     }
     ss_tensor_matrix_release(&p->encoder);
+    ss_sae_filter_free(p->filter);
     *p = (struct ss_sae_parameters){0};
 }
 
@@ -106,7 +107,7 @@ static ss_status complete_parameters(struct ss_sae_parameters *p, ss_err *err)
             p->gains[f] = (float)exp((double)p->log_gains[f]);
         }
     }
-    return SS_OK;
+    return ss_sae_filter_init(p, err);
 }
 
 /* An SAE that was not read from a file is of the format "memory", with the names of SAELens for

@@ -74,6 +74,8 @@ struct ss_sae_parameters {
     float *decoder_bias; /* [O] */
     float *skip;         /* [O, D]: added to a transcoder's output */
     float *magnitudes;   /* [L, D]: the second encoder of SS_SAE_GATED_TOPK */
+
+    struct ss_sae_filter *filter; /* finds what is worth multiplying (sae_filter.c); or NULL */
 };
 
 /* The activation rule, h -> a. A value: it owns nothing and may be copied and changed. What
@@ -165,6 +167,22 @@ SS_MUST_USE ss_status ss_sae_new(struct ss_sae_parts *parts, ss_sae **out, ss_er
 void ss_sae_parameters_release(struct ss_sae_parameters *parameters);
 void ss_sae_provenance_release(struct ss_sae_provenance *provenance);
 void ss_sae_parts_release(struct ss_sae_parts *parts);
+
+/* ---- a rough product first (sae_filter.c) ---- */
+
+/* The encoder in numbers that are multiplied fast, and how far they are off. Owns all of it but
+ * `rows`, where those are the parameters'. */
+struct ss_sae_filter {
+    struct ss_tensor_matrix rough;
+    const float *rows; /* [L, D] as they are */
+    float *own_rows;
+    float *norms, *errors; /* [L] |w|, and |w - rounded w| */
+};
+/* Give parameters whose encoder is packed a filter, where the machine and the size make one
+ * useful. Errors: SS_E_NOMEM. */
+SS_MUST_USE ss_status ss_sae_filter_init(struct ss_sae_parameters *parameters, ss_err *err);
+/* NULL is fine. */
+void ss_sae_filter_free(struct ss_sae_filter *filter);
 
 /* ---- writing in another format ---- */
 

@@ -21,19 +21,6 @@ enum {
     MAX_TOPK_ENTRIES = 1 << 18 /* of the buffers of one part */
 };
 
-/* Have capacity for n more entries; NULL, and noted in the tally, where there is no memory: a
- * task has no way to fail, so the call is told at its end. */
-static struct ss_sae_entry *reserve_entries(struct ss_sae_part *part, size_t n)
-{
-    struct ss_tensor_list *list = part->list;
-    if (!ss__grow(&list->items, &list->capacity, part->n_entries + n,
-                  sizeof(struct ss_sae_entry))) {
-        part->tally->no_memory = true;
-        return NULL;
-    }
-    return list->items;
-}
-
 /* Bits for the sums, now with bias, that may count; not below `least` [n_rows] where given. */
 static void find_candidates(const struct ss_sae_part *part,
                             const struct ss_tensor_tile_sums *sums, const float *least,
@@ -73,27 +60,11 @@ static size_t product_bytes(const struct ss_sae_parameters *p, size_t n_rows)
 
 /* ---- above a threshold ---- */
 
-/* Append a candidate of `row` if it is kept. Candidates begin a few ulp below the threshold
- * (candidate_min), so that borderline pairs on both sides of it can be counted; a gated SAE
- * fires by the threshold but has the value of another line, which may not be positive. */
-static void append_if_above(struct ss_sae_part *part, size_t row, size_t feature, float value)
-{
-    const struct ss_sae_rule *rule = part->rule;
-    struct ss_sae_entry *entries = part->list->items;
-    const bool has_gain = rule->gains != NULL;
-    const float kept = has_gain ? value * rule->gains[feature] + rule->shifts[feature] : value;
-    if (value > rule->thresholds[feature] && (kept > 0 || !has_gain)) {
-        entries[part->n_entries++] =
-            (struct ss_sae_entry){(uint32_t)row, (uint32_t)feature, kept};
-    }
-    part->tally->n_borderline += value <= rule->borderline_max[feature];
-}
-
 static void on_tile_above(void *context, const struct ss_tensor_tile_sums *sums)
 {
     struct ss_sae_part *part = context;
     uint32_t masks[SS_TENSOR_MAX_TILE_ROWS];
-    if (reserve_entries(part, sums->n_rows * sums->n_outputs) == NULL) {
+    if (ss_sae_reserve_entries(part, sums->n_rows * sums->n_outputs) == NULL) {
         return;
     }
     find_candidates(part, sums, NULL, masks);
@@ -103,7 +74,7 @@ static void on_tile_above(void *context, const struct ss_tensor_tile_sums *sums)
         /* one turn for each bit that is set; most masks are 0 */
         for (uint32_t left = masks[r]; left != 0; left &= left - 1) {
             const size_t j = (size_t)__builtin_ctz(left);
-            append_if_above(part, sums->row + r, sums->output + j, values[j]);
+            ss_sae_append_if_above(part, sums->row + r, sums->output + j, values[j]);
         }
         part->counts[sums->row + r] += (uint32_t)(part->n_entries - before);
     }
@@ -112,13 +83,16 @@ static void on_tile_above(void *context, const struct ss_tensor_tile_sums *sums)
 static size_t above_bytes(const struct ss_sae_parameters *p, const struct ss_sae_rule *rule,
                           size_t n_rows)
 {
-    (void)rule;
-    return product_bytes(p, n_rows);
+    const size_t n_bytes = product_bytes(p, n_rows);
+    return ss_sae_filter_serves(p, rule) ? ss__max_size(n_bytes, ss_sae_filter_bytes(p, n_rows))
+                                         : n_bytes;
 }
 
 static void select_above(struct ss_sae_part *part)
 {
-    visit(part, (float *)(void *)part->scratch, on_tile_above, part);
+    if (!ss_sae_filter_serves(part->parameters, part->rule) || !ss_sae_filter_select(part)) {
+        visit(part, (float *)(void *)part->scratch, on_tile_above, part);
+    }
 }
 
 /* ---- the k largest of a row ---- */
@@ -181,7 +155,7 @@ static void on_tile_topk(void *context, const struct ss_tensor_tile_sums *sums)
 
 static void append_topk(struct ss_sae_part *part, size_t row, const struct ss_sae_topk *topk)
 {
-    struct ss_sae_entry *entries = reserve_entries(part, topk->n);
+    struct ss_sae_entry *entries = ss_sae_reserve_entries(part, topk->n);
     if (entries == NULL) {
         return;
     }
@@ -259,7 +233,7 @@ static void append_positive(struct ss_sae_part *part, size_t row, const float *a
     for (size_t f = 0; f < part->parameters->n_features; f++) {
         n += a[f] > 0;
     }
-    struct ss_sae_entry *entries = reserve_entries(part, n);
+    struct ss_sae_entry *entries = ss_sae_reserve_entries(part, n);
     for (size_t f = 0; entries != NULL && f < part->parameters->n_features; f++) {
         if (a[f] > 0) {
             entries[part->n_entries++] =

@@ -50,6 +50,20 @@ struct ss_sae_selector {
 };
 const struct ss_sae_selector *ss_sae_selector_of(ss_sae_selection selection);
 
+/* Have capacity for n more entries; NULL, and noted in the tally, where there is no memory: a
+ * task has no way to fail, so the call is told at its end. */
+struct ss_sae_entry *ss_sae_reserve_entries(struct ss_sae_part *part, size_t n);
+/* Append a candidate of `row`, at least candidate_min, if it is kept; there is capacity. */
+void ss_sae_append_if_above(struct ss_sae_part *part, size_t row, size_t feature, float value);
+
+/* By way of the filter (sae_filter.c): whether this way is taken for the part's rule at all;
+ * what it needs of scratch; and the selection itself. False: not for these rows, and nothing
+ * was appended. */
+bool ss_sae_filter_serves(const struct ss_sae_parameters *parameters,
+                          const struct ss_sae_rule *rule);
+size_t ss_sae_filter_bytes(const struct ss_sae_parameters *parameters, size_t n_rows);
+bool ss_sae_filter_select(struct ss_sae_part *part);
+
 /* The offset of an array of n things in a block of memory, 64-byte aligned; *end is the block's
  * size so far. */
 static inline size_t ss_sae_add_array(size_t *end, size_t n, size_t size)

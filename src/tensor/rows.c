@@ -118,6 +118,11 @@ void ss_tensor_dot_rows(const struct ss_tensor_row_dots *dots)
     ss_tensor_kernels()->rows->dot_rows(dots);
 }
 
+void ss_tensor_multiply_rows(const struct ss_tensor_row_dots *dots)
+{
+    ss_tensor_kernels()->rows->multiply_rows(dots);
+}
+
 size_t ss_tensor_collect_at_least(const struct ss_tensor_collection *collection)
 {
     return ss_tensor_kernels()->rows->collect_at_least(collection);

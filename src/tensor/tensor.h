@@ -118,6 +118,26 @@ void ss_tensor_matrix_release(struct ss_tensor_matrix *matrix);
  * norms [N]. */
 void ss_tensor_matrix_row_norms(const struct ss_tensor_matrix *matrix, float *norms);
 
+/* Rows first … first + n - 1 of the weights [N, K] as they were, of a matrix of
+ * SS_PRECISION_HIGHEST: out [n, K]. */
+void ss_tensor_matrix_unpack(const struct ss_tensor_matrix *matrix, size_t first, size_t n,
+                             float *out);
+
+/* ---- rough products (rough.c) ---- */
+
+/* Whether matrices of SS_PRECISION_MEDIUM are bf16 and multiplied by the tile unit: several
+ * times as fast as floats, so that it pays to find by them which sums are worth making of
+ * floats. */
+bool ss_tensor_has_rough(void);
+/* |x| and |x - r(x)| of n numbers, r rounding each to bf16, as those products do. */
+struct ss_tensor_rounding {
+    double norm, error;
+};
+struct ss_tensor_rounding ss_tensor_round_bf16(const float *x, size_t n);
+/* How far a sum of n products of rounded numbers and one of floats may be off by their own
+ * roundings, over the product of the norms. */
+double ss_tensor_sum_error(size_t n);
+
 /* Hints about a product's inputs, given between ss_tensor_matrix_new and the first fill. They
  * make integer products more accurate and change no others. */
 /* Inputs are mostly positive and negative ones are small, as after GELU: an asymmetric range is
@@ -329,6 +349,8 @@ struct ss_tensor_row_dots {
     size_t n;
 };
 void ss_tensor_dot_rows(const struct ss_tensor_row_dots *dots);
+/* The same, but each the element that ss_tensor_linear makes of floats, bit for bit. */
+void ss_tensor_multiply_rows(const struct ss_tensor_row_dots *dots);
 
 /* The numbers of x [n] that are at least their threshold, ascending by position: returns how
  * many. NaN is not. */

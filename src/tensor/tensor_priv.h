@@ -275,6 +275,7 @@ struct ss_tensor_rows_kernels {
     void (*sum_rows)(const struct ss_tensor_row_sum *sum);
     void (*dot_pair)(const float *a, const float *b, size_t n, float out[3]);
     void (*dot_rows)(const struct ss_tensor_row_dots *dots);
+    void (*multiply_rows)(const struct ss_tensor_row_dots *dots);
     size_t (*collect_at_least)(const struct ss_tensor_collection *collection);
     struct ss_tensor_adam_squares (*adam)(const struct ss_tensor_adam *adam);
     void (*add_scaled_to)(float *acc, const float *x, float scale, size_t n);
