@@ -10,10 +10,9 @@
  * first, and the largest of them give every feature a margin, which is added to its bias: sums
  * are then upper bounds, and are compared with the limits as they are.
  *
- * It serves rules that keep what is above thresholds; for the k largest of a row there is no
- * limit to compare with before the row is done, and rules by row want whole rows. Where many
- * sums pass, floats would be made one by one for too many of them, and the part is multiplied in
- * floats after all. */
+ * It serves rules that keep what is above thresholds, here, and the k largest of a row
+ * (sae_filter_topk.c); rules by row want whole rows. Where many sums pass, floats would be made
+ * one by one for too many of them, and the part is multiplied in floats after all. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -21,15 +20,12 @@
 #include "sae/sae_selector.h"
 
 enum {
-    LEAST_FEATURES = 2048, /* of fewer, fires are too large a share */
-    UNPACKED_AT_ONCE = 64,
+    LEAST_FEATURES = 2048,  /* of fewer, fires are too large a share */
     FIRST_FEATURES = 256,   /* are looked at before the others, for how many pass */
     FEATURES_PER_PASS = 24, /* a row may have one sum in so many that passes, */
+    FEATURES_PER_K = 80,    /* with fewer for each of k it takes as long as floats */
     SPARE_PASSES = 64       /* and so many more */
 };
-
-/* Sums of longer rows might leave the range of floats in one product and not in the other. */
-static const double MOST_NORM = 1e15;
 
 /* ---- making ---- */
 
@@ -56,7 +52,7 @@ static ss_status fill(struct ss_sae_filter *self, const struct ss_sae_parameters
         const struct ss_tensor_rounding w = ss_tensor_round_bf16(self->rows + f * width, width);
         self->norms[f] = nextafterf((float)w.norm, INFINITY);
         self->errors[f] = nextafterf((float)w.error, INFINITY);
-        *is_usable = *is_usable && w.norm < MOST_NORM; /* NaN is not */
+        *is_usable = *is_usable && w.norm < SS_SAE_FILTER_MOST_NORM; /* NaN is not */
     }
     return SS_OK;
 }
@@ -93,7 +89,9 @@ void ss_sae_filter_free(struct ss_sae_filter *filter)
 
 bool ss_sae_filter_serves(const struct ss_sae_parameters *p, const struct ss_sae_rule *rule)
 {
-    return p->filter != NULL && rule->selection == SS_SAE_SELECT_ABOVE;
+    const bool is_topk = rule->selection == SS_SAE_SELECT_ROW_TOPK;
+    return p->filter != NULL && (is_topk ? rule->top_k <= p->n_features / FEATURES_PER_K
+                                         : rule->selection == SS_SAE_SELECT_ABOVE);
 }
 
 /* ---- selecting ---- */
@@ -133,7 +131,7 @@ size_t ss_sae_filter_bytes(const struct ss_sae_parameters *p, size_t n_rows)
 
 /* The largest norm of the part's rows, and of what rounding takes from them. Rows that are NaN
  * keep nothing in either way, and have no part in it. */
-static struct ss_tensor_rounding round_rows(const struct ss_sae_part *part)
+struct ss_tensor_rounding ss_sae_filter_round_rows(const struct ss_sae_part *part)
 {
     const size_t width = part->parameters->width;
     struct ss_tensor_rounding most = {0};
@@ -145,21 +143,28 @@ static struct ss_tensor_rounding round_rows(const struct ss_sae_part *part)
     return most;
 }
 
-/* A bias that makes of every rough sum an upper bound of that of floats. Its own rounding, and
- * that of the two additions to the sums, are covered by 2^-22 of what goes into them. */
-static void widen_bias(const struct ss_sae_part *part, const struct ss_tensor_rounding *rows,
-                       float *out)
+/* The margin of a feature, and what covers the rounding of a bias with it and of the two additions
+ * to the sums: 2^-22 of what goes into them. */
+float ss_sae_filter_margin(const struct ss_sae_part *part,
+                           const struct ss_tensor_rounding *rows, size_t f)
 {
     const struct ss_sae_parameters *p = part->parameters;
     const struct ss_sae_filter *filter = p->filter;
-    const double of_sums = ss_tensor_sum_error(p->width) * rows->norm;
+    const double of_sums = 1.02 * ss_tensor_sum_error(p->width) * rows->norm;
+    const double bias = p->bias == NULL ? 0 : (double)p->bias[f];
+    const double margin = (rows->error + of_sums) * (double)filter->norms[f] +
+                          (rows->norm + rows->error) * (double)filter->errors[f];
+    const double limit = (double)part->rule->candidate_min[f];
+    return (float)(margin + 0x1p-22 * (fabs(bias) + fabs(limit) + margin) + (double)FLT_MIN);
+}
+
+/* A bias that makes of every rough sum an upper bound of that of floats. */
+static void widen_bias(const struct ss_sae_part *part, const struct ss_tensor_rounding *rows,
+                       float *out)
+{
+    const float *bias = part->parameters->bias;
     for (size_t f = part->from; f < part->end; f++) {
-        const double bias = p->bias == NULL ? 0 : (double)p->bias[f];
-        const double margin = (rows->error + 1.02 * of_sums) * (double)filter->norms[f] +
-                              (rows->norm + rows->error) * (double)filter->errors[f];
-        const double roundings =
-            0x1p-22 * (fabs(bias) + fabs((double)part->rule->candidate_min[f]) + margin);
-        out[f] = (float)(bias + margin + roundings + (double)FLT_MIN);
+        out[f] = (bias == NULL ? 0 : bias[f]) + ss_sae_filter_margin(part, rows, f);
     }
 }
 
@@ -211,26 +216,34 @@ static bool are_many(const struct passes *self, size_t n_features)
     return n > self->part->n_rows * (n_features / FEATURES_PER_PASS + 1);
 }
 
-/* What passed of a row in floats: the sums that a product of floats has, and the same bias. */
-static void append_row(struct ss_sae_part *part, size_t r, const uint32_t *features, size_t n,
-                       float *values)
+/* Sums of some features in the order of a product of floats, and the same bias. */
+void ss_sae_filter_multiply(const struct ss_sae_part *part, size_t r, const uint32_t *features,
+                            size_t n, float *h)
 {
     const struct ss_sae_parameters *p = part->parameters;
-    const size_t before = part->n_entries;
-    if (ss_sae_reserve_entries(part, n) == NULL) {
-        return;
-    }
-    ss_tensor_multiply_rows(&(struct ss_tensor_row_dots){.out = values,
+    ss_tensor_multiply_rows(&(struct ss_tensor_row_dots){.out = h,
                                                          .vector = part->x + r * p->width,
                                                          .rows = p->filter->rows,
                                                          .width = p->width,
                                                          .ids = features,
                                                          .n = n});
+    for (size_t i = 0; p->bias != NULL && i < n; i++) {
+        h[i] += p->bias[features[i]];
+    }
+}
+
+/* What passed of a row in floats. */
+static void append_row(struct ss_sae_part *part, size_t r, const uint32_t *features, size_t n,
+                       float *values)
+{
+    const size_t before = part->n_entries;
+    if (ss_sae_reserve_entries(part, n) == NULL) {
+        return;
+    }
+    ss_sae_filter_multiply(part, r, features, n, values);
     for (size_t i = 0; i < n; i++) {
-        const size_t f = features[i];
-        const float h = p->bias == NULL ? values[i] : values[i] + p->bias[f];
-        if (h >= part->rule->candidate_min[f]) {
-            ss_sae_append_if_above(part, r, f, h);
+        if (values[i] >= part->rule->candidate_min[features[i]]) {
+            ss_sae_append_if_above(part, r, features[i], values[i]);
         }
     }
     part->counts[r] = (uint32_t)(part->n_entries - before);
@@ -247,8 +260,8 @@ bool ss_sae_filter_select(struct ss_sae_part *part)
                           .features = features,
                           .counts = counts,
                           .capacity = l.capacity};
-    const struct ss_tensor_rounding rows = round_rows(part);
-    if (!(rows.norm < MOST_NORM)) {
+    const struct ss_tensor_rounding rows = ss_sae_filter_round_rows(part);
+    if (!(rows.norm < SS_SAE_FILTER_MOST_NORM)) {
         return false;
     }
     widen_bias(part, &rows, bias);

@@ -128,14 +128,17 @@ static struct topk_layout lay_out_topk(const struct ss_sae_parameters *p,
 static size_t max_rows_of_topk(const struct ss_sae_parameters *p,
                                const struct ss_sae_rule *rule)
 {
-    const size_t capacity = ss_sae_topk_capacity(ss__min_size(rule->top_k, p->n_features));
-    return ss__max_size(MAX_TOPK_ENTRIES / capacity, 1);
+    const size_t k = ss_sae_filter_serves(p, rule) ? ss_sae_filter_topk_k(p, rule)
+                                                   : ss__min_size(rule->top_k, p->n_features);
+    return ss__max_size(MAX_TOPK_ENTRIES / ss_sae_topk_capacity(k), 1);
 }
 
 static size_t topk_bytes(const struct ss_sae_parameters *p, const struct ss_sae_rule *rule,
                          size_t n_rows)
 {
-    return lay_out_topk(p, rule, n_rows).total;
+    const size_t n_bytes = lay_out_topk(p, rule, n_rows).total;
+    return ss_sae_filter_serves(p, rule) ? n_bytes + ss_sae_filter_topk_bytes(p, rule, n_rows)
+                                         : n_bytes;
 }
 
 static void on_tile_topk(void *context, const struct ss_tensor_tile_sums *sums)
@@ -167,7 +170,7 @@ static void append_topk(struct ss_sae_part *part, size_t row, const struct ss_sa
     part->tally->n_tied_rows += topk->is_tied;
 }
 
-static void select_topk(struct ss_sae_part *part)
+static void select_topk_of_floats(struct ss_sae_part *part)
 {
     const size_t k = ss__min_size(part->rule->top_k, part->parameters->n_features);
     const size_t capacity = ss_sae_topk_capacity(k);
@@ -188,6 +191,14 @@ static void select_topk(struct ss_sae_part *part)
     for (size_t r = 0; r < part->n_rows; r++) {
         ss_sae_topk_cut(&self.rows[r]);
         append_topk(part, r, &self.rows[r]);
+    }
+}
+
+static void select_topk(struct ss_sae_part *part)
+{
+    if (!ss_sae_filter_serves(part->parameters, part->rule) ||
+        !ss_sae_filter_topk(part, select_topk_of_floats)) {
+        select_topk_of_floats(part);
     }
 }
 

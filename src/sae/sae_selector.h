@@ -61,8 +61,26 @@ void ss_sae_append_if_above(struct ss_sae_part *part, size_t row, size_t feature
  * was appended. */
 bool ss_sae_filter_serves(const struct ss_sae_parameters *parameters,
                           const struct ss_sae_rule *rule);
+/* Of rows and of weights: sums of longer ones might leave the range of floats in one product and
+ * not in the other. */
+#define SS_SAE_FILTER_MOST_NORM 1e15
 size_t ss_sae_filter_bytes(const struct ss_sae_parameters *parameters, size_t n_rows);
 bool ss_sae_filter_select(struct ss_sae_part *part);
+/* The largest norm of the part's rows, and of what rounding takes from them; how far a rough sum
+ * of a feature may be off then, with all roundings; h of n features of row r, as floats give it.
+ */
+struct ss_tensor_rounding ss_sae_filter_round_rows(const struct ss_sae_part *part);
+float ss_sae_filter_margin(const struct ss_sae_part *part,
+                           const struct ss_tensor_rounding *rows, size_t f);
+void ss_sae_filter_multiply(const struct ss_sae_part *part, size_t r, const uint32_t *features,
+                            size_t n, float *h);
+/* The same for the k largest of a row (sae_filter_topk.c). Rows that it cannot decide are given
+ * to `exact` as a part of their own, whose scratch begins where this one's ends. */
+size_t ss_sae_filter_topk_k(const struct ss_sae_parameters *parameters,
+                            const struct ss_sae_rule *rule);
+size_t ss_sae_filter_topk_bytes(const struct ss_sae_parameters *parameters,
+                                const struct ss_sae_rule *rule, size_t n_rows);
+bool ss_sae_filter_topk(struct ss_sae_part *part, void (*exact)(struct ss_sae_part *part));
 
 /* The offset of an array of n things in a block of memory, 64-byte aligned; *end is the block's
  * size so far. */
