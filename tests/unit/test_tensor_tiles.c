@@ -2,7 +2,6 @@
  * manual, bit for bit; no thread keeps the unit after its work; signals in the middle change
  * nothing; and the stand-in understands every form of address, and refuses what the unit would.
  */
-#include <float.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "tensor_support.h"
+#include "tile_sums.h"
 
 #if defined(__x86_64__)
 
@@ -23,49 +23,6 @@ static void need_tiles(void)
 }
 
 /* ---- sums, by the definition ---- */
-
-static float flushed(float x)
-{
-    return fabsf(x) < FLT_MIN ? copysignf(0.0F, x) : x;
-}
-
-/* To 8 bits, ties to even. */
-static float bf16_of(float x)
-{
-    int exponent = 0;
-    (void)frexpf(x, &exponent);
-    return flushed(ldexpf(rintf(ldexpf(x, 8 - exponent)), exponent - 8));
-}
-
-/* Part 0 is the float in bf16, part 1 what that leaves. */
-static float part_of(float x, int part)
-{
-    const float high = bf16_of(x);
-    return part == 0 ? high : bf16_of(x - high);
-}
-
-/* 32 inputs: chains of even and of odd ones, the two added, and that to the sum. */
-static float add_group(float sum, const float *x, const float *w, size_t n, const int *parts)
-{
-    float chains[2] = {0};
-    for (size_t k = 0; k < 32 && k < n; k++) {
-        const float a = part_of(x[k], parts[0]), b = part_of(w[k], parts[1]);
-        chains[k % 2] = flushed(fmaf(a, b, chains[k % 2]));
-    }
-    return flushed(flushed(sum) + flushed(chains[0] + chains[1]));
-}
-
-static float sum_of(const float *x, const float *w, size_t n, bool is_split)
-{
-    static const int split[][2] = {{1, 0}, {0, 0}, {0, 1}};
-    float sum = 0;
-    for (size_t k = 0; k < n; k += 32) {
-        for (size_t p = is_split ? 0 : 1; p < (is_split ? 3 : 2); p++) {
-            sum = add_group(sum, x + k, w + k, n - k, split[p]);
-        }
-    }
-    return sum;
-}
 
 /* x and w about `size` large: their products are denormal where that is tiny. */
 static void check_sums(size_t n_rows, size_t n_out, size_t n_in, float size)
