@@ -309,7 +309,7 @@ static void attend_head(const struct attend_job *job, size_t sequence, size_t h,
 
 /* By the kernel of whole heads; the bias stands behind its scratch. */
 static void attend_whole_head(const struct attend_job *job, size_t sequence, size_t h,
-                              float *scratch)
+                              bool is_last, float *scratch)
 {
     const struct ss_tensor_attention *attention = job->attention;
     const size_t width = attention->n_heads * attention->head_width;
@@ -332,6 +332,7 @@ static void attend_whole_head(const struct attend_job *job, size_t sequence, siz
             .scale = attention->scale,
             .bias = has_bias(attention) ? bias : NULL,
             .window = attention->window,
+            .has_next = !is_last,
         },
         scratch);
 }
@@ -345,10 +346,11 @@ static void attend_task(void *context, size_t index, size_t worker)
     const size_t from = index % tasks_per_sequence * job->heads_per_task;
     float *scratch = job->scratch + worker * job->layout.total;
     for (size_t h = from; h < from + job->heads_per_task; h++) {
+        const bool is_last = h + 1 == from + job->heads_per_task;
         if (job->kernel != NULL) {
-            attend_whole_head(job, sequence, h, scratch);
+            attend_whole_head(job, sequence, h, is_last, scratch);
         } else {
-            attend_head(job, sequence, h, h + 1 == from + job->heads_per_task, scratch);
+            attend_head(job, sequence, h, is_last, scratch);
         }
     }
     if (job->kernel != NULL) {

@@ -296,6 +296,7 @@ struct ss_tensor_attention_head {
     float scale;
     const float *bias; /* bias[n_tokens - 1 + j - i] of key j on query i; or NULL */
     size_t window;     /* keys at this distance and beyond have a bias of -infinity; 0: none */
+    bool has_next;     /* the head beside it in the rows is the next to come: worth fetching */
 };
 
 /* Attention of whole heads by kernels of its own. */
