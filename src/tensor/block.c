@@ -136,15 +136,19 @@ static struct ss_tensor_block_epilogue tile_epilogue(const struct ss_tensor_matr
 /* Prefetch the memory that a tile's epilogue will touch while the tile is computed. */
 static void prefetch_epilogue(const struct ss_tensor_block_epilogue *epilogue)
 {
-    for (size_t r = 0; r < epilogue->n_rows; r++) {
+    const float *out = epilogue->out, *residual = epilogue->residual;
+    for (size_t r = 0; r < epilogue->n_rows; r++, out += epilogue->out_stride) {
+        const float *group = out;
         for (size_t j = 0; j < epilogue->n_cols; j += SS_TENSOR_LANES) {
-            __builtin_prefetch(epilogue->out + r * epilogue->out_stride +
-                                   j / SS_TENSOR_LANES * epilogue->group_stride,
-                               1);
-            if (epilogue->residual != NULL) {
-                __builtin_prefetch(epilogue->residual + r * epilogue->other_stride + j);
-            }
+            __builtin_prefetch(group, 1);
+            group += epilogue->group_stride;
         }
+    }
+    for (size_t r = 0; residual != NULL && r < epilogue->n_rows; r++) {
+        for (size_t j = 0; j < epilogue->n_cols; j += SS_TENSOR_LANES) {
+            __builtin_prefetch(residual + j);
+        }
+        residual += epilogue->other_stride;
     }
 }
 

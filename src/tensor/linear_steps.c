@@ -261,14 +261,16 @@ static size_t count_parts(const struct steps_job *job)
 }
 
 /* As many rows as the L2 cache holds what is between their products, with room for the weights
- * that pass. Rows of floats on their way to be packed are read once and may leave it. */
+ * that pass. On the unit, which needs many rows for each part of the weights, rows of floats on
+ * their way to be packed are left out: they are read once. */
 static size_t choose_rows(const struct ss_tensor_linear_step *steps, size_t n_steps)
 {
-    const size_t tile_rows = steps[0].w->multiplier->tile_rows;
-    const size_t row_bytes =
-        layout_of(steps, n_steps, tile_rows).slice_rows * sizeof(float) / tile_rows;
+    const struct ss_tensor_multiplier *m = steps[0].w->multiplier;
+    const struct layout l = layout_of(steps, n_steps, m->tile_rows);
+    const size_t n_floats = m->macro_kernel != NULL ? l.slice_rows : l.total;
+    const size_t row_bytes = n_floats * sizeof(float) / m->tile_rows;
     const size_t n = ss__min_size(ss_tensor_l2_bytes() / 4 * 3 / row_bytes, MAX_ROWS);
-    return ss__max_size(ss__max_size(n, MIN_ROWS) / tile_rows, 1) * tile_rows;
+    return ss__max_size(ss__max_size(n, MIN_ROWS) / m->tile_rows, 1) * m->tile_rows;
 }
 
 static double flops_of(const struct ss_tensor_linear_step *steps, size_t n_steps, size_t n_rows)
