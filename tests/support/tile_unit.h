@@ -1,5 +1,6 @@
 /* The kernels of the tile unit (AMX) for tests: on the unit where the machine has it, else on a
- * stand-in (tile_unit.c). */
+ * stand-in (tile_unit.c). With SS_TEST_STAND_IN=1 and SAESCOPE_CPU=avx512-vnni the stand-in runs
+ * on a machine that has the unit too, which is then not asked for. */
 #ifndef SS_TILE_UNIT_H
 #define SS_TILE_UNIT_H
 

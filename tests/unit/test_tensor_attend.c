@@ -103,6 +103,9 @@ static struct guarded attend32(const struct attended *a, ss_work *work)
  * square; a score adds those of two rows. */
 static const double WHOLE_ERROR = 1e-3;
 
+/* Of floats where scores reach 14,000, whose last bit is 1e-3: so may a weight be wrong. */
+static const double FAR_ERROR = 1e-3;
+
 /* Of numbers of 8 and of 16 bits, in kernels of their own: scores of these tests reach ±20, so a
  * weight is wrong by some 20 · 2^-9 where a row has few keys. Measured: 1.05e-2 and 2.1e-5; a
  * bit more than twice that. */
@@ -140,7 +143,9 @@ static void check_level(const struct attended *a, ss_work *work, const double *e
             guarded_release(&out);
             continue;
         }
-        if (ss_tensor_kernels()->attention[a->attention.precision]->scheme == NULL) {
+        if (a->attention.precision <= SS_PRECISION_HIGHEST && a->attention.scale > 1) {
+            assert_near(out.at, expected, out.n, FAR_ERROR, what);
+        } else if (ss_tensor_kernels()->attention[a->attention.precision]->scheme == NULL) {
             assert_close(out.at, expected, out.n, what);
         } else if (expected != NULL) {
             assert_near(out.at, expected, out.n, WHOLE_ERROR, what);
@@ -229,9 +234,13 @@ static void check_packing(ss_precision precision)
 static void test_packing_and_threads(void **state)
 {
     (void)state;
-    check_packing(SS_PRECISION_HIGHEST);
-    check_packing(SS_PRECISION_HIGH);
-    check_packing(SS_PRECISION_MEDIUM);
+    for (size_t i = 0; i < N_KERNELS; i++) {
+        if (use_kernels(KERNELS[i])) {
+            check_packing(SS_PRECISION_HIGHEST);
+            check_packing(SS_PRECISION_HIGH);
+            check_packing(SS_PRECISION_MEDIUM);
+        }
+    }
 }
 
 /* Scores far apart: the weights of most keys vanish, none becomes NaN or subnormal. */
@@ -239,6 +248,7 @@ static void test_extreme_scores(void **state)
 {
     (void)state;
     const size_t length = 50;
+    seed(1);
     ss_work *work = make_work(1);
     struct attended a = {.attention = {.n_heads = 1, .head_width = 16, .max_distance = 3}};
     attended_make(&a, &length, 1, true);
@@ -289,9 +299,13 @@ static void check_window_over_all_keys(ss_precision precision)
 static void test_window_over_all_keys(void **state)
 {
     (void)state;
-    check_window_over_all_keys(SS_PRECISION_HIGHEST);
-    check_window_over_all_keys(SS_PRECISION_HIGH);
-    check_window_over_all_keys(SS_PRECISION_LOW);
+    for (size_t i = 0; i < N_KERNELS; i++) {
+        if (use_kernels(KERNELS[i])) {
+            check_window_over_all_keys(SS_PRECISION_HIGHEST);
+            check_window_over_all_keys(SS_PRECISION_HIGH);
+            check_window_over_all_keys(SS_PRECISION_LOW);
+        }
+    }
 }
 
 /* Keys that are passed over leave no trace in the scales of those that are not: a window with
