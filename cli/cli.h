@@ -264,6 +264,9 @@ const char *cli_choice_at(const void *names, size_t index);
 
 /* From now on errors are a line of JSON on stderr: {"schema": 1, "error": {…}}. */
 void cli_errors_as_json(void);
+/* The same if --json is among the words, wherever it stands and the command (NULL: one that there
+ * is not) knows it: a mistake in front of it is told as JSON, too. */
+void cli_expect_json(const struct cli_command *command, int n, char *const *words);
 
 static inline bool cli_given(const struct cli_values *values, cli_option_id id)
 {

@@ -79,6 +79,7 @@ static int dispatch(int n, char **words)
     }
     const struct cli_command *command = cli_command_find(word);
     if (command == NULL) {
+        cli_expect_json(NULL, n, words);
         return word[0] == '-' ? cli_usage_error(NULL, "unknown option '%s'", word)
                               : unknown_command(word);
     }

@@ -346,14 +346,13 @@ static int check_arguments(const struct cli_command *command, const struct cli_v
     return CLI_OK;
 }
 
-/* A mistake in front of --json is told as JSON, too. */
-static void expect_json(const struct cli_command *command, int n, char *const *words)
+void cli_expect_json(const struct cli_command *command, int n, char *const *words)
 {
     bool is_there = false;
     for (int i = 0; i < n && strcmp(words[i], "--") != 0; i++) {
         is_there = is_there || strcmp(words[i], "--json") == 0;
     }
-    if (is_there && cli_command_use(command, OPT_JSON) != NULL) {
+    if (is_there && (command == NULL || cli_command_use(command, OPT_JSON) != NULL)) {
         cli_errors_as_json();
     }
 }
@@ -368,7 +367,7 @@ int cli_parse(const struct cli_command *command, int n, char *const *words,
         return cli_no_memory();
     }
     bool only_arguments = false;
-    expect_json(command, n, words);
+    cli_expect_json(command, n, words);
     for (int at = 0, used = 1; at < n; at += used) {
         const char *word = words[at];
         used = 1;

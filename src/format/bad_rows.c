@@ -59,7 +59,8 @@ void ss_format_bad_rows_say(struct ss_format_bad_rows *rows, const struct ss_log
     }
     const char *text = ss__buf_text(&list);
     ss__log(log, SS_LEVEL_WARNING,
-            "%" PRIu64 " rows could not be read and were left out (%s); the first: %s", rows->n,
+            "%" PRIu64 " %s could not be read and %s left out (%s); the first: %s", rows->n,
+            rows->n == 1 ? "row" : "rows", rows->n == 1 ? "was" : "were",
             text == NULL ? "" : text, rows->n_listed == 0 ? "" : rows->items[0].problem);
     ss__buf_release(&list);
 }

@@ -138,3 +138,14 @@ def test_a_model_that_is_nowhere_is_said(program, made, tmp_path):
     (tmp_path / "model/config.json").write_text((tmp_path / "model/config.json").read_text() + " ")
     done = subprocess.run([program, "search", "run", "dust", "--meaning"], capture_output=True, cwd=tmp_path, text=True)
     assert done.returncode == 65 and "changed since the run was made" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["frobnicate", "--json"], ["frobnicate", "x", "--json", "y"], ["--json"], ["--frobnicate", "--json"]])
+def test_a_command_that_there_is_not_is_told_as_json(run, words):
+    done = run(*words)
+    assert done.code == 64 and done.out == ""
+    assert json.loads(done.err)["error"]["message"].startswith("unknown ")
+
+
+def test_after_two_dashes_nothing_asks_for_json(run):
+    assert run("frobnicate", "--", "--json").err.startswith("saescope: unknown command")

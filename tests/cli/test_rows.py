@@ -118,7 +118,7 @@ def test_other_commands_leave_bad_rows_out_too(program, model, tmp_path):  # noq
     path.write_bytes(BAD)
     common = ["--on-bad-row", "skip"]
     done = subprocess.run([program, "tokenize", "-m", model, "-d", path, *common], capture_output=True, text=True)
-    assert done.returncode == 0 and done.stdout.count("\n") == 3 and "3 rows could not be read" in done.stderr
+    assert done.returncode == 0 and done.stdout.count("\n") == 3 and "3 rows could not be read and were left out" in done.stderr
     for null, n in (("stop", 3), ("zero", 6)):
         out = tmp_path / f"{null}.npy"
         done = subprocess.run([program, "embed", "-m", model, "-d", path, "-o", out, "--null", null, *common], capture_output=True, text=True)
@@ -191,3 +191,10 @@ def test_a_table_by_row_number_is_named(run, tmp_path, document):
     (tmp_path / "x.json").write_text(document)
     done = run("tokenize", "-m", ROOT / "tests/data/encoder/mpnet-mean", "-d", tmp_path / "x.json")
     assert done.code == 65 and "to_json(orient='records', lines=True)" in done.err, done.err
+
+
+def test_a_single_bad_row_is_one_row(program, model, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": "a"}\nnot JSON\n{"text": "b"}\n')
+    done = subprocess.run([program, "embed", "-m", model, "-d", path, "-o", tmp_path / "x.npy", "--on-bad-row", "skip"], capture_output=True, text=True)
+    assert done.returncode == 0 and " 1 row could not be read and was left out" in done.stderr

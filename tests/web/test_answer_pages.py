@@ -62,6 +62,7 @@ def test_rows_of_features_and_searches_are_links(browser, viewer):
     assert rows > 0
     browser.go(f"#/texts?{urlencode({'q': 'a comet', 'by': 'meaning'})}")
     found = viewer.get("/api/v1/search?q=a+comet&by=meaning&limit=100")["found"]
+    browser.wait(f"document.querySelectorAll('ol.texts .item').length === {len(found)}")
     assert [name for name, _ in browser.js(ROWS.format("ol.texts"))] == [f"row {item['row']}" for item in found]
 
 

@@ -9,6 +9,7 @@ import { shortText } from "./active.js";
 const WAIT_MS = 120;
 const SLIDERS = 8; // of the strongest features, at first
 const STEPS = 40; // of a slider, from 0 to twice the largest activation
+const LESS = 1 - 1e-9; // else the last of the steps may be a rounding beyond the end, and out of reach
 const LIMIT = 10;
 
 // "3:1.5,9:0" as a map from features to activations, within what may be asked for.
@@ -46,7 +47,7 @@ function drawSteered(answer, place) {
 function slider(run, feature, before, changes, changed) {
   const largest = run.max_activation[feature], most = mostOf(run, feature);
   const shown = el("output", {}), value = changes.has(feature) ? changes.get(feature) : before;
-  const input = el("input", { type: "range", min: 0, max: most, step: most / STEPS || 1, value, disabled: most === 0, "aria-label": `Activation of feature ${feature} ${labelOf(run, feature)}`, "data-feature": feature });
+  const input = el("input", { type: "range", min: 0, max: most, step: most / STEPS * LESS || 1, value, disabled: most === 0, "aria-label": `Activation of feature ${feature} ${labelOf(run, feature)}`, "data-feature": feature });
   const say = (x) => {
     shown.textContent = most === 0 ? "never fires" : `${activation(x)} (${digits(x / largest, 3)}×)`;
     input.setAttribute("aria-valuetext", `${activation(x)}, ${digits(x / largest, 3)} times its largest`);
