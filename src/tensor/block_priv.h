@@ -34,8 +34,8 @@ size_t ss_tensor_packed_floats(const struct ss_tensor_multiplier *m, size_t n_ro
 /* Floats of the scratch memory that a block with n_k inputs is packed in. */
 size_t ss_tensor_block_floats(const struct ss_tensor_matrix *w, size_t n_rows, size_t n_k);
 
-/* The block of K that begins with input k, or with k = to - from all of them, in scratch memory that
- * is 64-byte aligned; nothing is packed yet. */
+/* A block with inputs from … to - 1 in scratch memory that is 64-byte aligned; nothing is packed
+ * yet. */
 struct ss_tensor_block ss_tensor_block_at(const struct ss_tensor_matrix *w, size_t n_rows,
                                           size_t from, size_t to, float *scratch);
 

@@ -71,8 +71,8 @@ struct ss_tensor_tile {
 /* The number of rows is the function's. */
 typedef void ss_tensor_tile_fn(const struct ss_tensor_tile *t);
 
-/* A macro-tile: all tiles of a block of rows with some words of a panel, and beside that the epilogue of an
- * earlier panel of the same rows: for units that have time for it. */
+/* A macro-tile: all tiles of a block of rows with some words of a panel, and beside that the
+ * epilogue of an earlier panel of the same rows: for units that have time for it. */
 struct ss_tensor_macro_tile {
     size_t n_rows;
     const void *a; /* of the block of K: tiles of rows, row_words words each */
@@ -96,16 +96,16 @@ struct ss_tensor_macro_tile {
 
 /* The part of a macro-tile's epilogue that is of the tile of n rows at a row. */
 static inline struct ss_tensor_block_epilogue
-ss_tensor_macro_tile_side(const struct ss_tensor_macro_tile *v, size_t row, size_t n)
+ss_tensor_macro_tile_side(const struct ss_tensor_macro_tile *t, size_t row, size_t n)
 {
-    struct ss_tensor_block_epilogue e = v->side;
+    struct ss_tensor_block_epilogue e = t->side;
     e.n_rows = n;
     e.sums += row * e.sums_stride;
     e.a_scales = e.a_scales == NULL ? NULL : e.a_scales + row;
     e.factors = e.factors == NULL ? NULL : e.factors + row * e.other_stride;
     e.residual = e.residual == NULL ? NULL : e.residual + row * e.other_stride;
     if (e.is_packed) {
-        e.out += row * v->side_row_words + n * v->side_column_words;
+        e.out += row * t->side_row_words + n * t->side_column_words;
         e.group_stride = n * SS_TENSOR_LANES;
     } else {
         e.out += row * e.out_stride;

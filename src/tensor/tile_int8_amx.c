@@ -1,8 +1,8 @@
 /* Matmul tiles of int8 for AMX: 32 rows × 32 outputs.
  * Layout     A [K / 64][rows][16 fours], B [K / 64][2][16][16 fours].
  * Registers  4 sums, 2 of A, 2 of B.
- * Bound      tdpbusd: 4 for 64 inputs take 64 cycles. 1024 sums on their way out by the stack
- *            take about 128 more, once for a whole row of inputs. */
+ * Bound      tdpbusd: 4 for 64 inputs take 64 cycles. Sums stay integers until their
+ *            epilogue, where one block of K is all there is. */
 #include <math.h>
 
 #include "tensor/tile_ops_amx.h"
