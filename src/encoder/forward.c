@@ -144,7 +144,6 @@ static ss_status run_steps(struct run *run, ss_err *err)
     return n == 0 ? SS_OK : ss_tensor_linear_steps(run->work, run->steps, n, run->n, err);
 }
 
-/* The hidden states times w, normalised first where norms come first. */
 static void add_step(struct run *run, const struct ss_tensor_matrix *w, const float *x,
                      float *y, struct ss_tensor_epilogue epilogue)
 {
@@ -152,6 +151,7 @@ static void add_step(struct run *run, const struct ss_tensor_matrix *w, const fl
         (struct ss_tensor_linear_step){.w = w, .epilogue = epilogue, .x = x, .y = y};
 }
 
+/* The hidden states times w, normalised first where norms come first. */
 static void add_input_step(struct run *run, const struct ss_tensor_matrix *w, float *y,
                            struct ss_tensor_epilogue epilogue, const float *gain,
                            const float *shift)

@@ -79,14 +79,7 @@ static void on_tile(void *context, const struct ss_tensor_tile_sums *sums)
         .thresholds = self->part->rule->candidate_min + sums->output,
         .row_thresholds = self->least + sums->row,
         .masks = masks});
-    for (size_t r = 0; r < sums->n_rows; r++) {
-        struct ss_sae_topk *topk = &self->rows[sums->row + r];
-        if (masks[r] != 0) {
-            ss_sae_topk_offer(topk, sums->at + r * sums->stride, masks[r],
-                              (uint32_t)sums->output);
-            self->least[sums->row + r] = topk->least;
-        }
-    }
+    ss_sae_topk_offer_tile(self->rows, self->least, sums, masks);
 }
 
 /* Bias with margins, and empty buffers. */

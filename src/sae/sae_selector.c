@@ -146,14 +146,7 @@ static void on_tile_topk(void *context, const struct ss_tensor_tile_sums *sums)
     const struct topk_rows *self = context;
     uint32_t masks[SS_TENSOR_MAX_TILE_ROWS];
     find_candidates(self->part, sums, self->least, masks);
-    for (size_t r = 0; r < sums->n_rows; r++) {
-        struct ss_sae_topk *topk = &self->rows[sums->row + r];
-        if (masks[r] != 0) {
-            ss_sae_topk_offer(topk, sums->at + r * sums->stride, masks[r],
-                              (uint32_t)sums->output);
-            self->least[sums->row + r] = topk->least;
-        }
-    }
+    ss_sae_topk_offer_tile(self->rows, self->least, sums, masks);
 }
 
 static void append_topk(struct ss_sae_part *part, size_t row, const struct ss_sae_topk *topk)

@@ -110,6 +110,19 @@ void ss_sae_topk_offer(struct ss_sae_topk *self, const float *values, uint32_t b
     self->n = n;
 }
 
+void ss_sae_topk_offer_tile(struct ss_sae_topk *rows, float *least,
+                            const struct ss_tensor_tile_sums *sums, const uint32_t *masks)
+{
+    for (size_t r = 0; r < sums->n_rows; r++) {
+        struct ss_sae_topk *topk = &rows[sums->row + r];
+        if (masks[r] != 0) {
+            ss_sae_topk_offer(topk, sums->at + r * sums->stride, masks[r],
+                              (uint32_t)sums->output);
+            least[sums->row + r] = topk->least;
+        }
+    }
+}
+
 /* Values that are not above 0 never count (FLT_TRUE_MIN): a batch with fewer than k positive
  * ones keeps these. */
 void ss_sae_topk_of_rows(struct ss_sparse *rows, size_t first_row, size_t k)

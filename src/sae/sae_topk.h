@@ -5,6 +5,7 @@
 #define SS_SAE_TOPK_H
 
 #include "base/error.h"
+#include "tensor/tensor.h"
 
 /* Where the k largest of some numbers end: at `value`. is_tied: more equal it than may be kept;
  * the first n_equal of them are. The struct is used up by asking (ss_sae_topk_passes counts
@@ -45,6 +46,11 @@ size_t ss_sae_topk_capacity(size_t k);
 /* Offer values[j] with the id first + j for every bit j of `bits`. */
 void ss_sae_topk_offer(struct ss_sae_topk *self, const float *values, uint32_t bits,
                        uint32_t first);
+/* The same of a tile's rows, each to its top-k with its mask; least [n_rows] follows theirs. Both
+ * are of the block that the tile's rows count in. */
+void ss_sae_topk_offer_tile(struct ss_sae_topk *rows, float *least,
+                            const struct ss_tensor_tile_sums *sums, const uint32_t *masks);
+
 /* Drop all but the k largest, in the order in which they came. To be called once more after the
  * last offer. */
 void ss_sae_topk_cut(struct ss_sae_topk *self);
